@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Result<T>: a value or an Errc, returned in registers when T is small. std::expected is C++23.
+#pragma once
+
+#include <drupe/base/assert.h>
+#include <drupe/base/errc.h>
+
+#include <type_traits>
+#include <utility>
+
+namespace drupe {
+
+template <class T>
+class [[nodiscard]] Result {
+public:
+    using Value = T;
+    constexpr Result(T value) : value_(std::move(value)), errc_(Errc::ok) {}
+    constexpr Result(Errc errc) : empty_{}, errc_(errc) { DRUPE_ASSERT(errc != Errc::ok); }
+
+    constexpr Result(const Result&) requires std::is_trivially_copy_constructible_v<T>
+    = default;
+    constexpr Result(Result&&) requires std::is_trivially_move_constructible_v<T>
+    = default;
+    constexpr Result(Result&& other) noexcept : empty_{}, errc_(other.errc_) {
+        if (errc_ == Errc::ok) new (&value_) T(std::move(other.value_));
+    }
+    Result& operator=(const Result&) = delete;
+    constexpr ~Result() requires std::is_trivially_destructible_v<T>
+    = default;
+    constexpr ~Result() {
+        if (errc_ == Errc::ok) value_.~T();
+    }
+
+    constexpr bool ok() const { return errc_ == Errc::ok; }
+    constexpr explicit operator bool() const { return ok(); }
+    constexpr Errc error() const { return errc_; }
+    constexpr T& value() & {
+        DRUPE_ASSERT(ok());
+        return value_;
+    }
+    constexpr const T& value() const& {
+        DRUPE_ASSERT(ok());
+        return value_;
+    }
+    constexpr T&& value() && {
+        DRUPE_ASSERT(ok());
+        return std::move(value_);
+    }
+    constexpr T value_or(T fallback) && { return ok() ? std::move(value_) : std::move(fallback); }
+    constexpr T&& take_unchecked() { return std::move(value_); }
+
+private:
+    struct Empty {};
+    union {
+        Empty empty_;
+        T value_;
+    };
+    Errc errc_;
+};
+
+template <>
+class [[nodiscard]] Result<void> {
+public:
+    using Value = void;
+    constexpr Result() = default;
+    constexpr Result(Errc errc) : errc_(errc) {}
+    constexpr bool ok() const { return errc_ == Errc::ok; }
+    constexpr explicit operator bool() const { return ok(); }
+    constexpr Errc error() const { return errc_; }
+    constexpr void value() const { DRUPE_ASSERT(ok()); }
+    constexpr void take_unchecked() {}
+
+private:
+    Errc errc_ = Errc::ok;
+};
+
+} // namespace drupe
+
+/// Evaluates to the value of a Result, or returns its error from the enclosing function.
+/// (The value is a new object: a Result<T*>, never a Result<T&>, carries a borrow.)
+#define TRY(expression) DRUPE_TRY_NUMBERED(expression, __COUNTER__)
+#define DRUPE_TRY_NUMBERED(expression, number) DRUPE_TRY_PASTE(expression, number)
+#define DRUPE_TRY_PASTE(expression, number) DRUPE_TRY_AS(expression, drupe_try_##number)
+#define DRUPE_TRY_AS(expression, name)                                                             \
+    __extension__({                                                                                \
+        auto&& name = (expression);                                                                \
+        if (__builtin_expect(!name.ok(), 0)) return name.error();                                  \
+        name.take_unchecked();                                                                     \
+    })
