@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Finds the subcommand's module (cmd_NAME.py) and turns what goes wrong into one sentence.
+
+A subcommand is a module with SUMMARY, add_arguments(parser) and run(args) -> exit status."""
+import argparse
+import importlib
+import os
+import signal
+import sys
+
+from .errors import OUR_ERROR, UserError
+
+COMMANDS = ("setup", "build", "run", "test", "bench", "images", "doctor")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(OUR_ERROR, f"drupe: {message} (see {self.prog} --help)\n")
+
+
+def _load(name: str):
+    return importlib.import_module(f".cmd_{name}", __package__)
+
+
+def _overview() -> str:
+    lines = ["usage: ./drupe COMMAND [options]", "",
+             "Boots one unmodified Linux program as the whole machine.", "", "commands:"]
+    for name in COMMANDS:
+        try:
+            lines.append(f"  {name:<8}{_load(name).SUMMARY}")
+        except ModuleNotFoundError:
+            pass
+    lines += ["", "Each has --help. Try: ./drupe run deb:lua5.4 lua5.4 -e 'print(\"hello from\", _VERSION)'"]
+    return "\n".join(lines)
+
+
+def _parse(argv: list):
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_overview())
+        raise SystemExit(0 if argv else OUR_ERROR)
+    name = argv[0]
+    if name not in COMMANDS:
+        raise UserError(f"there is no command '{name}' (./drupe --help lists them)")
+    try:
+        module = _load(name)
+    except ModuleNotFoundError as e:
+        if e.name != f"{__package__}.cmd_{name}":
+            raise
+        raise UserError(f"the command '{name}' is not there yet") from None
+    parser = _Parser(prog=f"./drupe {name}", description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
+                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                     epilog=getattr(module, "EPILOG", None), allow_abbrev=False)
+    module.add_arguments(parser)
+    return module, parser.parse_args(argv[1:])
+
+
+def _terminated(number, frame):
+    raise UserError(f"ended by {signal.Signals(number).name}", 128 + number)
+
+
+def main(argv: list) -> int:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminated)  # an exception, so that temporary files go
+    try:
+        module, args = _parse(argv)
+        return module.run(args)
+    except UserError as e:
+        print(f"drupe: {e}", file=sys.stderr)
+        return e.status
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody is left to write to
+        return 128 + signal.SIGPIPE
+    except OSError as e:
+        where = f"{e.filename}: " if e.filename else ""
+        print(f"drupe: {where}{e.strerror or e}", file=sys.stderr)
+        return OUR_ERROR
