@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a CPU does besides computing. Every function may be called in any context.
+#pragma once
+
+#include <drupe/arch/impl/cpu.h>
+
+#include <concepts>
+#include <cstdint>
+
+// Provided by the backend, namespace drupe::arch:
+//   void cpu_relax()                 hint inside a spin loop
+//   void cpu_wait_for_interrupt()    returns when an interrupt is pending, masked or not
+//   [[noreturn]] void cpu_halt()     this CPU does nothing any more
+//   void* thread_pointer()           what set_thread_pointer stored on this CPU (the running
+//   Thread) void set_thread_pointer(void*)
+namespace drupe::arch {
+static_assert(requires(void* p) {
+    { cpu_relax() } -> std::same_as<void>;
+    { cpu_wait_for_interrupt() } -> std::same_as<void>;
+    { thread_pointer() } -> std::same_as<void*>;
+    { set_thread_pointer(p) } -> std::same_as<void>;
+});
+} // namespace drupe::arch

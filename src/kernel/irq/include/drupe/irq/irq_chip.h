@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the kernel needs of an interrupt controller. Drivers implement, the platform installs.
+#pragma once
+
+#include <drupe/base/result.h>
+
+#include <cstdint>
+
+namespace drupe::irq {
+
+/// An interrupt number as the chip counts (INTID on a GIC).
+enum class IrqNumber : std::uint32_t {};
+enum class Trigger : std::uint8_t { level, edge };
+
+class IrqChip {
+public:
+    virtual const char* name() const = 0;
+    /// Brings up this CPU's interface; the first call also the shared part. Interrupts masked.
+    virtual Result<void> init_cpu() = 0;
+    virtual Result<void> configure(IrqNumber irq, Trigger trigger) = 0;
+    virtual void mask(IrqNumber irq) = 0;
+    virtual void unmask(IrqNumber irq) = 0;
+    /// The pending interrupt of highest priority, acknowledged; or no_interrupt.
+    virtual IrqNumber acknowledge() = 0;
+    virtual void end(IrqNumber irq) = 0;
+    /// A software interrupt to one CPU.
+    virtual void send_ipi(std::uint32_t cpu, IrqNumber irq) = 0;
+
+protected:
+    ~IrqChip() = default;
+};
+inline constexpr IrqNumber no_interrupt{~0u};
+
+/// Context: handlers run with interrupts masked and must not sleep.
+using Handler = void (*)(void* context);
+
+/// Installs the chip of the machine; once.
+void install_chip(IrqChip& chip);
+IrqChip& chip();
+/// Attaches and unmasks. busy: the number is taken; no_memory.
+Result<void> attach(IrqNumber irq, Trigger trigger, Handler handler, void* context);
+/// The upcall's work: acknowledge, dispatch, end, until nothing is pending.
+void dispatch();
+/// How often an interrupt was taken (for /proc/interrupts).
+std::uint64_t count(IrqNumber irq);
+
+} // namespace drupe::irq

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The order of all spin locks. A lock may be taken only while every lock already held has a HIGHER
+// rank: lower ranks are taken last. There is no "none". The reason for each place stands beside it.
+#pragma once
+
+#include <cstdint>
+
+namespace drupe {
+
+enum class LockRank : std::uint8_t {
+    console = 1, // anything may log, so nothing is taken under it
+    irq_chip,    // masking and sending interrupts happens under driver and scheduler locks
+    timer,       // armed while a run queue is locked
+    run_queue,   // wake-ups happen under nearly every other lock
+    wait_queue,  // a wake-up takes the run queue; queues are woken under their owner's lock
+    frames,      // memory is allocated under most data-structure locks
+    heap,        // the slab takes frames
+    page_table,  // kernel mappings, tables from frames
+    page_cache,  // lookups allocate frames and heap nodes
+    pipe,        // buffers grow (heap, frames), wakes readers
+    tty,         // wakes readers, writes to the console
+    fd_table,    // installing a file allocates
+    inode,       // directory and size changes touch the page cache
+    dentry,      // path cache; looks into inodes' children only by reference
+    futex,       // bucket lock; wakes threads
+    signal,      // queues signals, wakes the target
+    process,     // thread list, children; sends signals
+    device,      // driver state; above everything it calls
+};
+
+} // namespace drupe

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Spin locks. The kernel is not preemptive inside (docs/decisions/0002): a plain SpinGuard is
+// enough where no interrupt handler takes the lock, an IrqGuard where one does.
+#pragma once
+
+#include <drupe/arch/cpu.h>
+#include <drupe/arch/irq_state.h>
+#include <drupe/sync/annotations.h>
+#include <drupe/sync/lock_rank.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace drupe {
+
+namespace lockdep {
+#if defined(DRUPE_LOCKDEP)
+void acquired(LockRank rank, const void* lock);
+void released(LockRank rank, const void* lock);
+#else
+inline void acquired(LockRank, const void*) {}
+inline void released(LockRank, const void*) {}
+#endif
+} // namespace lockdep
+
+template <LockRank rank>
+class CAPABILITY("spin lock") SpinLock {
+public:
+    constexpr SpinLock() = default;
+    SpinLock(const SpinLock&) = delete;
+    SpinLock& operator=(const SpinLock&) = delete;
+
+    void lock() ACQUIRE() {
+        lockdep::acquired(rank, this);
+        // Acquire pairs with the release store in unlock().
+        while (held_.exchange(1, std::memory_order_acquire) != 0)
+            while (held_.load(std::memory_order_relaxed) != 0) arch::cpu_relax();
+    }
+    void unlock() RELEASE() {
+        held_.store(0, std::memory_order_release);
+        lockdep::released(rank, this);
+    }
+    bool is_held() const { return held_.load(std::memory_order_relaxed) != 0; }
+
+private:
+    std::atomic<std::uint32_t> held_{0};
+};
+
+/// Holds a lock that no interrupt handler takes.
+template <LockRank rank>
+class SCOPED_CAPABILITY SpinGuard {
+public:
+    explicit SpinGuard(SpinLock<rank>& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+    ~SpinGuard() RELEASE() { lock_.unlock(); }
+    SpinGuard(const SpinGuard&) = delete;
+    SpinGuard& operator=(const SpinGuard&) = delete;
+
+private:
+    SpinLock<rank>& lock_;
+};
+
+/// Holds a lock with interrupts of this CPU masked.
+template <LockRank rank>
+class SCOPED_CAPABILITY IrqGuard {
+public:
+    explicit IrqGuard(SpinLock<rank>& lock) ACQUIRE(lock) : lock_(lock), state_(arch::irq_save()) {
+        lock_.lock();
+    }
+    ~IrqGuard() RELEASE() {
+        lock_.unlock();
+        arch::irq_restore(state_);
+    }
+    IrqGuard(const IrqGuard&) = delete;
+    IrqGuard& operator=(const IrqGuard&) = delete;
+
+private:
+    SpinLock<rank>& lock_;
+    arch::IrqState state_;
+};
+
+} // namespace drupe
