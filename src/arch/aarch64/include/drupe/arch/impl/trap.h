@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The frame that the entry stubs save. Its layout is known to entry.S through asm_offsets.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace drupe::arch {
+
+struct TrapFrame {
+    std::uint64_t x[31];
+    std::uint64_t user_sp; // SP_EL0, or the interrupted kernel's SP
+    std::uint64_t elr;     // ELR_EL1
+    std::uint64_t spsr;    // SPSR_EL1
+    std::uint64_t first_arg; // x0 as it was at a system call, for restarts
+    std::int64_t number;   // system call number, -1 when the frame is no system call
+
+    std::uint64_t pc() const { return elr; }
+    void set_pc(std::uint64_t pc) { elr = pc; }
+    std::uint64_t sp() const { return user_sp; }
+    void set_sp(std::uint64_t sp) { user_sp = sp; }
+    std::uint64_t arg(unsigned n) const { return n == 0 && number >= 0 ? first_arg : x[n]; }
+    std::uint64_t syscall_number() const { return x[8]; }
+    void set_return(std::uint64_t value) { x[0] = value; }
+    /// [arm/arm] "SPSR_EL1": M[4:0]. EL1h is the kernel; EL0t and EL1t are the program.
+    bool from_user() const { return (spsr & 0x1f) != 0x5; }
+};
+static_assert(sizeof(TrapFrame) == 288 && offsetof(TrapFrame, user_sp) == 248);
+
+} // namespace drupe::arch
