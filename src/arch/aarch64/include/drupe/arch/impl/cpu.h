@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The AArch64 CPU. The thread pointer lives in TPIDR_EL1, where the compiler's stack protector
+// also looks for its guard (-mstack-protector-guard-reg=tpidr_el1).
+#pragma once
+
+#include <cstdint>
+
+namespace drupe::arch {
+
+inline void cpu_relax() { asm volatile("yield" ::: "memory"); }
+/// [arm/arm] "WFI": a pending interrupt ends it even while PSTATE.I masks it. The DSB lets stores
+/// to devices and to shared memory reach their observers before this CPU sleeps.
+inline void cpu_wait_for_interrupt() { asm volatile("dsb sy\n\twfi" ::: "memory"); }
+[[noreturn]] inline void cpu_halt() {
+    asm volatile("msr daifset, #15" ::: "memory");
+    for (;;) asm volatile("wfi" ::: "memory");
+}
+
+inline void* thread_pointer() {
+    // Not volatile asm: the compiler may fold repeated reads of one function, which is right as
+    // long as a function keeps running on behalf of one thread.
+    void* p;
+    asm("mrs %0, tpidr_el1" : "=r"(p));
+    return p;
+}
+inline void set_thread_pointer(void* p) { asm volatile("msr tpidr_el1, %0" ::"r"(p) : "memory"); }
+
+/// [arm/arm] "MPIDR_EL1": the affinity fields Aff3..Aff0 as the device tree's cpu@reg spells them.
+inline std::uint64_t cpu_hardware_id() {
+    std::uint64_t mpidr;
+    asm("mrs %0, mpidr_el1" : "=r"(mpidr));
+    return mpidr & 0xff'00ff'ffff;
+}
+
+} // namespace drupe::arch
