@@ -41,6 +41,7 @@ struct ThreadHeader {
     std::uint32_t entry_kind;        // 12: how the kernel was entered: full frame or direct call
     Cpu* cpu;                        // 16: where it runs or ran last
     std::uintptr_t kernel_stack_top; // 24: SP_EL1 when the program runs
+    alignas(16) arch::Context saved;  // 32: context_switch finds entry_kind in front of it
 };
 
 enum class ThreadState : std::uint8_t { created, runnable, running, blocked, dead };
@@ -64,7 +65,7 @@ public:
     /// CPU time used so far, up to now when running.
     Nanos cpu_time() const;
 
-    arch::Context& context() { return context_; }
+    arch::Context& context() { return saved; }
     arch::TrapFrame* user_frame =
         nullptr; // the program's registers, when inside the kernel by a full entry
     process::Process* process = nullptr;       // null: a kernel thread
@@ -80,7 +81,6 @@ public:
 private:
     friend class Scheduler;
     Thread() = default;
-    arch::Context context_;
     std::uint32_t id_ = 0;
     ThreadState state_ = ThreadState::created;
     char name_[16] = {};
