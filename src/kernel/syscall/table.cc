@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The dispatch tables. The entry stubs index them and call; nothing stands between.
+#include "missing.h"
+#include "thunk.h"
+
+#include <drupe/syscall/handlers.h>
+
+namespace drupe::syscall {
+
+std::int64_t fail_blocked(Errc errc, const process::InterruptedCall& call) {
+    if (errc == Errc::restart || errc == Errc::restart_no_handler)
+        process::record_interrupted(call);
+    return to_return_value(errc);
+}
+
+namespace {
+
+// The number travels behind the six arguments: that costs one instruction in each entry.
+template <unsigned number>
+std::int64_t missing(Word, Word, Word, Word, Word, Word) {
+    return answer_missing(number);
+}
+
+constexpr arch::SyscallEntry with_frame[] = {
+#define DRUPE_HANDLED(number, name, frame, blocks, kinds) Thunk<number, blocks, &name>::call,
+#define DRUPE_MISSING(number, name, reported, kinds) missing<number>,
+#define DRUPE_UNUSED(number) missing<number>,
+#include "rows.inc"
+#undef DRUPE_HANDLED
+};
+
+constexpr arch::SyscallEntry direct[] = {
+#define DRUPE_HANDLED(number, name, frame, blocks, kinds)                                          \
+    frame ? drupe_direct_with_frame : Thunk<number, blocks, &name>::call,
+#include "rows.inc"
+#undef DRUPE_HANDLED
+#undef DRUPE_MISSING
+#undef DRUPE_UNUSED
+};
+
+static_assert(std::size(with_frame) == arch::syscall_count &&
+              std::size(direct) == arch::syscall_count);
+
+} // namespace
+} // namespace drupe::syscall
+
+const drupe::arch::SyscallEntry* drupe_syscalls = drupe::syscall::with_frame;
+const drupe::arch::SyscallEntry* drupe_direct_syscalls = drupe::syscall::direct;
+
+std::int64_t drupe_syscall_unknown(std::uint64_t number) {
+    return drupe::syscall::answer_missing(number);
+}
