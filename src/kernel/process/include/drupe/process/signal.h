@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Sending signals: the door for system calls, timers, terminals and faults. What is done with a
+// signal is decided when the target returns to its program (return_to_user.h).
+#pragma once
+
+#include <drupe/base/list.h>
+#include <drupe/base/result.h>
+#include <drupe/process/signal_set.h>
+
+namespace drupe::process {
+
+class Process;
+struct UserThread;
+
+/// A signal waiting in a queue. Timers embed one, so that an expiry needs no memory; one that was
+/// allocated frees itself when it is taken.
+struct QueuedSignal {
+    SigInfo info;
+    ListHook hook;
+    bool is_allocated = false;
+    bool is_queued() const { return hook.is_linked(); }
+};
+
+/// Signal 0 checks that the target exists and sends nothing, everywhere below.
+
+/// To a process: any thread that does not block it takes it. would_block: a real-time signal could
+/// not be queued (no memory, or RLIMIT_SIGPENDING). Context: thread; no lock of rank `process` or
+/// lower held (`process` itself may be, by who looked the target up).
+Result<void> send_signal(Process& target, const SigInfo& info);
+/// To one thread (tgkill, faults).
+Result<void> send_signal(UserThread& target, const SigInfo& info);
+/// To every process of a group; no_process when there is none.
+Result<void> send_signal_to_group(Pid group, const SigInfo& info);
+
+/// From an interrupt handler or a timer: never allocates, cannot fail; SI_KERNEL. A standard signal
+/// only. Same rule about locks: a terminal gives its own up before it signals.
+void post_signal(Process& target, int signo);
+void post_signal_to_group(Pid group, int signo);
+/// With the caller's own node. False: it is still queued from before (a timer counts an overrun).
+/// The node must outlive the queue or be withdrawn.
+bool post_signal(Process& target, QueuedSignal& node);
+bool post_signal(UserThread& target, QueuedSignal& node);
+/// Takes the node back if it still waits in a queue of the process or its threads.
+void withdraw_signal(Process& target, QueuedSignal& node);
+
+/// May the running process signal the target? not_permitted. (kill(2), "Permissions".)
+Result<void> may_signal(const Process& target, int signo);
+
+} // namespace drupe::process

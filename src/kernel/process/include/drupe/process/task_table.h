@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Finding processes and threads by number, and walking them. One lock guards the process tree,
+// every list of threads and both tables; it is taken with interrupts masked, because timers and
+// terminals look up groups.
+#pragma once
+
+#include <drupe/process/process.h>
+#include <drupe/sync/spin_lock.h>
+
+namespace drupe::process {
+
+/// Ids of processes, threads, groups and sessions are one space.
+inline constexpr Pid max_pid = 4'194'304;
+
+SpinLock<LockRank::process>& tasks_lock();
+
+/// A reference, or null. Zombies are found until they are waited for.
+RefPtr<Process> find_process(Pid pid);
+Process* find_process_locked(Pid pid) REQUIRES(tasks_lock());
+UserThread* find_thread_locked(Pid tid) REQUIRES(tasks_lock());
+/// In order of creation; null ends. Start with null.
+Process* next_process_locked(Process* previous) REQUIRES(tasks_lock());
+
+/// Calls visit(UserThread&) under the tasks lock; no_process when there is no such thread.
+template <class Visit>
+Result<void> with_thread(Pid tid, Visit visit) {
+    IrqGuard guard{tasks_lock()};
+    UserThread* thread = find_thread_locked(tid);
+    if (!thread) return Errc::no_process;
+    return visit(*thread);
+}
+/// Calls visit(Process&) for each under the tasks lock.
+template <class Visit>
+void for_each_process(Visit visit) {
+    IrqGuard guard{tasks_lock()};
+    for (Process* p = next_process_locked(nullptr); p; p = next_process_locked(p)) visit(*p);
+}
+
+/// A number nobody uses. would_block: all are taken.
+Result<Pid> allocate_id_locked() REQUIRES(tasks_lock());
+void add_process_locked(Process& process) REQUIRES(tasks_lock());
+void remove_process_locked(Process& process) REQUIRES(tasks_lock());
+void add_thread_locked(UserThread& thread) REQUIRES(tasks_lock());
+void remove_thread_locked(UserThread& thread) REQUIRES(tasks_lock());
+
+} // namespace drupe::process

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// How a process ended, in the encoding that wait4(2) stores. [linux] wait(2), WIFEXITED ff.
+#pragma once
+
+#include <cstdint>
+
+namespace drupe::process {
+
+class WaitStatus {
+public:
+    constexpr WaitStatus() = default;
+    static constexpr WaitStatus exited(int code) { return WaitStatus((code & 0xff) << 8); }
+    /// The core bit stays off: no core file is written.
+    static constexpr WaitStatus killed(int signo) { return WaitStatus(signo & 0x7f); }
+    static constexpr WaitStatus stopped(int signo) { return WaitStatus(signo << 8 | 0x7f); }
+    static constexpr WaitStatus continued() { return WaitStatus(0xffff); }
+
+    constexpr std::int32_t raw() const { return raw_; }
+    constexpr bool is_killed() const { return (raw_ & 0x7f) != 0 && (raw_ & 0xff) != 0x7f; }
+    constexpr bool is_exited() const { return (raw_ & 0x7f) == 0; }
+    constexpr int signal() const { return raw_ & 0x7f; }
+    constexpr int code() const { return raw_ >> 8 & 0xff; }
+    friend constexpr bool operator==(WaitStatus, WaitStatus) = default;
+
+private:
+    explicit constexpr WaitStatus(std::int32_t raw) : raw_(raw) {}
+    std::int32_t raw_ = 0;
+};
+
+} // namespace drupe::process
