@@ -17,6 +17,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(OUR_ERROR, f"drupe: {message} (see {self.prog} --help)\n")
 
+    def _get_values(self, action, arg_strings):
+        if action.option_strings and action.nargs is None and arg_strings == ["--"]:
+            return "--"  # argparse would drop it, though it is the value of an option
+        return super()._get_values(action, arg_strings)
+
 
 def _load(name: str):
     return importlib.import_module(f".cmd_{name}", __package__)
@@ -32,6 +37,19 @@ def _overview() -> str:
             pass
     lines += ["", "Each has --help. Try: ./drupe run deb:lua5.4 lua5.4 -e 'print(\"hello from\", _VERSION)'"]
     return "\n".join(lines)
+
+
+def _join_values(parser, argv: list) -> list:
+    """Ties an option's value to it, up to the first word that is no option: argparse would take a value
+    that begins with '-' (as in --qemu-arg -icount) for an option."""
+    joined, words = [], list(argv)
+    while words and words[0].startswith("-") and words[0] not in ("-", "--"):
+        option = words.pop(0)
+        action = parser._option_string_actions.get(option)
+        if action is not None and action.nargs is None and words:
+            option += ("=" if option.startswith("--") else "") + words.pop(0)
+        joined.append(option)
+    return joined + words
 
 
 def _parse(argv: list):
@@ -51,7 +69,7 @@ def _parse(argv: list):
                      formatter_class=argparse.RawDescriptionHelpFormatter,
                      epilog=getattr(module, "EPILOG", None), allow_abbrev=False)
     module.add_arguments(parser)
-    return module, parser.parse_args(argv[1:])
+    return module, parser.parse_args(_join_values(parser, argv[1:]))
 
 
 def _terminated(number, frame):

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The QEMU command line, and a QEMU process that never outlives us."""
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from .errors import UserError
+
+PROGRAM = "qemu-system-aarch64"
+MACHINE, CPU = "virt,gic-version=3", "cortex-a72"
+LEAST_MEMORY = 256  # MiB, unless the user says otherwise
+PR_SET_PDEATHSIG = 1
+
+
+def memory_for(image_bytes: int) -> int:
+    """MiB of memory for an image: itself, since programs map files where the loader put them, and room
+    to work. QEMU puts an initrd 128 MiB into memory, or at half of it when there is less."""
+    needed = (image_bytes >> 20) + 1 + 192
+    return max(LEAST_MEMORY, (needed + 63) // 64 * 64)
+
+
+def memory_argument(text: str) -> str:
+    """Checks a -m: MiB, or with K, M, G behind it."""
+    if not re.fullmatch(r"[1-9][0-9]*[KMGkmg]?", text):
+        raise UserError(f"-m {text}: a size in MiB, or with K, M or G behind it")
+    return text
+
+
+def command(kernel: Path, bootfs: Path | None, memory: str, cpus: int, machine: str, cpu: str,
+            kernel_args: list, qemu_args: list, gdb: bool) -> list:
+    for word in kernel_args:
+        if "\n" in word or "\0" in word:
+            raise UserError("--kernel-arg: a kernel argument is one line")
+    words = [PROGRAM, "-M", machine, "-cpu", cpu, "-m", memory, "-smp", str(cpus),
+             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none",
+             "-chardev", "stdio,id=console,signal=off,mux=off", "-serial", "chardev:console",
+             "-kernel", str(kernel)]
+    if bootfs:
+        words += ["-initrd", str(bootfs)]
+    words += ["-append", " ".join(kernel_args)]
+    if gdb:
+        words += ["-s", "-S"]
+    return words + qemu_args
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def running(words: list, errors):
+    """QEMU with its console on pipes (.stdin, .stdout) and its complaints in the file `errors`. In a
+    session of its own, so that keys of the terminal do not reach it. Gone when the block ends."""
+    try:
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                                   bufsize=0, start_new_session=True, preexec_fn=_die_with_parent)
+    except FileNotFoundError:
+        raise UserError(f"{words[0]} is missing: ./drupe setup") from None
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
