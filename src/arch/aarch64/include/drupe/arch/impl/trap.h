@@ -7,21 +7,32 @@
 
 namespace drupe::arch {
 
+extern "C" const char drupe_direct_entry[];
+
 struct TrapFrame {
     std::uint64_t x[31];
-    std::uint64_t user_sp; // SP_EL0, or the interrupted kernel's SP
-    std::uint64_t elr;     // ELR_EL1
-    std::uint64_t spsr;    // SPSR_EL1
+    std::uint64_t user_sp;   // SP_EL0, or the interrupted kernel's SP
+    std::uint64_t elr;       // ELR_EL1
+    std::uint64_t spsr;      // SPSR_EL1
     std::uint64_t first_arg; // x0 as it was at a system call, for restarts
-    std::int64_t number;   // system call number, -1 when the frame is no system call
+    std::int64_t number;     // system call number (bit 32: a direct call), -1: no system call
 
     std::uint64_t pc() const { return elr; }
     void set_pc(std::uint64_t pc) { elr = pc; }
     std::uint64_t sp() const { return user_sp; }
     void set_sp(std::uint64_t sp) { user_sp = sp; }
     std::uint64_t arg(unsigned n) const { return n == 0 && number >= 0 ? first_arg : x[n]; }
-    std::uint64_t syscall_number() const { return x[8]; }
+    bool is_syscall() const { return number >= 0; }
+    std::uint64_t syscall_number() const { return static_cast<std::uint32_t>(number); }
     void set_return(std::uint64_t value) { x[0] = value; }
+    /// The program will make the same call again. A direct call has no svc to go back to, but x30
+    /// is still its return address: it starts again at the entry, as if just called.
+    void restart_syscall() {
+        x[0] = first_arg;
+        x[8] = syscall_number();
+        elr =
+            (number >> 32 & 1) != 0 ? reinterpret_cast<std::uint64_t>(drupe_direct_entry) : elr - 4;
+    }
     /// [arm/arm] "SPSR_EL1": M[4:0]. EL1h is the kernel; EL0t and EL1t are the program.
     bool from_user() const { return (spsr & 0x1f) != 0x5; }
 };

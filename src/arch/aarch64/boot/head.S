@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Where the machine starts: the Image header, the way from EL2 to EL1, the switch into the kernel's
+// addresses. Runs at any 4 KiB-aligned physical address with the MMU off, touches nothing but the
+// image, and knows nothing of the board.
+//
+// [linux] Documentation/arm64/booting.rst: x0 = physical address of the device tree, MMU off.
+
+#include "sysreg.h"
+
+    .section .head, "ax"
+    .globl drupe_image_start
+drupe_image_start:
+    b       primary_entry               // code0
+    .long   0                           // code1
+    .quad   0x80000                     // text_offset (docs/decisions/0001)
+    .quad   drupe_image_size            // image_size, from the linker script
+    .quad   0xa                         // flags: little endian, 4 KiB pages, any 2 MiB base
+    .quad   0, 0, 0
+    .ascii  "ARM\x64"
+    .long   0
+
+primary_entry:
+    mov     x20, x0                     // device tree
+    mrs     x21, CurrentEL
+    bl      drop_to_el1
+    bl      reset_el1_state
+    adrp    x0, boot_stack_end
+    mov     sp, x0
+    adrp    x0, drupe_image_start
+    mov     x1, x20
+    bl      boot_build_tables           // MMU off, position independent by construction
+    adrp    x0, boot_idmap_l0
+    adrp    x1, boot_kernel_l0
+    ldr     x2, =primary_virtual
+    b       enable_mmu
+
+primary_virtual:
+    ldr     x0, =vectors
+    msr     vbar_el1, x0
+    ldr     x0, =boot_thread
+    msr     tpidr_el1, x0
+    ldr     x0, =BOOT_STACK_TOP_VA
+    mov     sp, x0
+    mov     x29, xzr
+    mov     x30, xzr
+    mov     x0, x20
+    adrp    x1, drupe_image_start
+    at      s1e1r, x1                   // where the image lies: what its own mapping says
+    isb
+    mrs     x1, par_el1
+    and     x1, x1, #0x0000fffffffff000
+    lsr     x2, x21, #2                 // exception level of entry
+    bl      kernel_main
+    b       .
+
+// Translation on: x0 = TTBR0 (identity), x1 = TTBR1, x2 = where to go on.
+enable_mmu:
+    ldr     x3, =MAIR_VALUE
+    msr     mair_el1, x3
+    ldr     x3, =TCR_VALUE
+    mrs     x4, id_aa64mmfr0_el1
+    and     x5, x4, #0xf                // PARange
+    cmp     x5, #5                      // 48 bits: more needs LPA2 descriptors
+    mov     x6, #5
+    csel    x5, x5, x6, ls
+    bfi     x3, x5, #32, #3             // TCR_EL1.IPS
+    ubfx    x5, x4, #4, #4              // ASIDBits: 2 = 16 bits
+    cmp     x5, #2
+    cset    x5, eq
+    bfi     x3, x5, #36, #1             // TCR_EL1.AS
+    msr     tcr_el1, x3
+    msr     ttbr0_el1, x0
+    msr     ttbr1_el1, x1
+    tlbi    vmalle1
+    dsb     nsh
+    ic      iallu
+    dsb     nsh
+    isb
+    ldr     x3, =SCTLR_VALUE
+    msr     sctlr_el1, x3
+    isb
+    br      x2
+
+// Registers whose reset value nobody promises. Written whole, never modified.
+reset_el1_state:
+    msr     daifset, #0xf
+    ldr     x0, =SCTLR_MMU_OFF
+    msr     sctlr_el1, x0
+    mov     x0, #CPACR_FPEN             // FP for programs; SVE traps until first used
+    msr     cpacr_el1, x0
+    mov     x0, #2                      // CNTKCTL_EL1.EL0VCTEN: programs read the virtual counter
+    msr     cntkctl_el1, x0
+    msr     mdscr_el1, xzr
+    msr     tpidr_el0, xzr
+    msr     spsel, #1
+    isb
+    ret
+
+// EL2 -> EL1 with nothing trapped. Stays when already at EL1.
+drop_to_el1:
+    mrs     x0, CurrentEL
+    cmp     x0, #(2 << 2)
+    b.ne    9f
+    ldr     x0, =HCR_VALUE
+    msr     hcr_el2, x0
+    mov     x0, #3                      // CNTHCTL_EL2: EL1 reads the physical counter and timer
+    msr     cnthctl_el2, x0
+    msr     cntvoff_el2, xzr
+    mov     x0, #0x32ff                 // CPTR_EL2: RES1, no trap of FP, SVE; SME traps
+    msr     cptr_el2, x0
+    msr     hstr_el2, xzr
+    msr     vttbr_el2, xzr
+    mrs     x0, midr_el1
+    msr     vpidr_el2, x0
+    mrs     x0, mpidr_el1
+    msr     vmpidr_el2, x0
+    mrs     x1, id_aa64dfr0_el1         // PMUVer: MDCR_EL2.HPMN = all counters for EL1
+    ubfx    x1, x1, #8, #4
+    sub     x2, x1, #1
+    cmp     x2, #0xe                    // 0 none, 0xf not the architecture's
+    mov     x0, xzr
+    b.hs    1f
+    mrs     x0, pmcr_el0
+    ubfx    x0, x0, #11, #5
+1:  msr     mdcr_el2, x0
+    mrs     x1, id_aa64pfr0_el1
+    ubfx    x2, x1, #24, #4             // GIC system registers exist
+    cbz     x2, 2f
+    mov     x0, #0xf                    // ICC_SRE_EL2: SRE, DFB, DIB, Enable
+    msr     ICC_SRE_EL2, x0
+    isb
+    msr     ICH_HCR_EL2, xzr
+2:  ubfx    x2, x1, #32, #4             // SVE
+    cbz     x2, 3f
+    mov     x0, #0x1ff
+    msr     ZCR_EL2, x0                 // every vector length for EL1
+3:  mrs     x1, id_aa64mmfr0_el1
+    ubfx    x2, x1, #56, #4             // FGT: reset values are unknown
+    cbz     x2, 4f
+    msr     HFGRTR_EL2, xzr
+    msr     HFGWTR_EL2, xzr
+    msr     HFGITR_EL2, xzr
+    msr     HDFGRTR_EL2, xzr
+    msr     HDFGWTR_EL2, xzr
+4:  mov     x0, #0x3c5                  // SPSR: EL1h, DAIF masked
+    msr     spsr_el2, x0
+    msr     elr_el2, x30
+    eret
+9:  ret
