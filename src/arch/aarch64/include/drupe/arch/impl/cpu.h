@@ -25,11 +25,4 @@ inline void* thread_pointer() {
 }
 inline void set_thread_pointer(void* p) { asm volatile("msr tpidr_el1, %0" ::"r"(p) : "memory"); }
 
-/// [arm/arm] "MPIDR_EL1": the affinity fields Aff3..Aff0 as the device tree's cpu@reg spells them.
-inline std::uint64_t cpu_hardware_id() {
-    std::uint64_t mpidr;
-    asm("mrs %0, mpidr_el1" : "=r"(mpidr));
-    return mpidr & 0xff'00ff'ffff;
-}
-
 } // namespace drupe::arch

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The device classes: what the rest of the system asks of a console or a clock.
+#pragma once
+
+#include <drupe/base/result.h>
+#include <drupe/base/units.h>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace drupe::drivers {
+
+/// A byte stream to a person or a host. Output is synchronous and works with interrupts masked,
+/// before any other part of the kernel does.
+class Console {
+public:
+    /// Called from the interrupt when bytes arrived; it fetches them with read().
+    using InputHandler = void (*)(void* context);
+
+    virtual const char* name() const = 0;
+    /// Returns when all bytes are with the device. Callers serialise (LockRank::console).
+    virtual void write(std::string_view bytes) = 0;
+    /// Bytes that arrived, never waiting. Any context; one caller at a time.
+    virtual std::size_t read(std::span<char> buffer) = 0;
+    /// From here on `handler` runs, interrupts masked, when there is input. Once; thread context.
+    /// not_supported: the device has no interrupt.
+    virtual Result<void> enable_input(InputHandler handler, void* context) = 0;
+
+protected:
+    ~Console() = default;
+};
+
+/// A battery-backed or host-backed clock.
+class RealTimeClock {
+public:
+    /// Time since 1970-01-01 UTC. io: the device gives none.
+    virtual Result<Nanos> read_time() = 0;
+
+protected:
+    ~RealTimeClock() = default;
+};
+
+} // namespace drupe::drivers

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Devices as firmware describes them (DeviceNode), as drivers offer them (Device and its classes),
+// and the records by which the two find each other.
+#pragma once
+
+#include <drupe/base/ref_ptr.h>
+#include <drupe/base/result.h>
+#include <drupe/base/units.h>
+#include <drupe/irq/irq_chip.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace drupe::drivers {
+
+struct Region {
+    PhysAddr base;
+    std::uint64_t bytes;
+};
+struct Interrupt {
+    irq::IrqNumber number;
+    irq::Trigger trigger;
+};
+
+/// Makes a register block accessible: the kernel's device mapping. no_memory; invalid for a block
+/// that is RAM.
+using MapDevice = Result<volatile void*> (*)(PhysAddr base, std::uint64_t bytes);
+
+/// Where the less common properties of a node are read. Implemented by the firmware's parser.
+class PropertySource {
+public:
+    virtual std::optional<std::span<const std::byte>> property(std::size_t node,
+                                                               std::string_view name) const = 0;
+
+protected:
+    ~PropertySource() = default;
+};
+
+struct Driver;
+
+/// One device. Its views point into the firmware's tables, which stay in memory.
+struct DeviceNode {
+    static constexpr unsigned max_regions = 4;
+    static constexpr unsigned max_interrupts = 4;
+
+    std::string_view name;
+    std::string_view compatible; // NUL-separated, most specific first
+    Region regions[max_regions];
+    Interrupt interrupts[max_interrupts];
+    std::uint8_t region_count;
+    std::uint8_t interrupt_count;
+    const Driver* driver; // for its most specific model that has one
+    const PropertySource* source;
+    std::size_t key;
+
+    bool is(std::string_view model) const;
+    /// A property of one or two 32-bit cells; nothing when absent or of another length.
+    std::optional<std::uint64_t> number(std::string_view property) const;
+    /// not_found: no such region.
+    Result<volatile void*> map(unsigned region, MapDevice map_device) const;
+};
+
+class Console;
+class RealTimeClock;
+
+/// What a driver makes of a node. It offers the interfaces of its class; null for all others.
+class Device {
+public:
+    virtual ~Device() = default;
+    virtual irq::IrqChip* irq_chip() { return nullptr; }
+    virtual Console* console() { return nullptr; }
+    virtual RealTimeClock* clock() { return nullptr; }
+};
+
+enum class DeviceClass : std::uint8_t { irq_chip, console, clock, block, net, rng };
+
+/// A driver: a constant. The linker collects pointers to them (not the records: compilers align and
+/// pad large objects as they like) in the section drupe_drivers. `probe` never panics and touches
+/// no register unless the node's model is one of `models`.
+struct Driver {
+    std::string_view name;
+    std::span<const std::string_view> models; // values of `compatible`
+    DeviceClass device_class;
+    Result<OwnPtr<Device>> (*probe)(const DeviceNode& node, MapDevice map_device);
+    /// Consoles only, else null: output before there is memory to allocate, in storage of the
+    /// driver's own. Gives way to what `probe` makes later.
+    Result<Console*> (*probe_early)(const DeviceNode& node, MapDevice map_device) = nullptr;
+};
+
+/// The drivers this image was linked with.
+std::span<const Driver* const> all_drivers();
+/// The driver of the node's most specific model that has one; null.
+const Driver* find_driver(const DeviceNode& node);
+
+} // namespace drupe::drivers
+
+/// Registers a driver: DRUPE_DRIVER(pl011) = {.name = …}; at namespace scope. Its library is linked
+/// with link_whole, since nothing refers to the record by name.
+#define DRUPE_DRIVER(identifier)                                                                   \
+    extern const ::drupe::drivers::Driver drupe_driver_##identifier;                               \
+    [[gnu::used, gnu::section("drupe_drivers")]] constinit const ::drupe::drivers::Driver* const   \
+        drupe_driver_entry_##identifier = &drupe_driver_##identifier;                              \
+    constinit const ::drupe::drivers::Driver drupe_driver_##identifier

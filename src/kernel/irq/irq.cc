@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The table from interrupt numbers to handlers. Handlers are never detached, so dispatch needs no
+// lock: a number's slot is published once and stays.
+#include <drupe/irq/irq_chip.h>
+#include <drupe/sync/spin_lock.h>
+
+#include <atomic>
+
+namespace drupe::irq {
+namespace {
+
+constexpr std::uint32_t number_limit = 1024;
+constexpr std::size_t slot_limit = 128; // interrupts in use, slot 0 unused
+constexpr std::uint32_t software_limit = 16;
+
+struct Slot {
+    Handler handler;
+    void* context;
+    std::atomic<std::uint64_t> count;
+};
+
+constinit IrqChip* installed = nullptr;
+constinit SpinLock<LockRank::device> table_lock;
+constinit Slot slots[slot_limit] = {};
+constinit std::size_t used = 1;
+constinit std::atomic<std::uint8_t> slot_of[number_limit] = {};
+static_assert(slot_limit <= 256);
+
+Slot* find(IrqNumber irq) {
+    const auto number = static_cast<std::uint32_t>(irq);
+    if (number >= number_limit) return nullptr;
+    // Pairs with the release store in attach(): the slot's contents come with its number.
+    const std::uint8_t index = slot_of[number].load(std::memory_order_acquire);
+    return index == 0 ? nullptr : &slots[index];
+}
+
+Result<void> reserve(IrqNumber irq, Handler handler, void* context) {
+    const auto number = static_cast<std::uint32_t>(irq);
+    if (number >= number_limit) return Errc::invalid;
+    IrqGuard guard{table_lock};
+    if (slot_of[number].load(std::memory_order_relaxed) != 0) return Errc::busy;
+    if (used == slot_limit) return Errc::no_memory;
+    slots[used].handler = handler;
+    slots[used].context = context;
+    slot_of[number].store(static_cast<std::uint8_t>(used++), std::memory_order_release);
+    return {};
+}
+
+} // namespace
+
+void install_chip(IrqChip& chip) {
+    DRUPE_ASSERT(!installed);
+    installed = &chip;
+}
+
+IrqChip& chip() {
+    DRUPE_ASSERT(installed);
+    return *installed;
+}
+
+Result<void> attach(IrqNumber irq, Trigger trigger, Handler handler, void* context) {
+    const bool is_software = static_cast<std::uint32_t>(irq) < software_limit;
+    if (!is_software) TRY(chip().configure(irq, trigger));
+    TRY(reserve(irq, handler, context));
+    if (!is_software) chip().unmask(irq);
+    return {};
+}
+
+void dispatch() {
+    IrqChip& from = chip();
+    for (;;) {
+        const IrqNumber irq = from.acknowledge();
+        if (irq == no_interrupt) return;
+        if (Slot* slot = find(irq)) {
+            slot->count.store(slot->count.load(std::memory_order_relaxed) + 1,
+                              std::memory_order_relaxed);
+            slot->handler(slot->context);
+        } else if (static_cast<std::uint32_t>(irq) >= software_limit) {
+            from.mask(irq); // left on by firmware; nobody would ever quieten it
+        }
+        from.end(irq);
+    }
+}
+
+std::uint64_t count(IrqNumber irq) {
+    const Slot* slot = find(irq);
+    return slot ? slot->count.load(std::memory_order_relaxed) : 0;
+}
+
+} // namespace drupe::irq

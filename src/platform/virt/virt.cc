@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A machine described by a device tree. No address of any board stands here.
+#include <drupe/drivers/fdt_machine.h>
+#include <drupe/drivers/psci.h>
+#include <drupe/irq/irq_chip.h>
+#include <drupe/platform/platform.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace drupe::platform {
+namespace {
+
+using drivers::DeviceNode;
+using drivers::MapDevice;
+
+constinit drivers::MachineInfo machine = {};
+constinit fdt::Scratch scratch = {};
+constinit drivers::RealTimeClock* clock = nullptr;
+
+bool matches(const BootInfo& boot) { return fdt::blob_at(boot.device_tree).ok(); }
+
+Result<const drivers::MachineInfo*> describe(const BootInfo& boot) {
+    TRY(fdt::describe_machine(TRY(fdt::blob_at(boot.device_tree)), scratch, machine));
+    return &machine;
+}
+
+Result<drivers::Console*> early_console(MapDevice early_map) {
+    const DeviceNode* node = machine.console;
+    if (!node || !node->driver->probe_early) return Errc::not_found;
+    return node->driver->probe_early(*node, early_map);
+}
+
+/// A device that lives as long as the machine.
+Result<drivers::Device*> probe_forever(const DeviceNode* node, MapDevice map_device) {
+    if (!node) return Errc::not_found;
+    return TRY(node->driver->probe(*node, map_device)).leak();
+}
+
+Result<drivers::Console*> console(MapDevice map_device) {
+    return TRY(probe_forever(machine.console, map_device))->console();
+}
+
+Result<void> attach_core(MapDevice map_device, irq::Handler on_timer) {
+    if (!machine.virtual_timer) return Errc::not_found;
+    irq::IrqChip* chip = TRY(probe_forever(machine.irq_chip, map_device))->irq_chip();
+    TRY(chip->init_cpu());
+    irq::install_chip(*chip);
+    return irq::attach(machine.virtual_timer->number, machine.virtual_timer->trigger, on_timer,
+                       nullptr);
+}
+
+void enumerate(MapDevice map_device, Platform::DeviceSink found) {
+    for (const DeviceNode& node : machine.devices.all()) {
+        if (&node == machine.irq_chip || &node == machine.console || &node == machine.clock)
+            continue;
+        if (node.driver->device_class == drivers::DeviceClass::irq_chip) continue;
+        auto device = node.driver->probe(node, map_device);
+        if (device) found(std::move(device).value());
+    }
+}
+
+Result<void> start_cpu(std::uint64_t hardware_id, PhysAddr entry, std::uint64_t context) {
+    for (const drivers::CpuNode& cpu : machine.cpus.all())
+        if (cpu.hardware_id == hardware_id)
+            return cpu.start == drivers::CpuStart::psci
+                       ? drivers::psci::cpu_on(machine.conduit, hardware_id, entry, context)
+                       : Errc::not_supported;
+    return Errc::no_device;
+}
+
+Result<Nanos> wall_clock(MapDevice map_device) {
+    if (!clock) clock = TRY(probe_forever(machine.clock, map_device))->clock();
+    return clock->read_time();
+}
+
+std::size_t seed_entropy(std::span<std::byte> to) {
+    std::size_t count = std::min(to.size(), machine.entropy.size());
+    std::memcpy(to.data(), machine.entropy.data(), count);
+    for (unsigned i = 0; machine.kaslr_seed != 0 && i < 8 && count < to.size(); i++)
+        to[count++] = static_cast<std::byte>(machine.kaslr_seed >> i * 8);
+    return count;
+}
+
+void power_off(ExitReason) { static_cast<void>(drivers::psci::system_off(machine.conduit)); }
+void reboot() { static_cast<void>(drivers::psci::system_reset(machine.conduit)); }
+
+} // namespace
+
+Result<std::size_t> device_tree_bytes(const void* at) {
+    return fdt::used_bytes(TRY(fdt::blob_at(at)));
+}
+
+constinit const Platform virt = {
+    .name = "virt",
+    .matches = matches,
+    .describe = describe,
+    .early_console = early_console,
+    .console = console,
+    .attach_core = attach_core,
+    .enumerate = enumerate,
+    .start_cpu = start_cpu,
+    .wall_clock = wall_clock,
+    .seed_entropy = seed_entropy,
+    .power_off = power_off,
+    .reboot = reboot,
+};
+
+} // namespace drupe::platform
