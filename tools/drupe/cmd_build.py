@@ -47,25 +47,30 @@ def ninja(folder: Path, *targets: str) -> None:
     _call(["ninja", "-C", str(folder), *targets], f"building {folder.name}")
 
 
-def build_kernel(own_kernel: bool = True) -> None:
-    """Brings build/ up to date: the kernel and the tools. Quick when there is nothing to do."""
+def build(*targets: str) -> None:
+    """Brings build/ up to date: these targets, or everything. Quick when there is nothing to do."""
     cmd_setup.ensure()
     with places.locked("build-" + places.ROOT.as_posix().replace("/", "_")):
         configure(places.BUILD, "--cross-file", str(places.ROOT / "cross" / "aarch64.ini"))
-        ninja(places.BUILD)
-    if own_kernel and not KERNEL.exists():
-        raise UserError("the build made no loader.img")
+        ninja(places.BUILD, *targets)
+
+
+def build_for_run(own_kernel: bool = True) -> None:
+    """What booting an image needs: the kernel, unless another is used, and the archive writer."""
+    targets = [str(file.relative_to(places.BUILD)) for file in ([KERNEL] if own_kernel else []) + [pack.MKBOOTFS]]
+    build(*targets)
 
 
 def run(args) -> int:
-    build_kernel()
     if args.image is None:
         if args.output:
             raise UserError("build -o FILE needs an IMAGE")
+        build()
         print(KERNEL)
         return 0
     if not args.output:
         raise UserError("build IMAGE needs -o FILE")
+    build_for_run(own_kernel=False)
     found = image.resolve(args.image, args.rootfs, args.pull)
     record = None
     words = args.command or found.command

@@ -160,7 +160,7 @@ def _check(args) -> None:
 def run(args) -> int:
     progress.quiet = args.quiet
     _check(args)
-    cmd_build.build_kernel(own_kernel=not args.kernel)
+    cmd_build.build_for_run(own_kernel=not args.kernel)
     found = image.resolve(args.image, args.rootfs, args.pull)
     record = _start(args, found)
     with tempfile.TemporaryDirectory(prefix="drupe-") as folder, tempfile.TemporaryFile() as errors:

@@ -32,7 +32,7 @@ def _run(folder, suites: list) -> dict:
 
 
 def run(args) -> int:
-    cmd_build.build_kernel()
+    cmd_build.build()
     cmd_build.configure(places.BUILD_HOST, "-Db_sanitize=address,undefined")
     cmd_build.ninja(places.BUILD_HOST)
     total = {}
