@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The simulator's CPU.
+#pragma once
+
+#include <drupe/arch/host/machine.h>
+
+#include <cstdlib>
+
+namespace drupe::arch {
+
+inline void cpu_relax() {}
+inline void cpu_wait_for_interrupt() {
+    if (host::machine.on_wait) host::machine.on_wait();
+}
+[[noreturn]] inline void cpu_halt() { std::abort(); }
+inline void* thread_pointer() { return host::this_cpu().thread_pointer; }
+inline void set_thread_pointer(void* thread) { host::this_cpu().thread_pointer = thread; }
+
+} // namespace drupe::arch
