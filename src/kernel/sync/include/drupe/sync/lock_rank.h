@@ -10,6 +10,8 @@ namespace drupe {
 enum class LockRank : std::uint8_t {
     console = 1, // anything may log, so nothing is taken under it
     irq_chip,    // masking and sending interrupts happens under driver and scheduler locks
+    clock,       // the wall clock's offset; read and written under nothing else
+    thread_ids,  // numbers of threads are given out and taken back anywhere
     timer,       // armed while a run queue is locked
     run_queue,   // wake-ups happen under nearly every other lock
     wait_queue,  // a wake-up takes the run queue; queues are woken under their owner's lock

@@ -7,21 +7,12 @@
 #include <drupe/arch/irq_state.h>
 #include <drupe/sync/annotations.h>
 #include <drupe/sync/lock_rank.h>
+#include <drupe/sync/lockdep.h>
 
 #include <atomic>
 #include <cstdint>
 
 namespace drupe {
-
-namespace lockdep {
-#if defined(DRUPE_LOCKDEP)
-void acquired(LockRank rank, const void* lock);
-void released(LockRank rank, const void* lock);
-#else
-inline void acquired(LockRank, const void*) {}
-inline void released(LockRank, const void*) {}
-#endif
-} // namespace lockdep
 
 template <LockRank rank>
 class CAPABILITY("spin lock") SpinLock {
@@ -39,6 +30,11 @@ public:
     void unlock() RELEASE() {
         held_.store(0, std::memory_order_release);
         lockdep::released(rank, this);
+    }
+    bool try_lock() TRY_ACQUIRE(true) {
+        if (held_.exchange(1, std::memory_order_acquire) != 0) return false;
+        lockdep::acquired(rank, this);
+        return true;
     }
     bool is_held() const { return held_.load(std::memory_order_relaxed) != 0; }
 

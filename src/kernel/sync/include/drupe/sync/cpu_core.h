@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the lowest rooms keep for each CPU: its number, and the locks it holds when ranks are
+// checked. The scheduler's Cpu begins with this, and the running thread's header points to it.
+#pragma once
+
+#include <drupe/arch/cpu.h>
+#include <drupe/sync/lock_rank.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace drupe {
+
+namespace lockdep {
+/// Locks held by one CPU, in the order they were taken. A lock never outlives a switch of threads
+/// (except the run queue's own, which the next thread releases), so this belongs to the CPU.
+struct HeldLocks {
+    struct Entry {
+        const void* lock;
+        LockRank rank;
+    };
+    static constexpr std::size_t capacity = 12;
+    Entry entries[capacity];
+    std::size_t count;
+};
+} // namespace lockdep
+
+struct CpuCore {
+    std::uint32_t index = 0;
+#if defined(DRUPE_LOCKDEP)
+    lockdep::HeldLocks held = {};
+#endif
+};
+
+/// Where a thread's header keeps the pointer to its CPU (checked beside sched::ThreadHeader).
+inline constexpr std::size_t thread_cpu_offset = 16;
+
+/// Stands for the boot CPU before it runs a thread, and for unit tests that have none.
+extern CpuCore boot_cpu_core;
+
+/// Context: interrupts masked, or the caller does not mind moving to another CPU.
+inline CpuCore& this_cpu_core() {
+    auto* thread = static_cast<char*>(arch::thread_pointer());
+    CpuCore* core = thread ? *reinterpret_cast<CpuCore**>(thread + thread_cpu_offset) : nullptr;
+    return core ? *core : boot_cpu_core;
+}
+
+} // namespace drupe

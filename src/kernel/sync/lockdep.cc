@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Rank checks. Each CPU keeps the short list of what it holds; a new lock must rank below all.
+#include <drupe/sync/lockdep.h>
+
+#include <drupe/arch/irq_state.h>
+#include <drupe/base/assert.h>
+#include <drupe/base/format.h>
+#include <drupe/sync/cpu_core.h>
+
+namespace drupe {
+
+constinit CpuCore boot_cpu_core;
+
+namespace lockdep {
+
+std::string_view name_of(LockRank rank) {
+    switch (rank) {
+    case LockRank::console: return "console";
+    case LockRank::irq_chip: return "irq_chip";
+    case LockRank::clock: return "clock";
+    case LockRank::thread_ids: return "thread_ids";
+    case LockRank::timer: return "timer";
+    case LockRank::run_queue: return "run_queue";
+    case LockRank::wait_queue: return "wait_queue";
+    case LockRank::frames: return "frames";
+    case LockRank::heap: return "heap";
+    case LockRank::page_table: return "page_table";
+    case LockRank::page_cache: return "page_cache";
+    case LockRank::pipe: return "pipe";
+    case LockRank::tty: return "tty";
+    case LockRank::fd_table: return "fd_table";
+    case LockRank::inode: return "inode";
+    case LockRank::dentry: return "dentry";
+    case LockRank::futex: return "futex";
+    case LockRank::signal: return "signal";
+    case LockRank::process: return "process";
+    case LockRank::device: return "device";
+    }
+    return "?";
+}
+
+#if defined(DRUPE_LOCKDEP)
+namespace {
+
+[[noreturn]] void complain(std::string_view what, LockRank rank, std::string_view other) {
+    char text[128];
+    panic(format_into(text, "lock order: {} '{}' while '{}' is held", what, name_of(rank), other));
+}
+
+/// The lists are changed with interrupts masked: a handler takes locks of its own in between.
+class Masked {
+public:
+    Masked() : state_(arch::irq_save()) {}
+    ~Masked() { arch::irq_restore(state_); }
+    Masked(const Masked&) = delete;
+    Masked& operator=(const Masked&) = delete;
+
+private:
+    arch::IrqState state_;
+};
+
+} // namespace
+
+void acquired(LockRank rank, const void* lock) {
+    Masked masked;
+    HeldLocks& held = this_cpu_core().held;
+    for (std::size_t i = 0; i < held.count; ++i)
+        if (held.entries[i].rank <= rank)
+            complain(held.entries[i].lock == lock ? "taking again" : "taking", rank,
+                     name_of(held.entries[i].rank));
+    if (held.count == HeldLocks::capacity) complain("no room for", rank, "too many");
+    held.entries[held.count++] = {lock, rank};
+}
+
+void released(LockRank rank, const void* lock) {
+    Masked masked;
+    HeldLocks& held = this_cpu_core().held;
+    for (std::size_t i = held.count; i-- > 0;) {
+        if (held.entries[i].lock != lock) continue;
+        for (--held.count; i < held.count; ++i) held.entries[i] = held.entries[i + 1];
+        return;
+    }
+    complain("releasing", rank, "something else");
+}
+
+void assert_none_held(const char* what) {
+    const HeldLocks& held = this_cpu_core().held;
+    if (held.count == 0) return;
+    char text[128];
+    panic(format_into(text, "{} while the spin lock '{}' is held", what,
+                      name_of(held.entries[held.count - 1].rank)));
+}
+
+std::size_t held_count() { return this_cpu_core().held.count; }
+#endif
+
+} // namespace lockdep
+} // namespace drupe
