@@ -7,9 +7,13 @@
 #include <drupe/arch/cpu.h>
 #include <drupe/base/list.h>
 #include <drupe/base/ref_ptr.h>
+#include <drupe/base/result.h>
 #include <drupe/base/units.h>
+#include <drupe/sched/run_queue.h>
+#include <drupe/sync/cpu_core.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -19,6 +23,9 @@ struct UserThread;
 } // namespace drupe::process
 namespace drupe::mm {
 class AddressSpace;
+}
+namespace drupe::arch {
+struct TrapFrame;
 }
 
 namespace drupe::sched {
@@ -41,29 +48,58 @@ struct ThreadHeader {
     std::uint32_t entry_kind;        // 12: how the kernel was entered: full frame or direct call
     Cpu* cpu;                        // 16: where it runs or ran last
     std::uintptr_t kernel_stack_top; // 24: SP_EL1 when the program runs
-    alignas(16) arch::Context saved;  // 32: context_switch finds entry_kind in front of it
+    alignas(16) arch::Context saved; // 32: context_switch finds entry_kind in front of it
 };
 
+/// `blocked` while still running on a CPU means: has announced a wait, may still find it needless.
 enum class ThreadState : std::uint8_t { created, runnable, running, blocked, dead };
 
-class Thread : public ThreadHeader, public RefCounted<Thread> {
+/// CPUs a thread may run on.
+struct CpuMask {
+    std::uint64_t bits[(DRUPE_MAX_CPUS + 63) / 64];
+    static constexpr CpuMask all() {
+        CpuMask mask{};
+        for (std::uint64_t& word : mask.bits) word = ~std::uint64_t{0};
+        return mask;
+    }
+    bool has(std::uint32_t cpu) const {
+        return cpu < DRUPE_MAX_CPUS && (bits[cpu / 64] >> cpu % 64 & 1) != 0;
+    }
+    void add(std::uint32_t cpu) { bits[cpu / 64] |= std::uint64_t{1} << cpu % 64; }
+};
+
+class Thread : public ThreadHeader, public Entity, public RefCounted<Thread> {
 public:
     using Entry = void (*)(void*);
     static constexpr std::size_t stack_bytes = 16 * 1024;
 
-    /// A thread that will call entry(arg) once started. no_memory. May sleep.
+    /// A thread that will call entry(arg) once started, with interrupts on; when entry returns, the
+    /// thread ends. no_memory; would_block: no thread id is free. May sleep.
     static Result<RefPtr<Thread>> create(std::string_view name, Entry entry, void* arg);
     static void destroy(Thread* thread);
 
-    /// Makes a created thread runnable.
+    /// Makes a created thread runnable. It keeps itself alive until it has ended.
     void start();
 
     std::uint32_t id() const { return id_; }
     std::string_view name() const { return name_; }
+    /// Keeps the first 15 bytes.
     void set_name(std::string_view name);
-    ThreadState state() const { return state_; }
-    /// CPU time used so far, up to now when running.
+    ThreadState state() const { return state_.load(std::memory_order_relaxed); }
+    bool is_idle() const { return is_idle_; }
+    /// CPU time used so far, up to now when running. Any context.
     Nanos cpu_time() const;
+    /// How often it lost the CPU because it blocked or yielded, and against its will.
+    std::uint64_t voluntary_switches() const { return voluntary_switches_; }
+    std::uint64_t involuntary_switches() const { return involuntary_switches_; }
+
+    /// Takes effect at once. The caller has checked the ranges. Any context.
+    void set_parameters(Policy policy, int realtime_priority, int nice);
+    CpuMask affinity = CpuMask::all(); // heeded when there is more than one CPU
+
+    /// Sets work flags; with work_signal an interruptible wait ends. A CPU that runs the thread's
+    /// program is made to notice. Any context.
+    void post_work(std::uint32_t flags);
 
     arch::Context& context() { return saved; }
     arch::TrapFrame* user_frame =
@@ -75,17 +111,41 @@ public:
     /// True when a signal (or a kill) should end an interruptible wait. Set by kernel/process.
     bool has_interrupt() const { return (work.load(std::memory_order_relaxed) & work_signal) != 0; }
 
-    ListHook run_hook;     // run queue
     ListHook process_hook; // the process's list of threads
 
 private:
     friend class Scheduler;
-    Thread() = default;
+    Thread();
     std::uint32_t id_ = 0;
-    ThreadState state_ = ThreadState::created;
+    std::atomic<ThreadState> state_{ThreadState::created}; // changes under its CPU's queue lock
+    bool is_idle_ = false;
     char name_[16] = {};
+    std::uint64_t voluntary_switches_ = 0;
+    std::uint64_t involuntary_switches_ = 0;
+    Entry entry_ = nullptr;
+    void* argument_ = nullptr;
+    void* stack_top_ = nullptr; // null: a stack that is not ours to free
 };
 
 inline Thread& current() { return *static_cast<Thread*>(arch::thread_pointer()); }
+
+/// Thread numbers, shared with processes: 1 .. 32767, each free again only after all the others
+/// have been given out. would_block: none is free.
+Result<std::uint32_t> allocate_id();
+void free_id(std::uint32_t id);
+
+/// Makes a blocked thread runnable; no-op on one that is not blocked. Any context.
+void wake(Thread& thread);
+/// Lets others run; returns at once when there are none. Context: thread.
+void yield();
+/// A place inside a long kernel path where another thread may take over. Context: thread, no spin
+/// lock held.
+void preempt_point();
+/// Switches when work_reschedule is set. Interrupts masked; they are again on return.
+void schedule_if_needed();
+/// Ends the running thread; its stack is freed by the thread that runs next.
+[[noreturn]] void exit_current();
+/// Runnable and running threads of all CPUs, idle ones not counted.
+std::size_t runnable_count();
 
 } // namespace drupe::sched

@@ -8,6 +8,7 @@
 #include <drupe/base/units.h>
 #include <drupe/sync/spin_lock.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -20,12 +21,25 @@ class WaitQueue;
 enum class Interruptible : std::uint8_t { yes, no };
 
 /// One presence on one queue. `woken` runs under the queue's lock with interrupts masked: by
-/// default it makes the thread runnable; poll and epoll override it.
+/// default it makes the thread runnable; poll and epoll override it (and may take only locks that
+/// rank below wait_queue).
 class Waiter {
 public:
-    explicit Waiter(Thread& thread) : thread_(&thread) {}
+    /// `each` waiter wakes one of those that compete for what became available; `everybody` is
+    /// woken besides, whatever the count: for those who only watch (poll).
+    enum class Kind : std::uint8_t { competing, watching };
+    /// Does a wake-up take it off the queue? A watcher that stays sees every wake-up until removed.
+    enum class After : std::uint8_t { leaves, stays };
+
+    explicit Waiter(Thread& thread, Kind how = Kind::competing, After then = After::leaves)
+        : kind(how), after(then), thread_(&thread) {}
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
     virtual void woken();
-    ListHook hook;
+
+    ListHook hook; // the queue's
+    const Kind kind;
+    const After after;
 
 protected:
     ~Waiter() = default;
@@ -35,35 +49,51 @@ protected:
 class WaitQueue {
 public:
     /// Blocks until `ready()` returns true. `ready` is called without the queue's lock, at least
-    /// once, in the calling thread; it may take its own locks. timed_out when `deadline`
-    /// (monotonic) passes, restart when a signal is pending and `interruptible` is yes (callers
-    /// that must not be restarted turn it into interrupted). Context: thread, no spin lock held.
+    /// once, in the calling thread; it may take its own spin locks but should not sleep. timed_out
+    /// when `deadline` (monotonic) passes, restart when a signal is pending and `interruptible` is
+    /// yes (callers that must not be restarted turn it into interrupted). Context: thread, no spin
+    /// lock held.
     template <class Ready>
     Result<void> wait_until(Ready ready, Nanos deadline = Nanos::never(),
                             Interruptible interruptible = Interruptible::yes);
 
-    /// Any context. Waking an empty queue costs one load.
+    /// Any context. The condition must have been changed before. Waking an empty queue costs a
+    /// fence and one load.
     void wake_one() { wake(1); }
     void wake_all() { wake(SIZE_MAX); }
+    void wake(std::size_t most) {
+        // The caller's change of the condition before the look at the queue: pairs with the fence
+        // between a waiter's entry and its look at the condition (prepare_to_wait).
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (count_.load(std::memory_order_relaxed) != 0) wake_slow(most);
+    }
 
-    void add(Waiter& waiter);
-    void remove(Waiter& waiter); // no-op when it is not queued any more
+    /// Puts a waiter on the queue; false: it is there already.
+    bool add(Waiter& waiter);
+    /// Takes it off; false: it was not queued any more. Afterwards `woken` does not run.
+    bool remove(Waiter& waiter);
+    bool has_waiters() const { return count_.load(std::memory_order_relaxed) != 0; }
 
 private:
-    void wake(std::size_t most);
     void wake_slow(std::size_t most);
+    void take_off_locked(Waiter& waiter) REQUIRES(lock_);
+
     SpinLock<LockRank::wait_queue> lock_;
-    IntrusiveList<Waiter, &Waiter::hook> waiters_;
+    std::atomic<std::uint32_t> count_{0};
+    IntrusiveList<Waiter, &Waiter::hook> waiters_ GUARDED_BY(lock_); // watchers first
 };
 
 /// The steps wait_until is made of, for waits on several queues:
-///   prepare_to_wait(); while (!ready()) { if interrupted or past deadline: stop; block(deadline);
-///   prepare }
-/// A wake-up between prepare_to_wait and block makes block return at once.
+///   add(...); prepare_to_wait(); while (!ready()) { if interrupted or past deadline: stop;
+///   block(deadline); add(...) again; prepare_to_wait(); } finish_wait(); remove(...)
+/// A wake-up between prepare_to_wait and block makes block return at once. block may also return
+/// for no reason. Context: thread, no spin lock held.
 void prepare_to_wait();
 void block(Nanos deadline);
 void finish_wait();
 bool interrupted();
+/// Sleeps until `deadline`: timed_out, or restart when a signal is pending.
+Result<void> sleep_until(Nanos deadline, Interruptible interruptible = Interruptible::yes);
 
 } // namespace drupe::sched
 

@@ -8,31 +8,36 @@
 
 namespace drupe::sched {
 
+/// The default kind of presence: makes its thread runnable.
+class ThreadWaiter final : public Waiter {
+public:
+    using Waiter::Waiter;
+};
+
+/// Why a wait that found its condition false should end now; ok: it should not.
+Errc reason_to_stop(Nanos deadline, Interruptible interruptible);
+
 template <class Ready>
 Result<void> WaitQueue::wait_until(Ready ready, Nanos deadline, Interruptible interruptible) {
     if (ready()) return {};
-    struct Plain final : Waiter {
-        using Waiter::Waiter;
-    } waiter(current());
+    ThreadWaiter waiter(current());
+    Errc outcome = Errc::ok;
+    bool chosen = false; // by the last wake-up, which took the waiter off
     add(waiter);
-    Result<void> outcome;
     for (;;) {
         prepare_to_wait();
         if (ready()) break;
-        if (interruptible == Interruptible::yes && interrupted()) {
-            outcome = Errc::restart;
-            break;
-        }
-        if (deadline != Nanos::never() && time::now() >= deadline) {
-            outcome = Errc::timed_out;
-            break;
-        }
+        outcome = reason_to_stop(deadline, interruptible);
+        if (outcome != Errc::ok) break;
         block(deadline);
-        add(waiter); // a wake-up took it off the queue
+        chosen = add(waiter);
     }
     finish_wait();
-    remove(waiter);
-    return outcome;
+    if (!remove(waiter)) chosen = true;
+    // Giving up after having been chosen: the wake-up belongs to somebody else.
+    if (chosen && outcome != Errc::ok) wake_one();
+    if (outcome != Errc::ok) return outcome;
+    return {};
 }
 
 } // namespace drupe::sched

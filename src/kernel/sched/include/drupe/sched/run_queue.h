@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Which of a CPU's threads runs next. Fair threads share by weight: of those that have not had more
+// than their share so far (eligible: vruntime not past the weighted average), the one with the
+// earliest virtual deadline runs (Stoica & Abdel-Wahab, "Earliest Eligible Virtual Deadline
+// First"). Fixed-priority threads come before all of them. Pure bookkeeping: no clock, no context
+// switch; the caller holds the lock.
+#pragma once
+
+#include <drupe/base/pairing_heap.h>
+#include <drupe/base/units.h>
+#include <drupe/sync/spin_lock.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace drupe::sched {
+
+enum class Policy : std::uint8_t { other = 0, fifo = 1, round_robin = 2, batch = 3, idle = 5 };
+
+/// Virtual time: nanoseconds of a nice-0 thread, in sixteenths (short runs of heavy threads must
+/// not vanish in rounding).
+using VirtualTime = std::int64_t;
+
+class RunQueue;
+
+/// The scheduler's part of a thread.
+class Entity {
+public:
+    Entity() { set_nice(0); }
+
+    static constexpr int min_nice = -20, max_nice = 19;
+    static constexpr int min_realtime = 1, max_realtime = 99;
+
+    Policy policy() const { return policy_; }
+    int nice() const { return nice_; }
+    int realtime_priority() const { return realtime_priority_; }
+    bool is_realtime() const { return policy_ == Policy::fifo || policy_ == Policy::round_robin; }
+    std::uint32_t weight() const { return weight_; }
+    bool is_queued() const { return hook_.is_linked(); }
+    VirtualTime vruntime() const { return vruntime_; }
+    VirtualTime vdeadline() const { return vdeadline_; }
+    /// CPU time accounted so far.
+    Nanos used() const { return used_; }
+
+private:
+    friend class RunQueue;
+    enum class Place : std::uint8_t { none, eligible, waiting, realtime };
+    void set_nice(int nice);
+    void set_policy(Policy policy, int realtime_priority);
+    void set_weight();
+
+    HeapHook hook_;
+    Place place_ = Place::none;
+    Policy policy_ = Policy::other;
+    std::int8_t nice_ = 0;
+    std::uint8_t realtime_priority_ = 0;
+    std::uint32_t weight_ = 0;
+    std::uint32_t inverse_ = 0; // 2^32 / weight
+    VirtualTime vruntime_ = 0;
+    VirtualTime vdeadline_ = 0;
+    VirtualTime lag_ = 0;        // average - vruntime when it left; what it is still owed
+    std::uint64_t sequence_ = 0; // order within one fixed priority
+    Nanos since_{0};             // running: accounted up to here; blocked: since when
+    Nanos picked_at_{0};
+    Nanos used_{0};
+    Nanos turn_used_{0}; // round robin: of this turn
+};
+
+class RunQueue {
+public:
+    static constexpr Nanos slice{3'000'000};
+    /// The first turn after a sleep is short, and so due early: who sleeps much waits little.
+    static constexpr Nanos wakeup_slice{750'000};
+    static constexpr Nanos round_robin_slice{100'000'000};
+    /// A thread just picked runs this long before a wake-up may take the CPU from it.
+    static constexpr Nanos wakeup_granularity{100'000};
+
+    SpinLock<LockRank::run_queue> lock;
+
+    /// A thread that was not runnable joins; what it was owed when it left is honoured.
+    void enqueue(Entity& entity, Nanos now);
+    /// A queued thread goes (its parameters change, or it moves to another CPU).
+    void dequeue(Entity& entity, Nanos now);
+    /// Takes the thread to run next out of the queue and starts its account; null: none.
+    Entity* pick(Nanos now);
+    enum class Because : std::uint8_t { preempted, yielded };
+    /// The running thread goes back into the queue.
+    void put_back(Entity& running, Nanos now, Because because);
+    /// The running thread stops being runnable.
+    void leave(Entity& running, Nanos now);
+    /// The running thread, after leave() and a change of its parameters, is runnable again.
+    void rejoin(Entity& running, Nanos now);
+    /// Charges the running thread up to `now`.
+    void account(Entity& running, Nanos now);
+
+    /// Should `woken`, just enqueued, run instead of `running`, accounted up to now?
+    bool should_preempt(const Entity& running, const Entity& woken, Nanos now) const;
+    /// Has the running thread used up its turn while others wait?
+    bool is_turn_over(const Entity& running) const;
+    /// When to look again; never() when nobody waits or the running thread's policy has no slice.
+    Nanos next_decision(const Entity& running, Nanos now) const;
+
+    /// Neither queued here nor running here.
+    static void set_parameters(Entity& entity, Policy policy, int realtime_priority, int nice);
+
+    std::size_t queued() const { return queued_; }
+    /// What a thread that has had exactly its share has got.
+    VirtualTime average() const;
+    /// average() - vruntime: what a fair thread here is owed (> 0) or has had too much of.
+    VirtualTime lag_of(const Entity& entity) const { return average() - entity.vruntime_; }
+    static VirtualTime virtual_of(const Entity& entity, Nanos real);
+
+    /// For checkers.
+    template <class Visit>
+    void for_each_queued(Visit visit) const {
+        eligible_.for_each(visit);
+        waiting_.for_each(visit);
+        realtime_.for_each(visit);
+    }
+    std::int64_t total_weight() const { return weight_; }
+
+private:
+    struct EarlierDeadline {
+        bool operator()(const Entity& a, const Entity& b) const {
+            return a.vdeadline_ < b.vdeadline_;
+        }
+    };
+    struct EarlierStart {
+        bool operator()(const Entity& a, const Entity& b) const {
+            return a.vruntime_ < b.vruntime_;
+        }
+    };
+    struct HigherPriority {
+        bool operator()(const Entity& a, const Entity& b) const {
+            return a.realtime_priority_ != b.realtime_priority_
+                       ? a.realtime_priority_ > b.realtime_priority_
+                       : a.sequence_ < b.sequence_;
+        }
+    };
+
+    bool is_eligible(const Entity& entity) const {
+        return (entity.vruntime_ - base_) * weight_ <= weighted_;
+    }
+    void insert(Entity& entity);
+    void remove(Entity& entity);
+    Entity* pick_fair();
+    void add_weight(const Entity& entity);
+    void drop_weight(Entity& entity);
+    void place(Entity& entity, Nanos now);
+    void renew(Entity& entity);
+
+    PairingHeap<Entity, &Entity::hook_, EarlierDeadline> eligible_; // eligible when last looked at
+    PairingHeap<Entity, &Entity::hook_, EarlierStart> waiting_;     // not eligible then
+    PairingHeap<Entity, &Entity::hook_, HigherPriority> realtime_;
+    std::size_t queued_ = 0;
+    std::uint64_t sequence_ = 0;
+    // The average of the fair threads here, running one included, is base_ + weighted_ / weight_.
+    VirtualTime base_ = 0;
+    std::int64_t weighted_ = 0; // sum of weight * (vruntime - base_)
+    std::int64_t weight_ = 0;   // sum of weights
+};
+
+} // namespace drupe::sched

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Blocking, waking, switching. See scheduler.h for who may touch what under which lock.
+#include "scheduler.h"
+
+#include <drupe/arch/irq_state.h>
+#include <drupe/base/assert.h>
+#include <drupe/sched/wait_queue.h>
+#include <drupe/time/clock.h>
+
+#include <new>
+
+namespace drupe::sched {
+
+// ---- starting
+
+void Scheduler::adopt_boot_thread() {
+    auto* header = reinterpret_cast<ThreadHeader*>(drupe_boot_thread);
+    const std::uintptr_t guard = header->stack_guard;
+    auto* self = new (drupe_boot_thread) Thread;
+    self->stack_guard = guard;
+    self->set_name("idle");
+    self->is_idle_ = true;
+    self->state_.store(ThreadState::running, std::memory_order_relaxed);
+    Cpu& boot = cpu(0);
+    boot.running = boot.idle = self;
+    self->cpu = &boot;
+    arch::set_thread_pointer(self);
+}
+
+void Scheduler::start(Thread& thread) {
+    DRUPE_ASSERT(thread.state() == ThreadState::created);
+    thread.retain(); // its own reference; dropped when it has been switched away from for good
+    const arch::IrqState irqs = arch::irq_save();
+    Cpu& cpu = *current().cpu;
+    thread.cpu = &cpu;
+    cpu.queue.lock.lock();
+    make_runnable_locked(cpu, thread, time::now());
+    unlock(cpu);
+    arch::irq_restore(irqs);
+}
+
+/// The first thing a new thread does, interrupts masked, the queue still locked by its forerunner.
+void Scheduler::first_run(void* thread) {
+    finish_switch();
+    arch::irq_enable();
+    auto* self = static_cast<Thread*>(thread);
+    self->entry_(self->argument_);
+    exit_current();
+}
+
+// ---- switching
+
+Cpu& Scheduler::lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
+    for (;;) {
+        Cpu& cpu = *thread.cpu;
+        cpu.queue.lock.lock();
+        if (thread.cpu == &cpu) return cpu;
+        unlock(cpu); // it moved meanwhile
+    }
+}
+
+Thread& Scheduler::pick_locked(Cpu& cpu, Nanos now) {
+    Entity* next = cpu.queue.pick(now);
+    return next ? static_cast<Thread&>(*next) : *cpu.idle;
+}
+
+void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now) {
+    from.work.fetch_and(~std::uint32_t{work_reschedule}, std::memory_order_relaxed);
+    to.cpu = &cpu;
+    to.state_.store(ThreadState::running, std::memory_order_relaxed);
+    cpu.running = &to;
+    cpu.previous = &from;
+    ++cpu.switches;
+    if (cpu.queue.queued() != 0) watch_slice_locked(cpu, now);
+    if (to.address_space && to.address_space != cpu.address_space) {
+        cpu.address_space = to.address_space;
+        if (hooks.activate) hooks.activate(to.address_space);
+    }
+    arch::set_thread_pointer(&to);
+    arch::context_switch(from.saved, to.saved);
+    finish_switch();
+}
+
+/// Runs in the thread that was switched to: maybe on another CPU than the one it left.
+[[gnu::noinline]] void Scheduler::finish_switch() NO_THREAD_SAFETY_ANALYSIS {
+    Cpu& cpu = *current().cpu;
+    Thread& previous = *cpu.previous;
+    const bool ended = previous.state() == ThreadState::dead;
+    unlock(cpu);
+    if (ended) previous.release();
+}
+
+void Scheduler::watch_slice_locked(Cpu& cpu, Nanos now) {
+    if (cpu.running == cpu.idle) return;
+    const Nanos at = cpu.queue.next_decision(*cpu.running, now);
+    // A timer that comes too early looks again and is cheaper than moving it at every switch.
+    if (cpu.slice_timer.is_armed() && cpu.slice_timer.deadline() <= at) return;
+    cpu.slice_timer.arm(at);
+}
+
+void Scheduler::request_switch_locked(Cpu& cpu) {
+    cpu.running->work.fetch_or(work_reschedule, std::memory_order_relaxed);
+    if (&cpu != current().cpu && hooks.kick) hooks.kick(cpu.index);
+}
+
+void Scheduler::look_again(Cpu& cpu) {
+    IrqGuard guard{cpu.queue.lock};
+    if (cpu.queue.queued() == 0) return;
+    if (cpu.running == cpu.idle) {
+        request_switch_locked(cpu);
+        return;
+    }
+    const Nanos now = time::now();
+    cpu.queue.account(*cpu.running, now);
+    if (cpu.queue.is_turn_over(*cpu.running))
+        request_switch_locked(cpu);
+    else
+        watch_slice_locked(cpu, now);
+}
+
+// ---- waiting and waking
+
+void Scheduler::prepare_to_wait() {
+    current().state_.store(ThreadState::blocked, std::memory_order_relaxed);
+    // The state before the caller's look at its condition: pairs with the fence in WaitQueue::wake,
+    // between the waker's change of the condition and its look at the queue and the state.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+void Scheduler::finish_wait() {
+    current().state_.store(ThreadState::running, std::memory_order_relaxed);
+}
+
+void Scheduler::block() NO_THREAD_SAFETY_ANALYSIS {
+    lockdep::assert_none_held("sleeping");
+    const arch::IrqState irqs = arch::irq_save();
+    Thread& self = current();
+    Cpu& cpu = *self.cpu;
+    cpu.queue.lock.lock();
+    if (self.state() == ThreadState::blocked) {
+        DRUPE_ASSERT(!self.is_idle_);
+        const Nanos now = time::now();
+        cpu.queue.leave(self, now);
+        ++self.voluntary_switches_;
+        switch_to_locked(cpu, self, pick_locked(cpu, now), now);
+    } else {
+        unlock(cpu);
+    }
+    arch::irq_restore(irqs);
+}
+
+void Scheduler::make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now) {
+    thread.state_.store(ThreadState::runnable, std::memory_order_relaxed);
+    ++cpu.wakeups;
+    if (cpu.running == cpu.idle) {
+        cpu.queue.enqueue(thread, now);
+        request_switch_locked(cpu);
+        return;
+    }
+    // First the running thread's account: tickless, it may have run alone for hours, and the
+    // newcomer is placed beside where it stands now.
+    cpu.queue.account(*cpu.running, now);
+    cpu.queue.enqueue(thread, now);
+    if (cpu.queue.should_preempt(*cpu.running, thread, now))
+        request_switch_locked(cpu);
+    else if (&cpu == current().cpu)
+        watch_slice_locked(cpu, now);
+    else if (hooks.kick)
+        hooks.kick(cpu.index); // timers are armed on their own CPU
+}
+
+void Scheduler::wake(Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
+    const arch::IrqState irqs = arch::irq_save();
+    Cpu& cpu = lock_cpu_of(thread);
+    if (thread.state() == ThreadState::blocked) {
+        if (cpu.running == &thread) // has announced a wait: block() will not
+            thread.state_.store(ThreadState::running, std::memory_order_relaxed);
+        else
+            make_runnable_locked(cpu, thread, time::now());
+    }
+    unlock(cpu);
+    arch::irq_restore(irqs);
+}
+
+// ---- giving way
+
+void Scheduler::preempt() NO_THREAD_SAFETY_ANALYSIS {
+    Thread& self = current();
+    Cpu& cpu = *self.cpu;
+    cpu.queue.lock.lock();
+    const Nanos now = time::now();
+    if (!self.is_idle_) cpu.queue.put_back(self, now, RunQueue::Because::preempted);
+    Thread& next = pick_locked(cpu, now);
+    self.state_.store(&next == &self ? ThreadState::running : ThreadState::runnable,
+                      std::memory_order_relaxed);
+    if (&next == &self) {
+        self.work.fetch_and(~std::uint32_t{work_reschedule}, std::memory_order_relaxed);
+        if (cpu.queue.queued() != 0) watch_slice_locked(cpu, now);
+        unlock(cpu);
+        return;
+    }
+    ++self.involuntary_switches_;
+    switch_to_locked(cpu, self, next, now);
+}
+
+void Scheduler::yield() NO_THREAD_SAFETY_ANALYSIS {
+    const arch::IrqState irqs = arch::irq_save();
+    Thread& self = current();
+    Cpu& cpu = *self.cpu;
+    cpu.queue.lock.lock();
+    if (cpu.queue.queued() == 0) {
+        unlock(cpu);
+        arch::irq_restore(irqs);
+        return;
+    }
+    const Nanos now = time::now();
+    // A fair thread that yields means "somebody else, please": the others are asked first. Among
+    // fixed priorities it only steps behind its equals.
+    Entity* next = nullptr;
+    if (self.is_idle_) {
+        next = cpu.queue.pick(now);
+    } else if (self.is_realtime()) {
+        cpu.queue.put_back(self, now, RunQueue::Because::yielded);
+        next = cpu.queue.pick(now);
+    } else {
+        cpu.queue.account(self, now);
+        next = cpu.queue.pick(now);
+        cpu.queue.put_back(self, now, RunQueue::Because::yielded);
+    }
+    if (next == &self) {
+        unlock(cpu);
+    } else {
+        self.state_.store(ThreadState::runnable, std::memory_order_relaxed);
+        ++self.voluntary_switches_;
+        switch_to_locked(cpu, self, static_cast<Thread&>(*next), now);
+    }
+    arch::irq_restore(irqs);
+}
+
+void Scheduler::exit_current() NO_THREAD_SAFETY_ANALYSIS {
+    lockdep::assert_none_held("ending a thread");
+    arch::irq_disable();
+    Thread& self = current();
+    Cpu& cpu = *self.cpu;
+    DRUPE_ASSERT(!self.is_idle_);
+    cpu.queue.lock.lock();
+    const Nanos now = time::now();
+    cpu.queue.leave(self, now);
+    self.state_.store(ThreadState::dead, std::memory_order_relaxed);
+    switch_to_locked(cpu, self, pick_locked(cpu, now), now);
+    DRUPE_ASSERT(!"a dead thread runs");
+    __builtin_unreachable();
+}
+
+// ---- accounts and parameters
+
+Nanos Scheduler::cpu_time(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
+    if (!thread.cpu) return {0};
+    const arch::IrqState irqs = arch::irq_save();
+    Cpu& cpu = lock_cpu_of(thread);
+    if (cpu.running == &thread) cpu.queue.account(*cpu.running, time::now());
+    const Nanos used = thread.used();
+    unlock(cpu);
+    arch::irq_restore(irqs);
+    return used;
+}
+
+void Scheduler::set_parameters(Thread& thread, Policy policy, int realtime_priority,
+                               int nice) NO_THREAD_SAFETY_ANALYSIS {
+    if (!thread.cpu) { // not started
+        RunQueue::set_parameters(thread, policy, realtime_priority, nice);
+        return;
+    }
+    const arch::IrqState irqs = arch::irq_save();
+    Cpu& cpu = lock_cpu_of(thread);
+    const Nanos now = time::now();
+    const bool queued = thread.is_queued();
+    const bool running = cpu.running == &thread && !thread.is_idle_;
+    if (cpu.running != cpu.idle) cpu.queue.account(*cpu.running, now);
+    if (queued) cpu.queue.dequeue(thread, now);
+    if (running) cpu.queue.leave(thread, now);
+    RunQueue::set_parameters(thread, policy, realtime_priority, nice);
+    if (queued) cpu.queue.enqueue(thread, now);
+    if (running) { // it may no longer be the one to run
+        cpu.queue.rejoin(thread, now);
+        request_switch_locked(cpu);
+    } else if (queued && cpu.running != cpu.idle) {
+        request_switch_locked(cpu);
+    }
+    unlock(cpu);
+    arch::irq_restore(irqs);
+}
+
+// ---- the names other rooms use
+
+void wake(Thread& thread) { Scheduler::wake(thread); }
+void yield() { Scheduler::yield(); }
+void exit_current() { Scheduler::exit_current(); }
+
+void schedule_if_needed() {
+    if ((current().work.load(std::memory_order_relaxed) & work_reschedule) != 0)
+        Scheduler::preempt();
+}
+
+void preempt_point() {
+    if ((current().work.load(std::memory_order_relaxed) & work_reschedule) == 0) return;
+    lockdep::assert_none_held("giving way");
+    const arch::IrqState irqs = arch::irq_save();
+    Scheduler::preempt();
+    arch::irq_restore(irqs);
+}
+
+} // namespace drupe::sched

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Private: the operations on threads and CPUs that need both sides' internals.
+// Locking: a thread's state and its place in a queue belong to the lock of the queue of
+// thread.cpu. That lock is held across a context switch and released by the thread that runs next,
+// so nobody can make a thread run elsewhere before its registers are saved.
+#pragma once
+
+#include <drupe/sched/cpu.h>
+#include <drupe/sched/thread.h>
+
+namespace drupe::sched {
+
+class Scheduler {
+public:
+    static void adopt_boot_thread();
+    static Result<RefPtr<Thread>> create(std::string_view name, Thread::Entry entry, void* arg);
+    static void destroy(Thread* thread);
+    static void start(Thread& thread);
+
+    static void prepare_to_wait();
+    static void finish_wait();
+    static void block();
+    static void wake(Thread& thread);
+    static void yield();
+    static void preempt();
+    [[noreturn]] static void exit_current();
+
+    static Nanos cpu_time(const Thread& thread);
+    static void set_parameters(Thread& thread, Policy policy, int realtime_priority, int nice);
+    static void look_again(Cpu& cpu); // the slice timer or a kick
+
+    static void unlock(Cpu& cpu) { cpu.queue.lock.unlock(); }
+
+private:
+    static Cpu& lock_cpu_of(const Thread& thread);
+    static void make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now);
+    static void request_switch_locked(Cpu& cpu);
+    static void watch_slice_locked(Cpu& cpu, Nanos now);
+    static Thread& pick_locked(Cpu& cpu, Nanos now);
+    static void switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now);
+    static void finish_switch();
+    static void first_run(void* thread);
+};
+
+/// The scheduler's view of what was installed from above.
+struct Hooks {
+    StackSource stacks;
+    void (*activate)(mm::AddressSpace*);
+    void (*kick)(std::uint32_t cpu);
+};
+extern Hooks hooks;
+
+} // namespace drupe::sched

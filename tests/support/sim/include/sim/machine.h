@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A machine to test blocking code on: the real scheduler over arch/host. The test's own stack is
+// the idle thread; threads it spawns run on stacks of their own; time passes only in user() and
+// kernel() and while everybody waits. What happens when is chosen by the seed, so a failing seed
+// fails again. After every step the scheduler's invariants are checked.
+#pragma once
+
+#include <drupe/base/units.h>
+#include <drupe/sched/thread.h>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <list>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace sim {
+
+class Random {
+public:
+    explicit Random(std::uint64_t seed) : state_(seed * 2 + 1) {}
+    std::uint64_t next();
+    /// 0 .. limit-1.
+    std::uint64_t below(std::uint64_t limit) { return next() % limit; }
+    bool one_in(std::uint64_t n) { return below(n) == 0; }
+
+private:
+    std::uint64_t state_;
+};
+
+struct Options {
+    std::uint64_t seed = 0;
+    bool check = true; // invariants after every step
+    /// Most service a thread may be owed or have had too much of. The theorem says one slice; a
+    /// decision may come late. It holds while nobody yields or changes weight.
+    drupe::Nanos lag_bound = drupe::sched::RunQueue::slice + drupe::Nanos{200'000};
+};
+
+class Machine {
+public:
+    explicit Machine(Options options = {});
+    ~Machine();
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+    static Machine& instance();
+
+    /// A kernel thread that runs `body`, runnable at once. An exception that leaves `body` ends the
+    /// thread and is thrown again by run().
+    drupe::RefPtr<drupe::sched::Thread> spawn(std::string name, std::function<void()> body);
+    /// Calls `handler` in interrupt context at `when` on the monotonic clock.
+    void interrupt_at(drupe::Nanos when, std::function<void()> handler);
+
+    /// Runs until no thread is runnable and nothing is due in the future, or until `limit`. True
+    /// when every thread has ended.
+    bool run(drupe::Nanos limit = drupe::Nanos::never());
+    /// The threads that have not ended, by name.
+    std::vector<std::string> unfinished() const;
+
+    /// Called by a thread: its program computes for this long. Interrupts are taken on the way and
+    /// the CPU may be lost.
+    void user(drupe::Nanos duration);
+    /// Called by a thread: the kernel computes on its behalf. Interrupts are taken (when not
+    /// masked), the CPU is kept.
+    void kernel(drupe::Nanos duration);
+    /// Called by a thread: leaves the kernel for the program.
+    void return_to_user();
+
+    Random& random() { return random_; }
+    std::uint64_t steps() const { return steps_; }
+    /// The invariant that does not hold, or an empty string.
+    std::string check() const;
+    /// The largest lag seen, in nanoseconds of service.
+    std::int64_t largest_lag() const { return largest_lag_; }
+
+private:
+    struct SimThread {
+        drupe::RefPtr<drupe::sched::Thread> thread;
+        std::function<void()> body;
+        std::string name;
+        bool ended = false;
+    };
+    static void main_of(void* sim_thread);
+    static void on_interrupt();
+    void step();
+    bool let_time_pass(drupe::Nanos limit);
+    std::uint64_t next_event() const;
+    void pass(drupe::Nanos duration, bool in_user);
+
+    Options options_;
+    Random random_;
+    std::list<SimThread> threads_;
+    std::multimap<std::uint64_t, std::function<void()>> events_; // by tick
+    std::exception_ptr failure_;
+    std::uint64_t steps_ = 0;
+    mutable std::int64_t largest_lag_ = 0;
+};
+
+} // namespace sim
