@@ -3,6 +3,7 @@
 """plant.py SOURCE OLD NEW: prints SOURCE with a bug: OLD, which must occur once, becomes NEW.
 
 A fuzz target built from such a source must fail; otherwise it would not find the bug in ours.
+(No backslash in OLD and NEW: Meson turns it into a slash.)
 """
 
 import sys
