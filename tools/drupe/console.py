@@ -13,6 +13,7 @@ import time
 import tty
 
 DLE = b"\x10"
+START_OF_INPUT = DLE + b"B"  # its first byte may get lost while the guest sets its UART up
 END_OF_INPUT = DLE + b"E"
 ESCAPE_KEY = b"\x1d"  # ctrl-]
 
@@ -154,14 +155,18 @@ class Pump:
         self._deadline = time.monotonic() + timeout if timeout else None
         self._escape = EscapeKey()
         self._trailer = Trailer()
-        self._pending = b""  # framed input that the guest has not taken yet
+        self._pending = START_OF_INPUT if framed else b""  # input that the guest has not taken yet
+        self._ended = False  # no more of it will come
         os.set_blocking(to_guest, False)
 
     def run(self):
         """Returns the Ending, or None when the guest's side closed without one. Raises Ended."""
         with selectors.DefaultSelector() as self._wait:
             self._wait.register(self._from, selectors.EVENT_READ)
-            self._listen(True)
+            if self._pending:
+                self._wait.register(self._to, selectors.EVENT_WRITE)
+            else:
+                self._listen(True)
             while True:
                 events = self._wait.select(self._patience())
                 if self._deadline and time.monotonic() >= self._deadline:

@@ -148,7 +148,7 @@ class ThePump(unittest.TestCase):
         guest = FakeGuest(play)
         self.assertEqual(guest.run(typed), Ending("exit", 3))
         self.assertEqual(guest.seen, made)
-        self.assertEqual(guest.got, console.frame_input(typed) + console.END_OF_INPUT)
+        self.assertEqual(guest.got, console.START_OF_INPUT + console.frame_input(typed) + console.END_OF_INPUT)
 
     def test_output_is_there_before_the_guest_goes_on(self):
         def play(guest):

@@ -89,7 +89,20 @@ got = b''
 while not got.endswith(b'\\x10E'):
     got += os.read(0, 100)
 say(repr(got).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')""")
-        self.assertEqual(self.run_it(input=b"a\x10\x03b").stdout, repr(b"a\x10\x10\x03b\x10E").encode())
+        self.assertEqual(self.run_it(input=b"a\x10\x03b").stdout, repr(b"\x10Ba\x10\x10\x03b\x10E").encode())
+
+    def test_an_ordinary_file_and_nothing_serve_as_input(self):
+        self.qemu("""
+got = b''
+while not got.endswith(b'\\x10E'):
+    got += os.read(0, 4096)
+say(b'%d' % len(got) + b'\\x1b]drupe;exit=0\\x1b\\\\')""")
+        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__, str(self.folder / "root"), "prog"]
+        (self.folder / "input").write_bytes(b"x" * 100000)
+        for name, size in ((self.folder / "input", 100004), (os.devnull, 4)):
+            with open(name, "rb") as file:
+                done = subprocess.run(words, stdin=file, capture_output=True, env=self.environment, timeout=50)
+            self.assertEqual((done.returncode, done.stdout), (0, b"%d" % size), done.stderr)
 
     def test_the_guest_finds_the_files_and_the_start_record(self):
         (self.folder / "root/bin/prog").write_bytes(b"program")
