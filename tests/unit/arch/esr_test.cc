@@ -23,7 +23,8 @@ TEST_CASE("data aborts tell missing mappings from missing permissions") {
 }
 TEST_CASE("a tag in a user address is not part of the address; a kernel address stays whole") {
     CHECK(raw(decode_fault(Esr{0x9200'0007}, 0xab00'0000'0000'1000, 0).address) == 0x1000);
-    CHECK(raw(decode_fault(Esr{0x9600'0007}, 0xffff'8000'0000'0000, 0).address) == 0xffff'8000'0000'0000);
+    CHECK(raw(decode_fault(Esr{0x9600'0007}, 0xffff'8000'0000'0000, 0).address) ==
+          0xffff'8000'0000'0000);
 }
 TEST_CASE("cache maintenance that faults is a read") {
     CHECK(decode_fault(Esr{0x9200'0147}, 0x1000, 0).access == Access::read);

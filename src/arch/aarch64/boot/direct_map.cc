@@ -167,15 +167,4 @@ Result<PhysRange> build_direct_map(const BootInfo& boot, std::span<const PhysRan
     return PhysRange{PhysAddr{tables}, builder.table_next - tables};
 }
 
-Result<volatile void*> map_boot_device(PhysAddr registers) {
-    static unsigned used = 0;
-    if (used == BOOT_DEVICE_PAGES) return Errc::no_memory;
-    const std::uint64_t va = BOOT_DEVICE_BASE + page_size * used++;
-    boot_window_l3[aarch64::level_index(va, 3)] =
-        aarch64::leaf_descriptor(align_down(registers, page_size), Perm::read | Perm::write,
-                                 MemoryType::device, IsolationMode::el1t);
-    asm volatile("dsb ishst\n\tisb" ::: "memory");
-    return reinterpret_cast<volatile void*>(va + (raw(registers) & page_mask));
-}
-
 } // namespace drupe::arch

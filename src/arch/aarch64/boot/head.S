@@ -43,13 +43,15 @@ primary_virtual:
     mov     sp, x0
     mov     x29, xzr
     mov     x30, xzr
-    mov     x0, x20
     adrp    x1, drupe_image_start
     at      s1e1r, x1                   // where the image lies: what its own mapping says
     isb
     mrs     x1, par_el1
-    and     x1, x1, #0x0000fffffffff000
+    and     x1, x1, #0x0000fffffffff000 // PAR_EL1.PA
     lsr     x2, x21, #2                 // exception level of entry
+    stp     x2, xzr, [sp, #-16]!
+    stp     x20, x1, [sp, #-16]!        // arch::BootInfo
+    mov     x0, sp
     bl      kernel_main
     b       .
 

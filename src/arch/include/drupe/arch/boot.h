@@ -12,12 +12,15 @@
 
 namespace drupe::arch {
 
-/// What the entry stub knows. The device tree is readable in the direct map, up to 2 MiB of it.
+/// What the entry stub knows; it writes this structure.
 struct BootInfo {
     PhysAddr device_tree; // 0: none
     PhysAddr image;       // where the image was loaded
-    unsigned exception_level;
+    std::uint64_t exception_level;
 };
+
+/// The device tree, readable up to 2 MiB from its start; null when there is none.
+const void* boot_device_tree(const BootInfo& boot);
 
 struct PhysRange {
     PhysAddr base;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What tools/mkimage puts behind the kernel in loader.img, and the kernel reads at boot. Little
+// endian, offsets from the start of the image.
+#pragma once
+
+#include <cstdint>
+
+namespace drupe {
+
+/// The arm64 Image header. [linux] Documentation/arm64/booting.rst
+struct ImageHeader {
+    std::uint32_t code[2];
+    std::uint64_t text_offset;
+    std::uint64_t image_size; // with everything behind the kernel
+    std::uint64_t flags;
+    std::uint64_t reserved[3];
+    std::uint32_t magic; // "ARM\x64"
+    std::uint32_t pe_offset;
+};
+static_assert(sizeof(ImageHeader) == 64);
+inline constexpr std::uint32_t image_magic = 0x644d5241;
+
+/// At the first page behind the kernel.
+struct ImageAppendix {
+    static constexpr std::uint64_t expected_magic = 0x31'58'50'41'50'55'52'44; // "DRUPAPX1"
+    std::uint64_t magic;
+    std::uint64_t symbols_offset; // of the SymbolTable; right behind this
+    std::uint64_t symbols_bytes;
+    std::uint64_t bootfs_offset; // page aligned
+    std::uint64_t bootfs_bytes;  // 0: none
+};
+
+/// Functions of the kernel, by rising address. `count` entries, then the names, NUL-terminated.
+struct SymbolTable {
+    struct Entry {
+        std::uint32_t offset; // of the function, from the start of the image
+        std::uint32_t name;   // from the first entry's address + count * sizeof(Entry)
+    };
+    std::uint32_t count;
+    std::uint32_t reserved;
+};
+
+} // namespace drupe

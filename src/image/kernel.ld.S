@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The kernel image: linked at its virtual address, loaded anywhere. Sections lie on page boundaries so
+ * that each gets its own permissions. Zeroed data is part of the file: a device tree may lie right
+ * behind the file, and nothing has to be cleared at boot.
+ */
+#include <drupe/arch/aarch64/memory_layout.h>
+
+ENTRY(drupe_image_start)
+PHDRS {
+    text PT_LOAD FLAGS(5);
+    rodata PT_LOAD FLAGS(4);
+    data PT_LOAD FLAGS(6);
+}
+SECTIONS {
+    . = KERNEL_IMAGE_BASE + KERNEL_TEXT_OFFSET;
+    .text : {
+        KEEP(*(.head))
+        *(.text.vectors)
+        *(.text.hot .text.hot.*)
+        *(.text .text.*)
+        . = ALIGN(4096);
+        drupe_text_end = .;
+    } :text
+    .rodata : {
+        *(.rodata .rodata.[!f]* .rodata.f[!i]*)
+        . = ALIGN(8);
+        drupe_fixups_begin = .;
+        KEEP(*(.rodata.fixups))
+        drupe_fixups_end = .;
+        . = ALIGN(8);
+        __start_drupe_drivers = .;
+        KEEP(*(drupe_drivers))
+        __stop_drupe_drivers = .;
+        . = ALIGN(8);
+        __start_drupe_counters = .;
+        KEEP(*(drupe_counters))
+        __stop_drupe_counters = .;
+        *(.note.*)
+        *(.eh_frame .eh_frame.*)
+        *(.data.rel.ro .data.rel.ro.*)
+        *(.got .got.plt .igot .igot.plt)
+        . = ALIGN(4096);
+        drupe_rodata_end = .;
+    } :rodata
+    .data : {
+        *(.data .data.*)
+        *(.bss .bss.* COMMON)
+        . = ALIGN(4096);
+        drupe_image_end = .;
+    } :data
+    drupe_image_size = drupe_image_end - drupe_image_start;
+    boot_stack_end = boot_stack + BOOT_STACK_BYTES;
+    ASSERT(drupe_image_size + KERNEL_TEXT_OFFSET <= 0x200000, "the image does not fit its 2 MiB")
+    .init_array : { *(.init_array .init_array.*) } :data
+    ASSERT(SIZEOF(.init_array) == 0, "a static constructor runs code: make it constinit")
+    /DISCARD/ : { *(.comment) *(.gnu.*) *(.interp) *(.dynamic) *(.hash) *(.iplt) *(.rela.*) *(.rela) }
+    .debug_info 0 : { *(.debug_info) }
+    .debug_abbrev 0 : { *(.debug_abbrev) }
+    .debug_line 0 : { *(.debug_line) }
+    .debug_line_str 0 : { *(.debug_line_str) }
+    .debug_str 0 : { *(.debug_str) }
+    .debug_aranges 0 : { *(.debug_aranges) }
+    .debug_rnglists 0 : { *(.debug_rnglists) }
+    .debug_loclists 0 : { *(.debug_loclists) }
+    .debug_frame 0 : { *(.debug_frame) }
+    .symtab 0 : { *(.symtab) }
+    .strtab 0 : { *(.strtab) }
+    .shstrtab 0 : { *(.shstrtab) }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "symbols.h"
+
+#include <drupe/base/image_layout.h>
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+namespace drupe::mkimage {
+namespace {
+
+std::string demangle(const std::string& name) {
+    int status = 0;
+    char* text = abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status);
+    if (status != 0 || !text) return name;
+    std::string result(text);
+    std::free(text);
+    return result;
+}
+
+// Drops everything between matching brackets of one kind; "(anonymous namespace)" goes with it.
+std::string without_brackets(const std::string& text, char open, char close) {
+    std::string result;
+    int depth = 0;
+    for (char c : text) {
+        if (c == open) depth++;
+        if (depth == 0) result += c;
+        if (c == close && depth > 0) depth--;
+    }
+    return result;
+}
+
+template <class T>
+void append(std::vector<std::byte>& out, const T& value) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&value);
+    out.insert(out.end(), bytes, bytes + sizeof value);
+}
+
+} // namespace
+
+std::string short_name(const std::string& linker_name) {
+    std::string name = demangle(linker_name);
+    if (name.find("operator") != std::string::npos) return name.substr(0, name.find('('));
+    name = without_brackets(without_brackets(name, '<', '>'), '(', ')');
+    // A return type (of templates) stands before the last space.
+    const std::size_t clone = name.find(" [clone");
+    if (clone != std::string::npos) name.resize(clone);
+    while (!name.empty() && name.back() == ' ') name.pop_back();
+    if (name.ends_with(" const")) name.resize(name.size() - 6);
+    const std::size_t space = name.rfind(' ');
+    if (space != std::string::npos) name.erase(0, space + 1);
+    return name;
+}
+
+std::vector<std::byte> encode_symbols(const ElfImage& image) {
+    std::vector<SymbolTable::Entry> entries;
+    std::string names;
+    std::map<std::string, std::uint32_t> known;
+    for (const Function& function : image.functions) {
+        const std::uint64_t offset = function.address - image.base;
+        if (offset >= image.memory.size()) continue;
+        if (!entries.empty() && entries.back().offset == offset) continue; // the first alias wins
+        const std::string name = short_name(function.name);
+        const auto [place, fresh] =
+            known.try_emplace(name, static_cast<std::uint32_t>(names.size()));
+        if (fresh) names.append(name).push_back('\0');
+        entries.push_back({static_cast<std::uint32_t>(offset), place->second});
+    }
+    std::vector<std::byte> out;
+    append(out, SymbolTable{static_cast<std::uint32_t>(entries.size()), 0});
+    for (const auto& entry : entries) append(out, entry);
+    const auto* text = reinterpret_cast<const std::byte*>(names.data());
+    out.insert(out.end(), text, text + names.size());
+    return out;
+}
+
+} // namespace drupe::mkimage
