@@ -71,7 +71,12 @@ void move_down(char* to, const char* from, std::size_t n) {
 }
 
 constexpr Word ones = 0x0101010101010101, highs = 0x8080808080808080;
+/// Marks zero bytes by their high bit. The lowest mark is always right; a borrow may set ones
+/// above.
 constexpr Word zero_bytes(Word w) { return (w - ones) & ~w & highs; }
+constexpr unsigned first_byte(Word marks) {
+    return static_cast<unsigned>(__builtin_ctzll(marks)) / 8;
+}
 
 } // namespace
 
@@ -131,7 +136,9 @@ int memcmp(const void* a, const void* b, std::size_t n) {
 void* memchr(const void* in, int value, std::size_t n) {
     const auto* p = static_cast<const char*>(in);
     const Word wanted = ones * static_cast<unsigned char>(value);
-    while (n >= 8 && zero_bytes(load8(p) ^ wanted) == 0) p += 8, n -= 8;
+    for (; n >= 8; p += 8, n -= 8)
+        if (const Word found = zero_bytes(load8(p) ^ wanted))
+            return const_cast<char*>(p) + first_byte(found);
     for (; n > 0; p++, n--)
         if (*p == static_cast<char>(value)) return const_cast<char*>(p);
     return nullptr;
@@ -142,9 +149,9 @@ std::size_t strlen(const char* s) {
     // By bytes up to a boundary, then by words that cannot cross into another page.
     for (; (reinterpret_cast<std::uintptr_t>(p) & 7) != 0; p++)
         if (*p == 0) return static_cast<std::size_t>(p - s);
-    while (zero_bytes(load8(p)) == 0) p += 8;
-    while (*p != 0) p++;
-    return static_cast<std::size_t>(p - s);
+    Word found;
+    while ((found = zero_bytes(load8(p))) == 0) p += 8;
+    return static_cast<std::size_t>(p - s) + first_byte(found);
 }
 
 std::size_t strnlen(const char* s, std::size_t limit) {

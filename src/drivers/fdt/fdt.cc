@@ -2,6 +2,7 @@
 #include <drupe/drivers/fdt.h>
 
 #include "libfdt_internal.h"
+#include "tokens.h"
 
 #include <algorithm>
 
@@ -10,17 +11,14 @@ namespace {
 
 constexpr std::size_t max_blob = 2 * 1024 * 1024; // [linux] Documentation/arm64/booting
 
-std::uint32_t load_be32(const std::byte* p) {
-    return std::to_integer<std::uint32_t>(p[0]) << 24 | std::to_integer<std::uint32_t>(p[1]) << 16 |
-           std::to_integer<std::uint32_t>(p[2]) << 8 | std::to_integer<std::uint32_t>(p[3]);
-}
-
 } // namespace
 
 Result<Bytes> blob_at(const void* at) {
     const auto* bytes = static_cast<const std::byte*>(at);
-    if (!at || load_be32(bytes) != FDT_MAGIC) return Errc::corrupt;
-    const std::size_t size = load_be32(bytes + 4); // totalsize
+    // The boot protocol aligns a device tree to 8 bytes.
+    if (!at || !is_aligned(reinterpret_cast<std::uintptr_t>(at), 8)) return Errc::corrupt;
+    if (load_aligned_be32(bytes) != FDT_MAGIC) return Errc::corrupt;
+    const std::size_t size = load_aligned_be32(bytes + 4); // totalsize
     if (size < sizeof(fdt_header) || size > max_blob) return Errc::corrupt;
     return Bytes(bytes, size);
 }
@@ -42,7 +40,7 @@ std::size_t used_bytes(Bytes blob) {
 
 std::optional<std::uint32_t> cell(Bytes value, std::size_t index) {
     if (index >= value.size() / 4) return std::nullopt;
-    return load_be32(value.data() + index * 4);
+    return load_aligned_be32(value.data() + index * 4);
 }
 
 std::optional<std::uint64_t> cells(Bytes value, std::size_t index, unsigned count) {
@@ -179,40 +177,29 @@ void Walker::deliver(Visitor& visitor) {
     visitor.visit(*this);
 }
 
-void Walker::add_property(const void* blob, int offset) {
-    if (!pending_ || property_count_ == max_properties) return;
-    const char* name = nullptr;
-    int length = 0;
-    const void* value = fdt_getprop_by_offset(blob, offset, &name, &length);
-    if (!value || !name || length < 0) return;
-    properties_[property_count_++] = {
-        name, Bytes(static_cast<const std::byte*>(value), static_cast<std::size_t>(length))};
+void Walker::add_property(std::string_view name, Bytes value) {
+    if (pending_ && property_count_ < max_properties)
+        properties_[property_count_++] = {name, value};
 }
 
 Result<void> Walker::walk(Bytes blob, Visitor& visitor) {
-    const void* tree = blob.data();
-    if (blob.size() < sizeof(fdt_header) || fdt_check_header(tree) != 0) return Errc::corrupt;
-    if (fdt_totalsize(tree) > blob.size()) return Errc::corrupt;
+    Tokens tokens = TRY(Tokens::open(blob));
     unsigned open = 0; // nodes begun and not ended; those beyond max_depth are passed over
     pending_ = false;
-    for (int offset = 0, next = 0;; offset = next) {
-        const std::uint32_t tag = fdt_next_tag(tree, offset, &next);
-        switch (tag) {
-        case FDT_BEGIN_NODE: {
+    for (;;) {
+        const Token token = tokens.next();
+        switch (token.kind) {
+        case Token::Kind::begin_node:
             if (open > 0 && open <= max_depth) deliver(visitor);
             pending_ = false;
             if (open++ >= max_depth) break;
             depth_ = open - 1;
-            int length = 0;
-            const char* name = fdt_get_name(tree, offset, &length);
-            if (!name) return Errc::corrupt;
-            begin_node({name, static_cast<std::size_t>(length)}, offset);
+            begin_node(token.name, token.offset);
             break;
-        }
-        case FDT_PROP:
-            if (open <= max_depth) add_property(tree, offset);
+        case Token::Kind::property:
+            if (open > 0 && open <= max_depth) add_property(token.name, token.value);
             break;
-        case FDT_END_NODE:
+        case Token::Kind::end_node:
             if (open == 0) return Errc::corrupt;
             if (open <= max_depth) {
                 deliver(visitor);
@@ -220,8 +207,7 @@ Result<void> Walker::walk(Bytes blob, Visitor& visitor) {
             }
             if (--open == 0) return {}; // the root is complete; FDT_END follows
             break;
-        case FDT_NOP: break;
-        default: return Errc::corrupt; // FDT_END too early, or no tag at all
+        case Token::Kind::malformed: return Errc::corrupt;
         }
     }
 }

@@ -22,8 +22,8 @@ struct Range {
     std::uint64_t bytes;
 };
 
-/// The blob that begins at `at`, its length read from its own header. corrupt: no device tree, or
-/// longer than the 2 MiB the boot protocol allows. Reads 8 bytes.
+/// The blob that begins at `at`, its length read from its own header. corrupt: no device tree, not
+/// aligned to 8 bytes, or longer than 2 MiB, which the boot protocol forbids. Reads 8 bytes.
 Result<Bytes> blob_at(const void* at);
 
 /// How many bytes from its beginning on a blob really occupies: firmware leaves room behind for its
@@ -103,7 +103,7 @@ private:
     };
     void begin_node(std::string_view name, int offset);
     void deliver(Visitor& visitor);
-    void add_property(const void* blob, int offset);
+    void add_property(std::string_view name, Bytes value);
     Result<std::uint64_t> translate(std::uint64_t address, std::uint64_t bytes) const;
 
     Level levels_[max_depth] = {};
