@@ -29,6 +29,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::pipe: return "pipe";
     case LockRank::tty: return "tty";
     case LockRank::fd_table: return "fd_table";
+    case LockRank::name_table: return "name_table";
     case LockRank::inode: return "inode";
     case LockRank::dentry: return "dentry";
     case LockRank::futex: return "futex";

@@ -27,6 +27,9 @@ public:
         if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1)
             T::destroy(const_cast<T*>(static_cast<const T*>(this)));
     }
+    /// Drops one reference and says whether it was the last: the caller then destroys the object.
+    /// For chains, where destroying inside release() would recurse.
+    bool release_is_last() const { return count_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
     static void destroy(T* object) { delete object; }
     std::uint32_t use_count() const { return count_.load(std::memory_order_relaxed); }
 

@@ -22,6 +22,7 @@ enum class LockRank : std::uint8_t {
     pipe,        // buffers grow (heap, frames), wakes readers
     tty,         // wakes readers, writes to the console
     fd_table,    // installing a file allocates
+    name_table,  // a bucket of the path cache; names move under the dentry lock
     inode,       // directory and size changes touch the page cache
     dentry,      // path cache; looks into inodes' children only by reference
     futex,       // bucket lock; wakes threads

@@ -3,90 +3,107 @@
 // are subclasses; the system calls see only this interface.
 #pragma once
 
-#include <drupe/arch/user_access.h>
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
 #include <drupe/mm/vm_object.h>
-#include <drupe/sched/wait_queue.h>
+#include <drupe/sched/mutex.h>
+#include <drupe/vfs/dentry.h>
+#include <drupe/vfs/inode.h>
+#include <drupe/vfs/io_buffer.h>
+#include <drupe/vfs/poll.h>
+#include <drupe/vfs/types.h>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace drupe::vfs {
 
-class Inode;
-class Dentry;
+/// lseek's whence.
+enum Whence : int { seek_set = 0, seek_current, seek_end, seek_data, seek_hole };
 
-/// Where read and write put and take bytes: the program's memory or the kernel's.
-class IoBuffer {
-public:
-    static IoBuffer user(VirtAddr at, std::size_t bytes) { return {raw(at), bytes, true}; }
-    static IoBuffer kernel(void* at, std::size_t bytes) {
-        return {reinterpret_cast<std::uint64_t>(at), bytes, false};
-    }
-    std::size_t size() const { return bytes_; }
-    /// Moves up to `bytes` from the front of the buffer; shortens it by what moved. fault when not
-    /// even one byte could be moved.
-    Result<std::size_t> put(const void* from, std::size_t bytes); // into the buffer (read path)
-    Result<std::size_t> take(void* to, std::size_t bytes);        // out of the buffer (write path)
-    Result<std::size_t> put_zeros(std::size_t bytes);
-
-private:
-    IoBuffer(std::uint64_t at, std::size_t bytes, bool user)
-        : at_(at), bytes_(bytes), user_(user) {}
-    std::uint64_t at_;
-    std::size_t bytes_;
-    bool user_;
-};
-
-/// Linux's poll bits, the same on every architecture.
-enum PollEvents : std::uint32_t {
-    poll_in = 1,
-    poll_pri = 2,
-    poll_out = 4,
-    poll_err = 8,
-    poll_hup = 16,
-    poll_rdhup = 0x2000
-};
-
-/// The generic Linux open-flag values of arm64 ([linux] asm/fcntl.h) live in
-/// kernel/vfs/open_flags.h.
 class File : public RefCounted<File> {
 public:
     virtual ~File();
     static void destroy(File* file) { delete file; }
 
-    /// At the file position / at an offset. Bytes moved, 0 at the end of file.
+    /// At the file position. Bytes moved, 0 at the end of file. Errc::restart when a signal ended
+    /// the wait before anything moved. The defaults go through read_at/write_at and keep the
+    /// position, one caller at a time; streams (pipes, terminals) override them.
     virtual Result<std::size_t> read(IoBuffer& buffer);
     virtual Result<std::size_t> write(IoBuffer& buffer);
-    virtual Result<std::size_t> read_at(IoBuffer& buffer,
-                                        std::uint64_t offset); // illegal_seek by default
-    virtual Result<std::size_t> write_at(IoBuffer& buffer,
-                                         std::uint64_t offset);          // illegal_seek by default
-    virtual Result<std::uint64_t> seek(std::int64_t offset, int whence); // illegal_seek by default
-    virtual Result<std::uint64_t> ioctl(std::uint32_t request,
-                                        std::uint64_t argument); // not_terminal
-    /// What is ready now. With a waiter, also registers it on every queue whose wake-up can change
-    /// that.
-    virtual std::uint32_t poll(sched::Waiter* waiter);
-    /// Memory for mmap. wrong_device by default.
+    /// At an offset. illegal_seek by default.
+    virtual Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset);
+    /// `append`: at the end of the file whatever `offset` is; returns the bytes, and through
+    /// `offset` where they went.
+    virtual Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t& offset, bool append);
+    /// illegal_seek by default.
+    virtual Result<std::uint64_t> seek(std::int64_t offset, int whence);
+    /// not_terminal by default. `argument` is what the program passed, mostly an address.
+    virtual Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument);
+    /// What is ready now. With a watcher, first names to it every queue whose wake-up can change
+    /// that. Default: always readable and writable, as Linux's files without poll.
+    virtual std::uint32_t poll(PollWatcher* watcher);
+    /// epoll takes only files that can wait.
+    virtual bool can_poll() const { return false; }
+    /// Memory for mmap. wrong_device by default; access when the open mode does not allow it.
     virtual Result<RefPtr<mm::VmObject>> mappable(bool shared, bool writable);
     virtual Result<void> sync(bool data_only);
+    /// getdents. not_directory by default.
+    virtual Result<void> read_directory(DirectorySink& sink);
+    virtual Result<void> truncate(std::uint64_t size);
+    /// mode: fallocate's. not_supported by default.
+    virtual Result<void> allocate(int mode, std::uint64_t offset, std::uint64_t length);
+    /// The last descriptor of one table went (close): errors of delayed writing.
+    virtual Result<void> flush() { return {}; }
+    /// O_NONBLOCK, O_APPEND, O_DIRECT, O_ASYNC, O_NOATIME changed by fcntl. Default: taken.
+    virtual Result<void> set_flags(std::uint32_t flags);
 
-    Inode* inode() const { return inode_; }
-    Dentry* dentry() const { return dentry_; }
+    Dentry& dentry() const { return *dentry_; }
+    Inode& inode() const { return *inode_; }
     std::uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
-    bool is_readable() const;
-    bool is_writable() const;
-    bool is_nonblocking() const;
+    bool is_readable() const { return (mode_ & can_read) != 0; }
+    bool is_writable() const { return (mode_ & can_write) != 0; }
+    bool is_path_only() const { return (mode_ & path_only) != 0; }
+    bool is_nonblocking() const { return (flags() & open_nonblock) != 0; }
+    bool is_append() const { return (flags() & open_append) != 0; }
+    std::uint64_t position() const { return position_; }
+
+    /// A regular file open for writing, or being executed, until the file goes. text_busy.
+    Result<void> claim_writing();
+    Result<void> claim_executing();
 
 protected:
-    Inode* inode_ = nullptr;   // referenced
-    Dentry* dentry_ = nullptr; // referenced; null for pipes and the like
-    std::atomic<std::uint32_t> flags_{0};
+    /// Takes its own reference to `dentry`, which has an inode.
+    File(Dentry& dentry, std::uint32_t flags);
+
+    Dentry* dentry_;
+    Inode* inode_; // the dentry's
+    std::atomic<std::uint32_t> flags_;
+    enum : std::uint8_t {
+        can_read = 1,
+        can_write = 2,
+        path_only = 4,
+        counts_as_writer = 8,
+        denies_writers = 16,
+    };
+    std::uint8_t mode_;
+    std::uint64_t position_ = 0;
+    sched::Mutex position_mutex_;
+
+public:
+    // fcntl's F_SETOWN and friends; kept for the program, signals come from the owner's room.
+    std::atomic<std::int32_t> owner{0};
+    std::atomic<std::int32_t> owner_signal{0};
 };
+
+/// A file whose only use is being a path (O_PATH), and what opening a directory gives.
+Result<RefPtr<File>> open_path_file(Dentry& dentry, std::uint32_t flags);
+Result<RefPtr<File>> open_directory_file(Dentry& dentry, std::uint32_t flags);
+
+/// A dentry and inode of the internal file system for files without a name: pipes, events, …
+/// `name` is what /proc/self/fd shows, up to a ":[" inode "]" that is added when `numbered`.
+Result<RefPtr<Dentry>> create_anonymous(std::string_view name, std::uint32_t mode, bool numbered);
 
 } // namespace drupe::vfs

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Descriptor tables: bitmaps for the numbers, an array for the files. Files are released outside
+// the lock, because closing may sleep.
+#include <drupe/vfs/fd_table.h>
+#include <drupe/vfs/record_lock.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+
+namespace drupe::vfs {
+namespace {
+
+constexpr std::uint64_t bit(std::uint32_t fd) { return std::uint64_t{1} << (fd & 63); }
+
+/// The lowest clear bit at or above `from`; `capacity` when all are set.
+std::uint32_t first_clear(const std::uint64_t* bits, std::uint32_t from, std::uint32_t capacity) {
+    while (from < capacity) {
+        const std::uint64_t free = ~bits[from >> 6] & (~std::uint64_t{0} << (from & 63));
+        if (free != 0) return (from & ~63u) + static_cast<std::uint32_t>(std::countr_zero(free));
+        from = (from & ~63u) + 64;
+    }
+    return capacity;
+}
+
+} // namespace
+
+Result<RefPtr<FdTable>> FdTable::create() {
+    auto* table = new (std::nothrow) FdTable;
+    if (!table) return Errc::no_memory;
+    table->capacity_ = first_capacity;
+    table->files_ = table->first_files_;
+    table->open_ = &table->first_bits_[0];
+    table->cloexec_ = &table->first_bits_[1];
+    return RefPtr<FdTable>::adopt(table);
+}
+
+FdTable::~FdTable() {
+    close_all();
+    if (files_ != first_files_) ::operator delete(files_);
+}
+
+/// Makes room for number `fd`. Called and returns without the lock.
+Result<void> FdTable::grow(std::uint32_t fd) {
+    const std::uint32_t wanted = std::bit_ceil(std::max(fd + 1, 2 * first_capacity));
+    const std::size_t words = wanted / 64;
+    const std::size_t bytes = wanted * sizeof(File*) + 2 * words * sizeof(std::uint64_t);
+    void* memory = ::operator new(bytes, std::nothrow);
+    if (!memory) return Errc::no_memory;
+    std::memset(memory, 0, bytes);
+    auto** files = static_cast<File**>(memory);
+    auto* open = reinterpret_cast<std::uint64_t*>(files + wanted);
+    File** old = nullptr;
+    {
+        SpinGuard guard(lock_);
+        if (capacity_ < wanted) {
+            std::memcpy(files, files_, capacity_ * sizeof(File*));
+            std::memcpy(open, open_, capacity_ / 8);
+            std::memcpy(open + words, cloexec_, capacity_ / 8);
+            old = files_;
+            files_ = files;
+            open_ = open;
+            cloexec_ = open + words;
+            capacity_ = wanted;
+        } else {
+            old = files; // another thread was faster
+        }
+    }
+    if (old != first_files_) ::operator delete(old);
+    return {};
+}
+
+Result<RefPtr<FdTable>> FdTable::clone() {
+    RefPtr<FdTable> copy = TRY(create());
+    for (;;) {
+        const std::uint32_t needed = [this] {
+            SpinGuard guard(lock_);
+            return capacity_;
+        }();
+        if (copy->capacity_ < needed) TRY(copy->grow(needed - 1));
+        SpinGuard guard(lock_);
+        if (copy->capacity_ < capacity_) continue;
+        // Reserved numbers without a file yet are not the copy's.
+        for (std::uint32_t fd = 0; fd < capacity_; fd++) {
+            if (!files_[fd]) continue;
+            files_[fd]->retain();
+            copy->files_[fd] = files_[fd];
+            copy->open_[fd >> 6] |= bit(fd);
+            if (cloexec_[fd >> 6] & bit(fd)) copy->cloexec_[fd >> 6] |= bit(fd);
+        }
+        copy->lowest_free_ = first_clear(copy->open_, 0, copy->capacity_);
+        return copy;
+    }
+}
+
+FileRef FdTable::get_counted(std::uint32_t fd) {
+    SpinGuard guard(lock_);
+    File* file = fd < capacity_ ? files_[fd] : nullptr;
+    if (file) file->retain();
+    return {file, true};
+}
+
+RefPtr<File> FdTable::get_ref(std::uint32_t fd) {
+    SpinGuard guard(lock_);
+    return RefPtr<File>(fd < capacity_ ? files_[fd] : nullptr);
+}
+
+Result<std::uint32_t> FdTable::reserve_locked(bool close_on_exec, std::uint64_t limit,
+                                              std::uint32_t from) {
+    const std::uint32_t fd = first_clear(open_, std::max(from, lowest_free_), capacity_);
+    if (fd >= std::min<std::uint64_t>(limit, most)) return Errc::too_many_files;
+    if (fd >= capacity_) return Errc::out_of_range;
+    open_[fd >> 6] |= bit(fd);
+    if (close_on_exec)
+        cloexec_[fd >> 6] |= bit(fd);
+    else
+        cloexec_[fd >> 6] &= ~bit(fd);
+    if (from <= lowest_free_) lowest_free_ = fd + 1;
+    return fd;
+}
+
+Result<std::uint32_t> FdTable::reserve(bool close_on_exec, std::uint64_t limit,
+                                       std::uint32_t from) {
+    for (;;) {
+        std::uint32_t needed = 0;
+        {
+            SpinGuard guard(lock_);
+            const Result<std::uint32_t> fd = reserve_locked(close_on_exec, limit, from);
+            if (fd.ok() || fd.error() != Errc::out_of_range) return fd;
+            needed = std::max(from, capacity_);
+        }
+        TRY(grow(needed));
+    }
+}
+
+void FdTable::fill(std::uint32_t reserved, RefPtr<File> file) {
+    SpinGuard guard(lock_);
+    DRUPE_ASSERT(files_[reserved] == nullptr);
+    files_[reserved] = file.leak();
+}
+
+void FdTable::unreserve(std::uint32_t reserved) {
+    SpinGuard guard(lock_);
+    (void)remove_locked(reserved);
+}
+
+Result<std::uint32_t> FdTable::install(RefPtr<File> file, bool close_on_exec, std::uint64_t limit,
+                                       std::uint32_t from) {
+    {
+        SpinGuard guard(lock_);
+        const Result<std::uint32_t> fd = reserve_locked(close_on_exec, limit, from);
+        if (fd.ok()) [[likely]] {
+            files_[fd.value()] = file.leak();
+            return fd;
+        }
+        if (fd.error() != Errc::out_of_range) return fd;
+    }
+    const std::uint32_t fd = TRY(reserve(close_on_exec, limit, from));
+    fill(fd, std::move(file));
+    return fd;
+}
+
+File* FdTable::remove_locked(std::uint32_t fd) {
+    open_[fd >> 6] &= ~bit(fd);
+    lowest_free_ = std::min(lowest_free_, fd);
+    return std::exchange(files_[fd], nullptr);
+}
+
+void FdTable::finish_close(File* file, Result<void>* outcome) {
+    // POSIX: closing any descriptor of a file gives back this process's record locks on it.
+    if (file->inode().locks) release_record_locks(file->inode(), this);
+    Result<void> flushed = file->flush();
+    if (outcome) *outcome = flushed;
+    file->release();
+}
+
+Result<void> FdTable::close(std::uint32_t fd) {
+    File* file = nullptr;
+    {
+        SpinGuard guard(lock_);
+        if (fd >= capacity_ || !files_[fd]) return Errc::bad_descriptor;
+        file = remove_locked(fd);
+    }
+    Result<void> outcome;
+    finish_close(file, &outcome);
+    return outcome;
+}
+
+Result<void> FdTable::install_at(std::uint32_t fd, RefPtr<File> file, bool close_on_exec,
+                                 std::uint64_t limit) {
+    if (fd >= std::min<std::uint64_t>(limit, most)) return Errc::bad_descriptor;
+    File* old = nullptr;
+    for (;;) {
+        {
+            SpinGuard guard(lock_);
+            if (fd < capacity_) {
+                if (!files_[fd] && (open_[fd >> 6] & bit(fd))) return Errc::busy;
+                old = std::exchange(files_[fd], file.leak());
+                open_[fd >> 6] |= bit(fd);
+                if (close_on_exec)
+                    cloexec_[fd >> 6] |= bit(fd);
+                else
+                    cloexec_[fd >> 6] &= ~bit(fd);
+                break;
+            }
+        }
+        TRY(grow(fd));
+    }
+    if (old) finish_close(old, nullptr);
+    return {};
+}
+
+void FdTable::close_range(std::uint32_t first, std::uint32_t last, bool mark) {
+    for (std::uint32_t fd = next_open(first); fd != none && fd <= last;
+         fd = fd == none - 1 ? none : next_open(fd + 1)) {
+        if (mark)
+            (void)set_close_on_exec(fd, true);
+        else
+            (void)close(fd);
+    }
+}
+
+void FdTable::close_on_exec() {
+    for (std::uint32_t fd = next_open(0); fd != none; fd = next_open(fd + 1)) {
+        const Result<bool> marked = is_close_on_exec(fd);
+        if (marked.ok() && marked.value()) (void)close(fd);
+    }
+}
+
+void FdTable::close_all() { close_range(0, most, false); }
+
+Result<bool> FdTable::is_close_on_exec(std::uint32_t fd) {
+    SpinGuard guard(lock_);
+    if (fd >= capacity_ || !files_[fd]) return Errc::bad_descriptor;
+    return (cloexec_[fd >> 6] & bit(fd)) != 0;
+}
+
+Result<void> FdTable::set_close_on_exec(std::uint32_t fd, bool on) {
+    SpinGuard guard(lock_);
+    if (fd >= capacity_ || !files_[fd]) return Errc::bad_descriptor;
+    if (on)
+        cloexec_[fd >> 6] |= bit(fd);
+    else
+        cloexec_[fd >> 6] &= ~bit(fd);
+    return {};
+}
+
+std::uint32_t FdTable::next_open(std::uint32_t fd) {
+    SpinGuard guard(lock_);
+    for (; fd < capacity_; fd++) {
+        const std::uint64_t rest = open_[fd >> 6] >> (fd & 63);
+        if (rest == 0) {
+            fd |= 63;
+            continue;
+        }
+        fd += static_cast<std::uint32_t>(std::countr_zero(rest));
+        if (files_[fd]) return fd;
+    }
+    return none;
+}
+
+} // namespace drupe::vfs

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A file as a thing, apart from its names: attributes, and what one can do with it. File systems
+// derive from it; what a kind does not support has the error Linux gives as its default.
+#pragma once
+
+#include <drupe/base/ref_ptr.h>
+#include <drupe/base/result.h>
+#include <drupe/sched/mutex.h>
+#include <drupe/vfs/dentry.h>
+#include <drupe/vfs/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace drupe::vfs {
+
+class File;
+class FileSystem;
+class Pipe;
+struct Credentials;
+struct LockList;
+struct TaskContext;
+
+/// What a new node is to be.
+struct NewNode {
+    std::uint32_t mode = 0; // with its kind; umask applied
+    std::uint32_t uid = 0, gid = 0;
+    std::uint64_t device = 0;       // char and block
+    std::string_view link_target{}; // symlink
+};
+
+/// Receives directory entries. False: full, come back with this entry's cookie.
+class DirectorySink {
+public:
+    virtual bool add(std::string_view name, std::uint64_t ino, std::uint8_t type,
+                     std::uint64_t next_cookie) = 0;
+
+protected:
+    ~DirectorySink() = default;
+};
+
+struct Attributes {
+    std::uint64_t device, ino, rdev, size, blocks; // blocks of 512 bytes
+    std::uint32_t mode, nlink, uid, gid, block_size;
+    Timestamp atime, mtime, ctime, btime;
+};
+
+/// One change of attributes (chmod, chown, utimensat); fields not named stay.
+struct AttributeChange {
+    bool set_mode = false, set_uid = false, set_gid = false, set_atime = false, set_mtime = false;
+    std::uint32_t mode = 0, uid = 0, gid = 0;
+    Timestamp atime, mtime;
+};
+
+class Inode : public RefCounted<Inode> {
+public:
+    virtual ~Inode();
+    static void destroy(Inode* inode) { delete inode; }
+
+    std::uint32_t kind() const { return kind_of(mode()); }
+    bool is_directory() const { return kind() == mode_directory; }
+    bool is_regular() const { return kind() == mode_regular; }
+    bool is_symlink() const { return kind() == mode_symlink; }
+    std::uint32_t mode() const { return mode_.load(std::memory_order_relaxed); }
+    std::uint32_t uid() const { return uid_.load(std::memory_order_relaxed); }
+    std::uint32_t gid() const { return gid_.load(std::memory_order_relaxed); }
+    std::uint32_t nlink() const { return nlink_.load(std::memory_order_relaxed); }
+    std::uint64_t ino() const { return ino_; }
+    std::uint64_t rdev() const { return rdev_; }
+    FileSystem& fs() const { return *fs_; }
+
+    virtual Attributes attributes();
+    /// Permission was checked. Also sets ctime.
+    virtual Result<void> change(const AttributeChange& change);
+    virtual std::uint64_t size() const { return 0; }
+
+    /// Opens it. `flags` are OpenFlag; permission was checked. May sleep (a FIFO waits for its
+    /// other end). Default: by kind — directory, FIFO, device; no_device for a socket.
+    virtual Result<RefPtr<File>> open(Dentry& dentry, std::uint32_t flags);
+    /// Regular files. invalid for others.
+    virtual Result<void> truncate(std::uint64_t size);
+
+    /// Symlinks: the target, stable while the inode lives. `scratch` (4096 bytes) holds a target
+    /// that is made up when asked for.
+    virtual Result<std::string_view> link_target(TaskContext& who, std::span<char> scratch);
+    /// A link that leads to an object, not to a path (/proc/self/fd/N). Null: an ordinary link.
+    virtual Result<RefPtr<Dentry>> follow(TaskContext& who);
+    virtual bool is_magic_link() const { return false; }
+
+    // Directories. The caller holds mutex() of this directory (of both for rename).
+    /// Only for file systems whose directories are not in the dentry table. A fresh dentry with
+    /// its inode; not_found.
+    virtual Result<RefPtr<Dentry>> lookup(Dentry& self, const Name& name);
+    /// A new node under `at`, which has no inode yet; sets at's inode. The caller adds it to the
+    /// table.
+    virtual Result<void> create_entry(Dentry& at, const NewNode& node);
+    virtual Result<void> link(Dentry& at, Inode& target);
+    /// Removes a name that is no directory / an empty directory. not_empty.
+    virtual Result<void> unlink(Dentry& entry);
+    virtual Result<void> remove_directory(Dentry& entry);
+    /// `replaced` may be null. Both directories are of one file system.
+    virtual Result<void> rename(Dentry& entry, Inode& to_directory, Dentry* replaced);
+    virtual Result<void> exchange(Dentry& a, Inode& directory_of_b, Dentry& b);
+    /// An inode without a name (O_TMPFILE, memfd).
+    virtual Result<RefPtr<Inode>> create_unnamed(const NewNode& node);
+    /// Entries after `cookie` (0: from the first), "." and ".." not among them.
+    virtual Result<void> iterate(Dentry& self, std::uint64_t cookie, DirectorySink& sink);
+
+    sched::Mutex& mutex() { return mutex_; }
+
+    void touch_atime(); // relatime
+    void touch_modified() { mtime_ = ctime_ = wall_now(); }
+    void touch_changed() { ctime_ = wall_now(); }
+
+    void add_link() { nlink_.fetch_add(1, std::memory_order_relaxed); }
+    void drop_link() { nlink_.fetch_sub(1, std::memory_order_relaxed); }
+
+    /// Writers against running programs: a file open for writing cannot be executed and the other
+    /// way round (text_busy).
+    Result<void> add_writer();
+    void remove_writer() { writers_.fetch_sub(1); }
+    Result<void> deny_writers();
+    void allow_writers() { writers_.fetch_add(1); }
+
+    /// FIFOs: the bytes between the ends that are open now; null when none is. Under mutex().
+    Pipe* pipe = nullptr;
+    /// Has no name yet and may get one (O_TMPFILE). A file whose last name is gone may not.
+    bool is_linkable = false;
+
+    /// Record and flock locks, created when first used (record_lock.cc).
+    std::atomic<LockList*> locks{nullptr};
+
+protected:
+    Inode(FileSystem& fs, std::uint64_t ino, const NewNode& node);
+
+    FileSystem* fs_;
+    std::uint64_t ino_;
+    std::uint64_t rdev_;
+    std::atomic<std::uint32_t> mode_, uid_, gid_, nlink_;
+    Timestamp atime_, mtime_, ctime_, btime_;
+    std::atomic<std::int32_t> writers_{0};
+    sched::Mutex mutex_;
+};
+
+/// Permission bits asked of an inode.
+enum Access : unsigned { access_execute = 1, access_write = 2, access_read = 4 };
+/// access, or read_only. By the effective ids.
+Result<void> check_access(const Inode& inode, const Credentials& who, unsigned wanted);
+
+} // namespace drupe::vfs

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The ring of a pipe and its ends. Private to this room.
+#pragma once
+
+#include <drupe/arch/user_access.h>
+#include <drupe/sched/mutex.h>
+#include <drupe/sched/wait_queue.h>
+#include <drupe/vfs/pipe.h>
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace drupe::vfs {
+
+class Pipe : public RefCounted<Pipe> {
+public:
+    static constexpr std::size_t atomic_bytes = 4096; // PIPE_BUF
+    enum class Consume : bool { no, yes };
+
+    Pipe() = default;
+    ~Pipe();
+    static void destroy(Pipe* pipe) { delete pipe; }
+
+    std::size_t capacity() const { return capacity_.load(std::memory_order_relaxed); }
+    /// Rounded up to a power of two of pages. busy: more is in it.
+    Result<void> set_capacity(std::size_t bytes);
+    std::size_t used() const { return used_.load(std::memory_order_acquire); }
+    std::size_t space() const { return capacity() - used(); }
+
+    // With the mutex held.
+    /// Puts `bytes` in; there is space. Bytes moved, or why none were.
+    Result<std::size_t> fill(IoBuffer& from, std::size_t bytes);
+    Result<std::size_t> drain(IoBuffer& to, Consume consume);
+    void discard(std::size_t bytes);
+
+    sched::Mutex mutex_;
+    sched::WaitQueue readable_, writable_;
+    std::atomic<std::uint32_t> readers_{0}, writers_{0};
+    std::atomic<std::uint32_t> readers_ever_{0}, writers_ever_{0};
+    std::atomic<std::uint32_t> ends_{0}; // changed under the inode's mutex
+
+private:
+    static constexpr std::size_t first_slots = 16;
+    std::size_t slots() const { return capacity() >> page_shift; }
+    std::size_t slot_of(std::uint64_t position) const {
+        return (position >> page_shift) & (slots() - 1);
+    }
+    Result<char*> page_at(std::uint64_t position);
+    void drop_page(std::uint64_t position);
+
+    std::atomic<std::size_t> capacity_{first_slots << page_shift};
+    std::atomic<std::size_t> used_{0};
+    std::uint64_t head_ = 0, tail_ = 0; // positions of the first byte and behind the last
+    char** pages_ = first_pages_;
+    char* first_pages_[first_slots] = {};
+};
+
+class PipeEnd final : public File {
+public:
+    PipeEnd(Dentry& dentry, std::uint32_t flags, RefPtr<Pipe> pipe);
+    ~PipeEnd() override;
+    Result<std::size_t> read(IoBuffer& buffer) override;
+    Result<std::size_t> write(IoBuffer& buffer) override;
+    Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument) override;
+    std::uint32_t poll(PollWatcher* watcher) override;
+    bool can_poll() const override { return true; }
+    Result<void> wait_for_peer();
+    Pipe& pipe() { return *pipe_; }
+
+private:
+    RefPtr<Pipe> pipe_;
+    std::uint32_t writers_at_open_ = 0;
+};
+
+} // namespace drupe::vfs
