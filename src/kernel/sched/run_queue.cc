@@ -205,7 +205,11 @@ void RunQueue::put_back(Entity& running, Nanos now, Because because) {
             running.sequence_ = ++sequence_;
             running.turn_used_ = {0};
         }
-    } else if (because == Because::yielded) {
+        insert(running);
+        return;
+    }
+    running.sequence_ = ++sequence_;
+    if (because == Because::yielded) {
         // Who yields gives up what it is owed and starts a new turn, behind the others.
         const VirtualTime gift = average() - running.vruntime_;
         if (gift > 0) {

@@ -59,7 +59,7 @@ private:
     VirtualTime vruntime_ = 0;
     VirtualTime vdeadline_ = 0;
     VirtualTime lag_ = 0;        // average - vruntime when it left; what it is still owed
-    std::uint64_t sequence_ = 0; // order within one fixed priority
+    std::uint64_t sequence_ = 0; // order among equals
     Nanos since_{0};             // running: accounted up to here; blocked: since when
     Nanos picked_at_{0};
     Nanos used_{0};
@@ -122,7 +122,8 @@ public:
 private:
     struct EarlierDeadline {
         bool operator()(const Entity& a, const Entity& b) const {
-            return a.vdeadline_ < b.vdeadline_;
+            return a.vdeadline_ != b.vdeadline_ ? a.vdeadline_ < b.vdeadline_
+                                                : a.sequence_ < b.sequence_;
         }
     };
     struct EarlierStart {

@@ -108,6 +108,10 @@ public:
     process::UserThread* user = nullptr;       // null: a kernel thread
     mm::AddressSpace* address_space = nullptr; // active while it runs; null: keeps the last one
 
+    /// Above 0: user_access fails with Errc::fault where it would have to bring a page in. The
+    /// upcall arch::on_user_access_fault looks at it first.
+    std::uint32_t user_faults_off = 0;
+
     /// True when a signal (or a kill) should end an interruptible wait. Set by kernel/process.
     bool has_interrupt() const { return (work.load(std::memory_order_relaxed) & work_signal) != 0; }
 
@@ -128,6 +132,15 @@ private:
 };
 
 inline Thread& current() { return *static_cast<Thread*>(arch::thread_pointer()); }
+
+/// Makes user_access possible under a spin lock: it fails where it would have to sleep.
+class UserFaultsOff {
+public:
+    UserFaultsOff() { ++current().user_faults_off; }
+    ~UserFaultsOff() { --current().user_faults_off; }
+    UserFaultsOff(const UserFaultsOff&) = delete;
+    UserFaultsOff& operator=(const UserFaultsOff&) = delete;
+};
 
 /// Thread numbers, shared with processes: 1 .. 32767, each free again only after all the others
 /// have been given out. would_block: none is free.

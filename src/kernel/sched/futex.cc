@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Buckets of futex waiters. A waiter compares the word and joins its bucket under the bucket's
+// lock; a waker changed the word before it takes that lock. So either the waiter sees the change or
+// the waker sees the waiter. A page fault cannot be served under the lock: the access then fails,
+// the page is brought in without the lock, and everything is looked at again.
+#include <drupe/sched/futex.h>
+
+#include "scheduler.h"
+
+#include <drupe/arch/cpu.h>
+#include <drupe/arch/user_access.h>
+#include <drupe/sched/wait_queue.h>
+
+#include <atomic>
+
+namespace drupe::sched {
+namespace {
+
+struct Bucket;
+
+struct FutexWaiter {
+    FutexKey key;
+    std::uint32_t bitset;
+    Thread* thread;
+    FutexWaiter* next = nullptr;
+    FutexWaiter* previous = nullptr;
+    // The bucket whose lock guards this, or null for the short time between two.
+    std::atomic<Bucket*> home{nullptr};
+    bool is_queued = false;
+};
+
+/// First in, first out. Zero when empty, so that the table costs nothing in the image.
+struct Bucket {
+    SpinLock<LockRank::futex> lock;
+    std::atomic<FutexWaiter*> first{nullptr}; // written under the lock
+    FutexWaiter* last GUARDED_BY(lock) = nullptr;
+
+    void push(FutexWaiter& w) REQUIRES(lock) {
+        w.next = nullptr;
+        w.previous = last;
+        if (last)
+            last->next = &w;
+        else
+            first.store(&w, std::memory_order_relaxed);
+        last = &w;
+        w.is_queued = true;
+        // After the links: pairs with the acquire load in remove().
+        w.home.store(this, std::memory_order_release);
+    }
+    void unlink(FutexWaiter& w) REQUIRES(lock) {
+        if (w.previous)
+            w.previous->next = w.next;
+        else
+            first.store(w.next, std::memory_order_relaxed);
+        if (w.next)
+            w.next->previous = w.previous;
+        else
+            last = w.previous;
+        w.is_queued = false;
+    }
+};
+
+constexpr unsigned bucket_bits = 8;
+constinit Bucket buckets[1u << bucket_bits];
+
+Bucket& bucket_of(const FutexKey& key) {
+    // Words are 4-byte aligned and neighbours are often used together: spread by multiplication
+    // with 2^64 / golden ratio, of which the upper bits are good.
+    const std::uint64_t mixed =
+        (reinterpret_cast<std::uintptr_t>(key.owner) >> 4 ^ key.offset >> 2) *
+        0x9e37'79b9'7f4a'7c15;
+    return buckets[mixed >> (64 - bucket_bits)];
+}
+
+/// The word's value without sleeping; fault also when its page is merely absent.
+Result<std::uint32_t> peek(VirtAddr word) {
+    UserFaultsOff off;
+    return arch::user_load(word);
+}
+
+enum class Join : std::uint8_t { joined, other_value, page_absent };
+
+Join join(FutexWaiter& waiter, const FutexExpectation& expected) {
+    Bucket& bucket = bucket_of(waiter.key);
+    SpinGuard guard{bucket.lock};
+    const auto seen = peek(expected.word);
+    if (!seen.ok()) return Join::page_absent;
+    if (seen.value() != expected.value) return Join::other_value;
+    bucket.push(waiter);
+    prepare_to_wait(); // before the lock goes: a waker finds the thread's wait announced
+    return Join::joined;
+}
+
+/// False: somebody woke it. Returns only when no waker can touch the waiter any more.
+bool remove(FutexWaiter& waiter) NO_THREAD_SAFETY_ANALYSIS {
+    for (;;) {
+        Bucket* home = waiter.home.load(std::memory_order_acquire);
+        if (!home) { // being requeued on another CPU
+            arch::cpu_relax();
+            continue;
+        }
+        SpinGuard guard{home->lock};
+        if (waiter.home.load(std::memory_order_relaxed) != home) continue;
+        if (!waiter.is_queued) return false;
+        home->unlink(waiter);
+        return true;
+    }
+}
+
+std::size_t wake_locked(Bucket& bucket, const FutexKey& key, std::size_t most, std::uint32_t bitset)
+    REQUIRES(bucket.lock) {
+    std::size_t woken = 0;
+    for (FutexWaiter* w = bucket.first.load(std::memory_order_relaxed); w && woken < most;) {
+        FutexWaiter* following = w->next;
+        if (w->key == key && (w->bitset & bitset) != 0) {
+            bucket.unlink(*w);
+            Scheduler::wake(*w->thread);
+            ++woken;
+        }
+        w = following;
+    }
+    return woken;
+}
+
+/// Takes up to `most` waiters on `key` out of the bucket, as a chain, to be moved.
+FutexWaiter* detach_locked(Bucket& bucket, const FutexKey& key, std::size_t most)
+    REQUIRES(bucket.lock) {
+    FutexWaiter* chain = nullptr;
+    FutexWaiter** end = &chain;
+    for (FutexWaiter* w = bucket.first.load(std::memory_order_relaxed); w && most > 0;) {
+        FutexWaiter* following = w->next;
+        if (w->key == key) {
+            bucket.unlink(*w);
+            w->home.store(nullptr, std::memory_order_relaxed);
+            w->next = nullptr;
+            *end = w;
+            end = &w->next;
+            --most;
+        }
+        w = following;
+    }
+    return chain;
+}
+
+std::size_t attach(FutexWaiter* chain, const FutexKey& key) {
+    Bucket& bucket = bucket_of(key);
+    SpinGuard guard{bucket.lock};
+    std::size_t count = 0;
+    while (FutexWaiter* w = chain) {
+        chain = w->next;
+        w->key = key;
+        bucket.push(*w);
+        ++count;
+    }
+    return count;
+}
+
+} // namespace
+
+Result<void> futex_wait(const FutexKey& key, const FutexExpectation& expected, std::uint32_t bitset,
+                        Nanos deadline) {
+    FutexWaiter waiter{.key = key, .bitset = bitset, .thread = &current()};
+    for (;;) {
+        switch (join(waiter, expected)) {
+        case Join::joined: break;
+        case Join::other_value: return Errc::would_block;
+        case Join::page_absent: TRY(arch::user_load(expected.word)); continue;
+        }
+        const Errc reason = reason_to_stop(deadline, Interruptible::yes);
+        if (reason == Errc::ok) block(deadline);
+        finish_wait();
+        if (!remove(waiter)) return {};
+        if (reason != Errc::ok) return reason;
+        // Woken for another reason, or requeued and then woken for one: the loop finds out which.
+        waiter.key = key;
+    }
+}
+
+std::size_t futex_wake(const FutexKey& key, std::size_t most, std::uint32_t bitset) {
+    Bucket& bucket = bucket_of(key);
+    // The program's change of the word before the look at the bucket: pairs with the bucket lock
+    // that a waiter takes around its look at the word.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!bucket.first.load(std::memory_order_relaxed) && !bucket.lock.is_held()) return 0;
+    SpinGuard guard{bucket.lock};
+    return wake_locked(bucket, key, most, bitset);
+}
+
+Result<FutexRequeued> futex_requeue(const FutexRequeue& request) {
+    Bucket& from = bucket_of(request.from);
+    FutexRequeued done{};
+    FutexWaiter* chain = nullptr;
+    for (;;) {
+        {
+            SpinGuard guard{from.lock};
+            const auto seen = request.expected ? peek(request.expected->word) : std::uint32_t{0};
+            if (seen.ok()) {
+                if (request.expected && seen.value() != request.expected->value)
+                    return Errc::would_block;
+                done.woken = wake_locked(from, request.from, request.wake, futex_any);
+                if (!(request.from == request.to))
+                    chain = detach_locked(from, request.from, request.move);
+                break;
+            }
+        }
+        TRY(arch::user_load(request.expected->word));
+    }
+    if (chain) done.moved = attach(chain, request.to);
+    return done;
+}
+
+} // namespace drupe::sched
