@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """drupe build: the kernel with Meson, or an IMAGE as a file."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from .errors import UserError
 
 SUMMARY = "build the kernel, or an image for other machines"
 KERNEL = places.BUILD / "loader.img"
+KERNEL_ELF = places.BUILD / "src" / "image" / "loader.elf"
+MKIMAGE = places.BUILD / "tools" / "mkimage" / "mkimage"
 EPILOG = """Without IMAGE: meson setup build (when it is missing) and ninja -C build.
-With IMAGE (as for run): writes its boot file system to FILE, for -initrd or a boot loader."""
+With IMAGE (as for run): writes FILE, which boots it (qemu-system-aarch64 -kernel FILE); when FILE ends in
+.cpio, only its boot file system, for -initrd."""
 
 
 def add_arguments(parser) -> None:
@@ -29,10 +33,18 @@ def add_arguments(parser) -> None:
 
 def _call(words: list, what: str) -> None:
     """Runs a build step; silent unless it takes long or fails, and then everything it said is shown."""
-    with progress.step(what):
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode != 0:
-        sys.stderr.buffer.write(done.stdout)
+    said = []
+    with progress.step(what) as step:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        with process:
+            for line in process.stdout:
+                said.append(line)
+                count = re.match(rb"\[(\d+)/(\d+)\]", line)
+                if count:
+                    step.note(f"{int(count[1])} of {int(count[2])}")
+    if process.returncode != 0:
+        sys.stderr.buffer.write(b"".join(said))
         sys.stderr.flush()
         raise UserError(f"{what} failed: {' '.join(words)}")
 
@@ -40,11 +52,11 @@ def _call(words: list, what: str) -> None:
 def configure(folder: Path, *options: str) -> None:
     """Meson's configuration of a build folder, made when it is missing. What is in it is left alone."""
     if not (folder / "build.ninja").exists():
-        _call(["meson", "setup", str(folder), str(places.ROOT), *options], f"configuring {folder.name}")
+        _call(["meson", "setup", str(folder), str(places.ROOT), *options], f"configuring {folder.name}/")
 
 
 def ninja(folder: Path, *targets: str) -> None:
-    _call(["ninja", "-C", str(folder), *targets], f"building {folder.name}")
+    _call(["ninja", "-C", str(folder), *targets], f"compiling in {folder.name}/")
 
 
 def build(*targets: str) -> None:
@@ -57,33 +69,50 @@ def build(*targets: str) -> None:
 
 def build_for_run(own_kernel: bool = True) -> None:
     """What booting an image needs: the kernel, unless another is used, and the archive writer."""
-    targets = [str(file.relative_to(places.BUILD)) for file in ([KERNEL] if own_kernel else []) + [pack.MKBOOTFS]]
-    build(*targets)
+    build(*(_target(file) for file in ([KERNEL] if own_kernel else []) + [pack.MKBOOTFS]))
+
+
+def _target(file: Path) -> str:
+    return str(file.relative_to(places.BUILD))
+
+
+def _start_record(args, found) -> bytes | None:
+    """For a console that is a terminal: the image is for machines that we do not know."""
+    words = args.command or found.command
+    if not words:
+        return None
+    given = [f"{k}={v}" for k, v in found.environment.items()] + args.env
+    return start.Start(words, start.environment(given), args.cwd or found.cwd, found.uid, found.gid,
+                       stdin="tty", stdout="tty").encode()
+
+
+def _write_image(args) -> None:
+    only_archive = args.output.endswith(".cpio")
+    build(*(_target(file) for file in [pack.MKBOOTFS] + ([] if only_archive else [MKIMAGE, KERNEL_ELF])))
+    found = image.resolve(args.image, args.rootfs, args.pull)
+    record = _start_record(args, found)
+    fresh = Path(f"{args.output}.{os.getpid()}.tmp")
+    with tempfile.TemporaryDirectory(prefix="drupe-") as folder:
+        archive = pack.pack(found, record, args.copy, Path(folder))
+        try:
+            if only_archive:
+                shutil.copyfile(archive, fresh)
+            else:
+                progress.call([MKIMAGE, KERNEL_ELF, "-o", fresh, "--bootfs", archive], f"writing {args.output}",
+                              f"cannot write {args.output}")
+            os.replace(fresh, args.output)
+        finally:
+            fresh.unlink(missing_ok=True)
 
 
 def run(args) -> int:
-    if args.image is None:
-        if args.output:
-            raise UserError("build -o FILE needs an IMAGE")
-        build()
-        print(KERNEL)
+    if args.image is None and args.output:
+        raise UserError("build -o FILE needs an IMAGE")
+    if args.image is not None:
+        if not args.output:
+            raise UserError("build IMAGE needs -o FILE")
+        _write_image(args)
         return 0
-    if not args.output:
-        raise UserError("build IMAGE needs -o FILE")
-    build_for_run(own_kernel=False)
-    found = image.resolve(args.image, args.rootfs, args.pull)
-    record = None
-    words = args.command or found.command
-    if words:
-        record = start.Start(words, start.environment([*(f"{k}={v}" for k, v in found.environment.items()), *args.env]),
-                             args.cwd or found.cwd, found.uid, found.gid, stdin="tty", stdout="tty").encode()
-    with tempfile.TemporaryDirectory(prefix="drupe-") as folder:
-        made = pack.pack(found, record, args.copy, Path(folder))
-        fresh = f"{args.output}.{os.getpid()}.tmp"
-        try:
-            shutil.copyfile(made, fresh)
-            os.replace(fresh, args.output)
-        except OSError:
-            Path(fresh).unlink(missing_ok=True)
-            raise
+    build()
+    print(KERNEL)
     return 0

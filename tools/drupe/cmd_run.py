@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import cmd_build, console, image, pack, places, progress, qemu, start
+from . import cmd_build, console, image, pack, progress, qemu, start
 from .errors import UserError
 
 SUMMARY = "boot one program as the whole machine, in QEMU"
@@ -172,7 +172,7 @@ def run(args) -> int:
             _describe(args, found, words, record, bootfs)
             return 0
         if args.gdb and not args.quiet:
-            print(f"drupe: waiting for: gdb-multiarch {places.BUILD / 'src/image/drupe.elf'} -ex 'target remote :1234'",
+            print(f"drupe: waiting for: gdb-multiarch {cmd_build.KERNEL_ELF} -ex 'target remote :1234'",
                   file=sys.stderr)
         ending, why, status = _boot(args, words, record, errors)
         return _status(args, ending, why, status, _complaint(errors))
