@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/zfs/object.h>
+
+namespace drupe::zfs {
+
+bool is_plausible(const DnodePhys& d) {
+    if (d.nlevels == 0 || d.nlevels > 16 || d.nblkptr == 0 || d.nblkptr > 3) return false;
+    // A dnode may be larger than its first slot, but only for the sake of the bonus buffer.
+    std::size_t tail = (std::size_t{d.extra_slots} + 1) * dnode_size - dnode_core_size;
+    std::size_t used = d.nblkptr * sizeof(Blkptr) + d.bonuslen;
+    if ((d.flags & dnode_flag_spill_blkptr) != 0) used += sizeof(Blkptr);
+    if (d.bonuslen != 0 && used > tail) return false;
+    if (d.datablkszsec == 0 || d.data_block_size() > max_block_size) return false;
+    if (d.nlevels > 1 && (d.indblkshift < 8 || d.indblkshift > 24)) return false;
+    return d.extra_slots < dnode_max_size / dnode_size;
+}
+
+Result<Object> Object::open(BlockReader& reader, Bytes dnode) {
+    DRUPE_ASSERT(dnode.size() >= dnode_size);
+    Object o;
+    o.reader_ = &reader;
+    o.dnode_ = load<DnodePhys>(dnode.data());
+    if (!is_plausible(o.dnode_)) return Errc::corrupt;
+    std::size_t size = (std::size_t{o.dnode_.extra_slots} + 1) * dnode_size;
+    if (size > dnode.size()) return Errc::corrupt;
+    std::size_t at = dnode_core_size + o.dnode_.nblkptr * sizeof(Blkptr);
+    if (o.dnode_.bonuslen != 0) TRY(o.bonus_.append(dnode.subspan(at, o.dnode_.bonuslen)));
+    if (o.has_spill()) o.spill_ = load<Blkptr>(&dnode[size - sizeof(Blkptr)]);
+    return o;
+}
+
+// The pointer to block `index` of `level`: in the dnode itself at the top, else in a block of the
+// level above, which stays loaded until another is needed.
+Result<const Blkptr*> Object::pointer_at(unsigned level, std::uint64_t index) {
+    static constexpr Blkptr hole{};
+    if (level == dnode_.nlevels - 1u) {
+        if (index >= dnode_.nblkptr) return &hole;
+        return &dnode_.blkptr[index];
+    }
+    unsigned shift = dnode_.indblkshift - blkptr_shift;
+    Level& above = levels_[level + 1];
+    std::uint64_t wanted = shift >= 64 ? 0 : index >> shift;
+    if (above.index != wanted) {
+        const Blkptr bp = *TRY(pointer_at(level + 1, wanted));
+        above.index = ~0ull;
+        std::size_t size = std::size_t{1} << dnode_.indblkshift;
+        TRY(above.block.resize(size));
+        if (!bp.is_hole() && (bp.level() != level + 1 || bp.type() != dnode_.type))
+            return Errc::corrupt;
+        TRY(reader_->read(bp, above.block.span()));
+        above.index = wanted;
+    }
+    return reinterpret_cast<const Blkptr*>(above.block.data()) +
+           (index & ((std::uint64_t{1} << shift) - 1));
+}
+
+Result<Blkptr> Object::pointer(std::uint64_t index) {
+    if (index > dnode_.maxblkid) return Blkptr{};
+    Blkptr bp = *TRY(pointer_at(0, index));
+    if (!bp.is_hole() && (bp.level() != 0 || bp.type() != dnode_.type)) return Errc::corrupt;
+    return bp;
+}
+
+Result<std::uint64_t> Object::next_data(std::uint64_t index) {
+    while (index <= dnode_.maxblkid) {
+        // Whole subtrees are skipped at the highest level where they are holes.
+        unsigned level = 0;
+        bool hole = false;
+        for (unsigned l = dnode_.nlevels - 1u;; --l) {
+            unsigned shift = l * (dnode_.indblkshift - blkptr_shift);
+            hole = TRY(pointer_at(l, shift >= 64 ? 0 : index >> shift))->is_hole();
+            level = l;
+            if (hole || l == 0) break;
+        }
+        if (!hole) return index;
+        unsigned shift = level * (dnode_.indblkshift - blkptr_shift);
+        if (shift >= 63) break;
+        std::uint64_t step = std::uint64_t{1} << shift;
+        std::uint64_t next = (index & ~(step - 1)) + step;
+        if (next <= index) break;
+        index = next;
+    }
+    return block_count();
+}
+
+Result<Bytes> Object::block(std::uint64_t index) {
+    Level& data = levels_[0];
+    if (data.index != index) {
+        Blkptr bp = TRY(pointer(index));
+        data.index = ~0ull;
+        TRY(data.block.resize(block_size()));
+        TRY(reader_->read(bp, data.block.span()));
+        data.index = index;
+    }
+    return Bytes{data.block.span()};
+}
+
+Result<void> Object::read(std::uint64_t offset, MutableBytes out) {
+    std::size_t size = block_size();
+    while (!out.empty()) {
+        std::uint64_t index = offset / size;
+        std::size_t within = offset % size;
+        std::size_t n = out.size() < size - within ? out.size() : size - within;
+        if (index > dnode_.maxblkid) {
+            std::memset(out.data(), 0, out.size());
+            return {};
+        }
+        if (within == 0 && n == size && levels_[0].index != index) {
+            Blkptr bp = TRY(pointer(index)); // a whole block needs no copy
+            TRY(reader_->read(bp, out.first(n)));
+        } else {
+            Bytes b = TRY(block(index));
+            std::memcpy(out.data(), &b[within], n);
+        }
+        out = out.subspan(n);
+        offset += n;
+    }
+    return {};
+}
+
+Result<Objset> Objset::open(BlockReader& reader, const Blkptr& root) {
+    std::size_t size = root.lsize();
+    bool known =
+        size == objset_phys_size_v1 || size == objset_phys_size_v2 || size == objset_phys_size_v3;
+    if (root.is_hole() || !known || root.type() != ObjectType::objset) return Errc::corrupt;
+    Objset o;
+    o.reader_ = &reader;
+    TRY(o.raw_.resize(size));
+    TRY(reader.read(root, o.raw_.span()));
+    o.phys_ = load<ObjsetPhys>(o.raw_.data());
+    o.meta_ = TRY(Object::open(reader, o.raw_.span().first(dnode_size)));
+    if (o.meta_.phys().type != ObjectType::dnode || o.meta_.block_size() % dnode_size != 0)
+        return Errc::corrupt;
+    return o;
+}
+
+Result<Object> Objset::object(std::uint64_t number) {
+    std::size_t per_block = meta_.block_size() / dnode_size;
+    if (number == 0 || number / per_block >= meta_.block_count()) return Errc::not_found;
+    Bytes b = TRY(meta_.block(number / per_block));
+    Bytes dnode = b.subspan(number % per_block * dnode_size);
+    if (dnode[0] == std::byte{0}) return Errc::not_found;
+    return Object::open(*reader_, dnode);
+}
+
+Result<std::uint64_t> Objset::next(std::uint64_t number) {
+    std::size_t per_block = meta_.block_size() / dnode_size;
+    for (++number; number / per_block < meta_.block_count();) {
+        std::uint64_t index = number / per_block;
+        std::uint64_t data = TRY(meta_.next_data(index));
+        if (data != index) {
+            number = data * per_block;
+            continue;
+        }
+        Bytes b = TRY(meta_.block(index));
+        // A dnode of several slots is stepped over, for its later slots hold anything. To know
+        // where one begins, the block is walked from its start.
+        std::size_t slot = 0;
+        while (slot < per_block) {
+            const std::byte* d = &b[slot * dnode_size];
+            if (index * per_block + slot >= number && d[0] != std::byte{0})
+                return index * per_block + slot;
+            slot += d[0] != std::byte{0} ? static_cast<std::size_t>(d[12]) + 1 : 1;
+        }
+        number = (index + 1) * per_block;
+    }
+    return Errc::not_found;
+}
+
+Result<Object> Objset::accounting(unsigned index) {
+    std::size_t at = objset_phys_size_v1 + index * dnode_size;
+    if (at + dnode_size > raw_.size() || raw_[at] == std::byte{0}) return Errc::not_found;
+    return Object::open(*reader_, raw_.span().subspan(at, dnode_size));
+}
+
+} // namespace drupe::zfs
