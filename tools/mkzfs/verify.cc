@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Compares a finished image with its sources through the reader half of the format library.
+#include "browse.h"
+#include "codecs.h"
+#include "content.h"
+#include "failure.h"
+#include "walk.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace drupe::mkzfs {
+
+using filetree::Inode;
+using filetree::Kind;
+using zfs::Filesystem;
+
+namespace {
+
+class SourceFile {
+public:
+    explicit SourceFile(const std::string& path)
+        : path_(path), fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+        if (fd_ < 0) fail("{}: {}", path, std::strerror(errno));
+    }
+    SourceFile(const SourceFile&) = delete;
+    ~SourceFile() { close(fd_); }
+    int fd() const { return fd_; }
+
+    void read(std::uint64_t at, zfs::MutableBytes out) {
+        while (!out.empty()) {
+            ssize_t n = pread(fd_, out.data(), out.size(), static_cast<off_t>(at));
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) fail("{}: {}", path_, std::strerror(errno));
+            if (n == 0) fail("{}: it changed while it was read", path_);
+            out = out.subspan(static_cast<std::size_t>(n));
+            at += static_cast<std::uint64_t>(n);
+        }
+    }
+
+private:
+    const std::string& path_;
+    int fd_;
+};
+
+class Verifier {
+public:
+    Verifier(Filesystem& fs, const DatasetSettings& dataset) : fs_(fs), dataset_(dataset) {}
+
+    void run() {
+        std::uint64_t seen = 0;
+        walk_files(fs_, [&](const std::string& path, Filesystem::File& f) {
+            auto node = dataset_.tree.nodes().find(path);
+            if (node == dataset_.tree.nodes().end()) differ(path, "it should not be there");
+            compare(path, *node->second.inode, f);
+            ++seen;
+        });
+        if (seen != dataset_.tree.nodes().size())
+            fail("verification: {} of {} files are missing", dataset_.tree.nodes().size() - seen,
+                 dataset_.tree.nodes().size());
+    }
+
+private:
+    [[noreturn]] void differ(const std::string& path, std::string_view how) {
+        fail("verification: /{}: {}", path, how);
+    }
+
+    void compare(const std::string& path, const Inode& inode, Filesystem::File& f) {
+        const zfs::ZplAttrs& a = f.attrs;
+        if (a.mode != mode_of(inode)) differ(path, "its mode differs");
+        if (a.uid != inode.owner.uid || a.gid != inode.owner.gid) differ(path, "its owner differs");
+        if (a.mtime.seconds != static_cast<std::uint64_t>(inode.mtime))
+            differ(path, "its time differs");
+        zfs::Buffer xattrs;
+        if (inode.kind == Kind::file) {
+            SourceFile source{inode.source};
+            if (a.size != inode.size) differ(path, "its size differs");
+            compare_content(path, source, f);
+            xattrs = read_xattrs(source.fd(), inode.source);
+        } else {
+            if (inode.kind == Kind::symlink && zfs::text_of(a.symlink) != inode.target)
+                differ(path, "its target differs");
+            if (!inode.source.empty()) xattrs = read_xattrs(-1, inode.source);
+        }
+        if (zfs::text_of(a.dxattr) != zfs::text_of(xattrs.span()))
+            differ(path, "its extended attributes differ");
+    }
+
+    void compare_content(const std::string& path, SourceFile& source, Filesystem::File& f) {
+        std::size_t size = std::max<std::size_t>(f.object.block_size(), 1 << 20);
+        ours_.resize(size);
+        theirs_.resize(size);
+        for (std::uint64_t at = 0; at < f.attrs.size; at += size) {
+            std::size_t n = std::min<std::uint64_t>(size, f.attrs.size - at);
+            must(f.object.read(at, {ours_.data(), n}), "/" + path);
+            source.read(at, {theirs_.data(), n});
+            if (std::memcmp(ours_.data(), theirs_.data(), n) != 0)
+                differ(path, "its content differs");
+        }
+    }
+
+    Filesystem& fs_;
+    const DatasetSettings& dataset_;
+    std::vector<std::byte> ours_, theirs_;
+};
+
+} // namespace
+
+void verify_image(zfs::BlockSource& image, const Settings& settings) {
+    SystemCodecs codecs;
+    zfs::BlockReader reader{image, codecs};
+    zfs::Pool pool = open_pool(reader, settings.output);
+    for (const DatasetSettings& d : settings.datasets) {
+        std::string name = d.name.empty() ? settings.pool : settings.pool + "/" + d.name;
+        Filesystem fs = open_dataset(pool, name);
+        Verifier{fs, d}.run();
+        if (settings.snapshot.empty()) continue;
+        Filesystem snapshot = open_dataset(pool, name + "@" + settings.snapshot);
+        if (snapshot.root() != fs.root()) fail("verification: the snapshot of {} differs", name);
+    }
+}
+
+} // namespace drupe::mkzfs
