@@ -108,6 +108,9 @@ void Unpacker::settle(std::size_t read_up_to) {
 }
 
 Result<void> Unpacker::adopt(PagedInode& inode, const cpio::Entry& entry) {
+    // The file before this one may still wait for its tail to be cleared: this entry's header and
+    // name, which lay in it, are used up.
+    settle(entry.data_offset);
     FilePages& pages = inode.pages();
     const std::size_t bytes = entry.data.size();
     const std::size_t count = PageCount::covering(bytes).n;
