@@ -153,6 +153,7 @@ Result<void> Loader::map_program() {
         if (s.write) image_.data_end = end;
     }
     image_.brk_begin = places_.brk(bias.of(plan.end()));
+    space_.set_break_start(image_.brk_begin);
     return {};
 }
 
@@ -212,7 +213,9 @@ Result<void> Loader::map_stack(VirtAddr top, VirtAddr sp) {
     request.grows_down = true;
     TRY(space_.map(request));
     image_.stack_end = top;
-    image_.stack_begin = align_down(top - request_.stack_limit, page_size);
+    const std::uint64_t limit = space_.limits().stack;
+    const std::uint64_t room = top - mm::AddressSpace::user_begin;
+    image_.stack_begin = align_down(top - (limit < room ? limit : room), page_size);
     if (begin < image_.stack_begin) image_.stack_begin = begin;
     return {};
 }
@@ -224,7 +227,7 @@ Result<void> Loader::make_stack() {
         }
     } sink;
     StackRequest request;
-    request.top = places_.stack_top();
+    request.top = space_.stack_top();
     request.gap = places_.stack_gap();
     request.program = request_.path;
     request.random = request_.random;

@@ -26,11 +26,6 @@ public:
     }
     /// Up to 1 GiB behind the program.
     VirtAddr brk(VirtAddr program_end) { return program_end + pages_below(1ull << 30); }
-    /// Up to 16 GiB below the end of the user half, and not quite at it: what lies directly below
-    /// the kernel's half nobody has to reason about.
-    VirtAddr stack_top() {
-        return mm::AddressSpace::user_end - page_size - pages_below(1ull << 34);
-    }
     /// Between the strings and the pointers.
     std::uint64_t stack_gap() { return randomize_ ? next() % 8192 : 0; }
 

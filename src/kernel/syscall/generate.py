@@ -4,12 +4,13 @@
 
     generate.py handlers DEF     declarations of the handlers, for drupe/syscall/handlers.h
     generate.py rows DEF         the rows for the tables and for strace, for rows.inc
+    generate.py kinds DEF        the kinds as an enumeration, for kinds.inc
     generate.py docs DEF [PAGE]  docs/syscalls.md, printed or written to PAGE
 """
 
 import sys
 
-COUNT = 451
+COUNT = 512  # arch::syscall_count: Linux ends at 450, the entry stubs compare with an immediate
 ROOMS = {"vfs", "mm", "sched", "process", "misc", "net", "-"}
 STATES = {"yes", "no", "absent"}
 
@@ -71,7 +72,7 @@ def read_rows(path):
                 assert row.number < COUNT and row.number not in rows, "number"
                 assert row.room in ROOMS, f"room {row.room}"
                 assert row.state in STATES, f"state {row.state}"
-                assert set(row.flags) <= set("fb-"), f"flags {row.flags}"
+                assert set(row.flags) <= set("fbx-"), f"flags {row.flags}"
                 assert len(row.kinds) <= 6, "more than six arguments"
                 for kind in row.kinds:
                     assert kind in KINDS, f"kind {kind}"
@@ -95,6 +96,8 @@ def write_handlers(rows):
 
 
 def write_rows(rows):
+    """DRUPE_HANDLED(number, name, needs frame, blocks, gives an address, (kinds)),
+    DRUPE_MISSING(number, name, is reported, gives an address, (kinds)), DRUPE_UNUSED(number)."""
     print("// SPDX-License-Identifier: BSD-2-Clause")
     print("// Generated from syscalls.def.")
     for number in range(COUNT):
@@ -104,11 +107,17 @@ def write_rows(rows):
             continue
         kinds = ", ".join(f"ArgKind::{kind}_" for kind in row.kinds)
         if row.state == "yes":
-            frame = "true" if "f" in row.flags else "false"
-            blocks = "true" if "b" in row.flags else "false"
-            print(f"DRUPE_HANDLED({number}, {row.name}, {frame}, {blocks}, ({kinds}))")
+            flags = ", ".join("true" if flag in row.flags else "false" for flag in "fbx")
+            print(f"DRUPE_HANDLED({number}, {row.name}, {flags}, ({kinds}))")
         else:
-            print(f"DRUPE_MISSING({number}, {row.name}, {str(row.state == 'no').lower()}, ({kinds}))")
+            flags = f"{str(row.state == 'no').lower()}, {str('x' in row.flags).lower()}"
+            print(f"DRUPE_MISSING({number}, {row.name}, {flags}, ({kinds}))")
+
+
+def write_kinds(_rows):
+    print("// SPDX-License-Identifier: BSD-2-Clause")
+    print("// Generated from syscalls.def's generator.")
+    print(" ".join(f"{kind}_," for kind in KINDS))
 
 
 def write_docs(rows):
@@ -130,7 +139,7 @@ def main():
     what, path, *page = sys.argv[1:]
     if page:
         sys.stdout = open(page[0], "w", encoding="utf-8")
-    {"handlers": write_handlers, "rows": write_rows, "docs": write_docs}[what](read_rows(path))
+    {"handlers": write_handlers, "rows": write_rows, "kinds": write_kinds, "docs": write_docs}[what](read_rows(path))
 
 
 if __name__ == "__main__":

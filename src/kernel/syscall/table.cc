@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The dispatch tables. The entry stubs index them and call; nothing stands between.
+#include "table.h"
 #include "missing.h"
 #include "thunk.h"
 
@@ -22,15 +23,16 @@ std::int64_t missing(Word, Word, Word, Word, Word, Word) {
 }
 
 constexpr arch::SyscallEntry with_frame[] = {
-#define DRUPE_HANDLED(number, name, frame, blocks, kinds) Thunk<number, blocks, &name>::call,
-#define DRUPE_MISSING(number, name, reported, kinds) missing<number>,
+#define DRUPE_HANDLED(number, name, frame, blocks, address, kinds)                                 \
+    Thunk<number, blocks, &name>::call,
+#define DRUPE_MISSING(number, name, reported, address, kinds) missing<number>,
 #define DRUPE_UNUSED(number) missing<number>,
 #include "rows.inc"
 #undef DRUPE_HANDLED
 };
 
 constexpr arch::SyscallEntry direct[] = {
-#define DRUPE_HANDLED(number, name, frame, blocks, kinds)                                          \
+#define DRUPE_HANDLED(number, name, frame, blocks, address, kinds)                                 \
     frame ? drupe_direct_with_frame : Thunk<number, blocks, &name>::call,
 #include "rows.inc"
 #undef DRUPE_HANDLED
@@ -42,11 +44,14 @@ static_assert(std::size(with_frame) == arch::syscall_count &&
               std::size(direct) == arch::syscall_count);
 
 } // namespace
+
+const arch::SyscallEntry* plain_table() { return with_frame; }
+
 } // namespace drupe::syscall
 
-const drupe::arch::SyscallEntry* drupe_syscalls = drupe::syscall::with_frame;
-const drupe::arch::SyscallEntry* drupe_direct_syscalls = drupe::syscall::direct;
+const drupe::arch::SyscallEntry* drupe_active_table = drupe::syscall::with_frame;
+const drupe::arch::SyscallEntry* drupe_active_direct_table = drupe::syscall::direct;
 
-std::int64_t drupe_syscall_unknown(std::uint64_t number) {
+std::int64_t drupe_unknown_syscall(std::uint64_t number) {
     return drupe::syscall::answer_missing(number);
 }

@@ -12,14 +12,6 @@ std::int64_t drupe_direct_with_frame(std::uint64_t, std::uint64_t, std::uint64_t
     return -1;
 }
 
-TEST_CASE("a call that nobody answers gives ENOSYS by every way in") {
-    constexpr unsigned no_such_call = 244;
-    CHECK(drupe_syscalls[no_such_call](0, 0, 0, 0, 0, 0) == -38);
-    CHECK(drupe_direct_syscalls[no_such_call](0, 0, 0, 0, 0, 0) == -38);
-    CHECK(drupe_syscall_unknown(451) == -38);
-    CHECK(drupe_syscall_unknown(~0ull) == -38);
-}
-
 TEST_CASE("errors become Linux's numbers, and numbers have names") {
     CHECK(syscall::to_return_value(Errc::not_found) == -2);
     CHECK(syscall::to_return_value(Errc::timed_out) == -110);

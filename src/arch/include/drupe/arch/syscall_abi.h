@@ -7,8 +7,8 @@
 
 namespace drupe::arch {
 
-/// Numbers run from 0 to one less.
-inline constexpr unsigned syscall_count = 451;
+/// Entries of a table. Linux's numbers end at 450 today; the stubs compare with a power of two.
+inline constexpr unsigned syscall_count = 512;
 
 using SyscallEntry = std::int64_t (*)(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
                                       std::uint64_t, std::uint64_t);
@@ -28,10 +28,10 @@ extern "C" {
 /// is for calls that arrive with a full frame (sched::current().user_frame is set), the second for
 /// direct calls: in it, calls that need the frame lead to drupe_direct_with_frame, which makes one
 /// and enters the first table with the number that is still in its register.
-extern const drupe::arch::SyscallEntry* drupe_syscalls;
-extern const drupe::arch::SyscallEntry* drupe_direct_syscalls;
+extern const drupe::arch::SyscallEntry* drupe_active_table;
+extern const drupe::arch::SyscallEntry* drupe_active_direct_table;
 /// For numbers the tables do not have. Answers like a call that is not implemented.
-std::int64_t drupe_syscall_unknown(std::uint64_t number);
+std::int64_t drupe_unknown_syscall(std::uint64_t number);
 /// Assembly.
 std::int64_t drupe_direct_with_frame(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
                                      std::uint64_t, std::uint64_t);

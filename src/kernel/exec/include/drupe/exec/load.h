@@ -33,7 +33,6 @@ struct LoadRequest {
     ArgumentBlock* arguments = nullptr; // at least one argument; changed when the file is a script
     std::uint32_t uid = 0, euid = 0, gid = 0, egid = 0;
     bool secure = false;
-    std::uint64_t stack_limit = 8u << 20; // RLIMIT_STACK, soft
     std::array<std::byte, 16> random{};   // AT_RANDOM
     std::uint64_t seed = 0;               // of the addresses; meaningless when not randomized
     bool randomize = true;
@@ -54,8 +53,8 @@ struct ExecImage {
     StackLayout stack;
 };
 
-/// `space` is empty and active on the calling thread, whose own memory it is from now on; on
-/// failure the caller throws it away. Context: thread, no lock held; sleeps.
+/// `space` is empty but for its limits, and active on the calling thread, whose own memory it is
+/// from now on; on failure the caller throws it away. Context: thread, no lock held; sleeps.
 /// Errors as of execve: not_found, access, not_executable, bad_library (the interpreter is no
 /// program), symlink_loop (scripts of scripts of …), too_big, no_memory, not_permitted, io. Each
 /// leaves a sentence in `report`.
