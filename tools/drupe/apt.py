@@ -24,17 +24,26 @@ def _folder() -> Path:
 def _options() -> list:
     apt = _folder()
     values = {
-        "APT::Architecture": "arm64", "APT::Architectures": "arm64",
-        "APT::Install-Recommends": "false", "APT::Install-Suggests": "false",
-        "Dir::Etc::sourcelist": "/dev/null", "Dir::Etc::sourceparts": apt / "sources.d",
-        "Dir::Etc::preferencesparts": "/dev/null", "Dir::Etc::preferences": "/dev/null",
-        "Dir::State::lists": apt / "lists", "Dir::State::status": apt / "status",
+        "APT::Architecture": "arm64",
+        "APT::Architectures": "arm64",
+        "APT::Install-Recommends": "false",
+        "APT::Install-Suggests": "false",
+        "Dir::Etc::sourcelist": "/dev/null",
+        "Dir::Etc::sourceparts": apt / "sources.d",
+        "Dir::Etc::preferencesparts": "/dev/null",
+        "Dir::Etc::preferences": "/dev/null",
+        "Dir::State::lists": apt / "lists",
+        "Dir::State::status": apt / "status",
         "Dir::State::extended_states": apt / "extended_states",
-        "Dir::Cache": apt / "cache", "Dir::Cache::archives": apt / "debs",
+        "Dir::Cache": apt / "cache",
+        "Dir::Cache::archives": apt / "debs",
         "Debug::NoLocking": "true",  # our own lock (places.locked) is around every call
-        "Dpkg::Use-Pty": "0", "APT::Get::Assume-Yes": "true",
-        "Acquire::Languages": "none", "Acquire::Retries": "3",
-        "APT::Update::Post-Invoke-Success::": "true", "quiet": "2",
+        "Dpkg::Use-Pty": "0",
+        "APT::Get::Assume-Yes": "true",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
+        "APT::Update::Post-Invoke-Success::": "true",
+        "quiet": "2",
     }
     if os.getuid() == 0:
         values["APT::Sandbox::User"] = "root"  # the user _apt cannot write to our cache
@@ -48,8 +57,10 @@ def _prepare() -> None:
     (apt / "status").touch()
     text = apt_sources.debian_sources_text(apt_sources.machine_sources())
     if not text:
-        raise UserError("this machine's apt knows no archive of Debian (/etc/apt/sources.list, "
-                        "/etc/apt/sources.list.d), so packages and sources cannot be fetched")
+        raise UserError(
+            "this machine's apt knows no archive of Debian (/etc/apt/sources.list, "
+            "/etc/apt/sources.list.d), so packages and sources cannot be fetched"
+        )
     file = apt / "sources.d" / "debian.sources"
     if not file.exists() or file.read_text() != text:
         file.write_text(text)
@@ -92,8 +103,17 @@ def closure(packages: list) -> list:
         failure = "cannot fetch " + ", ".join(packages)
         # Twice the same question: once with an empty archive folder for the names of all files,
         # once for the download. (--print-uris is silent about what is in the cache already.)
-        listing = _apt(["-o", f"Dir::Cache::archives={_folder() / 'empty'}", "--print-uris",
-                        "install", *packages], "resolving " + ", ".join(packages), failure)
+        listing = _apt(
+            [
+                "-o",
+                f"Dir::Cache::archives={_folder() / 'empty'}",
+                "--print-uris",
+                "install",
+                *packages,
+            ],
+            "resolving " + ", ".join(packages),
+            failure,
+        )
         names = re.findall(r"^'[^']*' (\S+) \d+ ", listing, re.MULTILINE)
         if not names:
             raise UserError(f"{failure}: apt names no files for it")
@@ -111,15 +131,23 @@ def fetch_source(package: str, into: Path) -> Path:
     with places.locked("apt"):
         update()
         failure = f"cannot fetch the source of {package}"
-        listing = _apt(["--print-uris", "--tar-only", "source", package], f"resolving {package}", failure)
-        m = re.search(r"^'([^']*)' (\S+\.orig\.tar\.\S+) (\d+) SHA256:([0-9a-f]{64})", listing, re.MULTILINE)
+        listing = _apt(
+            ["--print-uris", "--tar-only", "source", package], f"resolving {package}", failure
+        )
+        m = re.search(
+            r"^'([^']*)' (\S+\.orig\.tar\.\S+) (\d+) SHA256:([0-9a-f]{64})", listing, re.MULTILINE
+        )
         if not m:
             raise UserError(f"{failure}: the mirror lists no upstream tarball")
         file = into / urllib.parse.unquote(m.group(2))
         if not (file.exists() and sha256(file) == m.group(4)):
             into.mkdir(parents=True, exist_ok=True)
-            _apt(["--download-only", "--tar-only", "source", package], f"fetching the source of {package}",
-                 failure, cwd=into)
+            _apt(
+                ["--download-only", "--tar-only", "source", package],
+                f"fetching the source of {package}",
+                failure,
+                cwd=into,
+            )
     if not file.exists() or sha256(file) != m.group(4):
         raise UserError(f"{failure}: {file.name} is not what the mirror's list promised")
     return file

@@ -8,14 +8,34 @@ import re
 import shlex
 from pathlib import Path
 
-RELEASES = {"buster", "bullseye", "bookworm", "trixie", "forky", "duke", "sid",
-            "oldoldstable", "oldstable", "stable", "testing", "unstable"}
-POCKETS = ("-updates", "-security", "-proposed-updates", "-backports", "-backports-sloppy", "/updates")
+RELEASES = {
+    "buster",
+    "bullseye",
+    "bookworm",
+    "trixie",
+    "forky",
+    "duke",
+    "sid",
+    "oldoldstable",
+    "oldstable",
+    "stable",
+    "testing",
+    "unstable",
+}
+POCKETS = (
+    "-updates",
+    "-security",
+    "-proposed-updates",
+    "-backports",
+    "-backports-sloppy",
+    "/updates",
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
     """One archive: where it is, which suites, and what apt has to know to trust it."""
+
     uri: str
     suites: tuple
     components: tuple
@@ -24,23 +44,35 @@ class Source:
     def is_debian(self) -> bool:
         """By what can be seen without the network: a release of Debian, the component main, and
         `debian` somewhere in the address. A vendor's archive fails in at least one of them."""
-        return ("main" in self.components and bool(self.suites)
-                and all(_base_suite(s) in RELEASES for s in self.suites)
-                and "debian" in self.uri.lower())
+        return (
+            "main" in self.components
+            and bool(self.suites)
+            and all(_base_suite(s) in RELEASES for s in self.suites)
+            and "debian" in self.uri.lower()
+        )
 
     def stanza(self) -> str:
         """This archive for a private apt: sources as well as packages, contrib as well as main."""
         components = list(dict.fromkeys((*self.components, "main", "contrib")))
-        lines = ["Types: deb deb-src", f"URIs: {self.uri}", "Suites: " + " ".join(self.suites),
-                 "Components: " + " ".join(components)]
+        lines = [
+            "Types: deb deb-src",
+            f"URIs: {self.uri}",
+            "Suites: " + " ".join(self.suites),
+            "Components: " + " ".join(components),
+        ]
         lines += [f"{key}:{_indent(value)}" for key, value in self.options]
         return "\n".join(lines) + "\n"
 
 
 # Options of a one-line entry and the deb822 fields that say the same. Others (arch, lang, target …)
 # describe the machine's own use of the archive and are dropped.
-_KEPT = {"signed-by": "Signed-By", "trusted": "Trusted", "check-valid-until": "Check-Valid-Until",
-         "check-date": "Check-Date", "allow-insecure": "Allow-Insecure"}
+_KEPT = {
+    "signed-by": "Signed-By",
+    "trusted": "Trusted",
+    "check-valid-until": "Check-Valid-Until",
+    "check-date": "Check-Date",
+    "allow-insecure": "Allow-Insecure",
+}
 
 
 def _base_suite(suite: str) -> str:
@@ -95,19 +127,31 @@ def parse_deb822(text: str) -> list:
             stanza.append(line)
             continue
         fields, stanza = _fields(stanza), []
-        if fields.get("enabled", "yes").lower() in ("no", "false", "0") or "deb" not in fields.get("types", "").split():
+        if (
+            fields.get("enabled", "yes").lower() in ("no", "false", "0")
+            or "deb" not in fields.get("types", "").split()
+        ):
             continue
         options = tuple((_KEPT[key], value) for key, value in fields.items() if key in _KEPT)
         for uri in fields.get("uris", "").split():
-            found.append(Source(uri, tuple(fields.get("suites", "").split()),
-                                tuple(fields.get("components", "").split()), options))
+            found.append(
+                Source(
+                    uri,
+                    tuple(fields.get("suites", "").split()),
+                    tuple(fields.get("components", "").split()),
+                    options,
+                )
+            )
     return found
 
 
 def machine_sources(etc: Path = Path("/etc/apt")) -> list:
     """Every archive that this machine's apt knows, in apt's order, without repeats."""
-    files = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*.list")),
-             *sorted((etc / "sources.list.d").glob("*.sources"))]
+    files = [
+        etc / "sources.list",
+        *sorted((etc / "sources.list.d").glob("*.list")),
+        *sorted((etc / "sources.list.d").glob("*.sources")),
+    ]
     found = []
     for file in files:
         if file.is_file():

@@ -22,21 +22,39 @@ With IMAGE (as for run): writes FILE, which boots it (qemu-system-aarch64 -kerne
 
 def add_arguments(parser) -> None:
     parser.add_argument("-o", metavar="FILE", dest="output", help="where an image goes")
-    parser.add_argument("-e", metavar="K=V", dest="env", action="append", default=[], help="a variable of the program")
+    parser.add_argument(
+        "-e",
+        metavar="K=V",
+        dest="env",
+        action="append",
+        default=[],
+        help="a variable of the program",
+    )
     parser.add_argument("-w", metavar="DIR", dest="cwd", help="working directory of the program")
-    parser.add_argument("--copy", metavar="HOST:GUEST", action="append", default=[], help="put a file or folder into the image")
-    parser.add_argument("--rootfs", metavar="IMAGE", default="", help="file system around an ELF file")
+    parser.add_argument(
+        "--copy",
+        metavar="HOST:GUEST",
+        action="append",
+        default=[],
+        help="put a file or folder into the image",
+    )
+    parser.add_argument(
+        "--rootfs", metavar="IMAGE", default="", help="file system around an ELF file"
+    )
     parser.add_argument("--pull", action="store_true", help="ask the archive for newer packages")
     parser.add_argument("image", metavar="IMAGE", nargs="?")
-    parser.add_argument("command", metavar="COMMAND", nargs="...", help="argv of the program").required = False
+    parser.add_argument(
+        "command", metavar="COMMAND", nargs="...", help="argv of the program"
+    ).required = False
 
 
 def _call(words: list, what: str) -> None:
     """Runs a build step; silent unless it takes long or fails, and then everything it said is shown."""
     said = []
     with progress.step(what) as step:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         with process:
             for line in process.stdout:
                 said.append(line)
@@ -52,7 +70,10 @@ def _call(words: list, what: str) -> None:
 def configure(folder: Path, *options: str) -> None:
     """Meson's configuration of a build folder, made when it is missing. What is in it is left alone."""
     if not (folder / "build.ninja").exists():
-        _call(["meson", "setup", str(folder), str(places.ROOT), *options], f"configuring {folder.name}/")
+        _call(
+            ["meson", "setup", str(folder), str(places.ROOT), *options],
+            f"configuring {folder.name}/",
+        )
 
 
 def ninja(folder: Path, *targets: str) -> None:
@@ -82,13 +103,25 @@ def _start_record(args, found) -> bytes | None:
     if not words:
         return None
     given = [f"{k}={v}" for k, v in found.environment.items()] + args.env
-    return start.Start(words, start.environment(given), args.cwd or found.cwd, found.uid, found.gid,
-                       stdin="tty", stdout="tty").encode()
+    return start.Start(
+        words,
+        start.environment(given),
+        args.cwd or found.cwd,
+        found.uid,
+        found.gid,
+        stdin="tty",
+        stdout="tty",
+    ).encode()
 
 
 def _write_image(args) -> None:
     only_archive = args.output.endswith(".cpio")
-    build(*(_target(file) for file in [pack.MKBOOTFS] + ([] if only_archive else [MKIMAGE, KERNEL_ELF])))
+    build(
+        *(
+            _target(file)
+            for file in [pack.MKBOOTFS] + ([] if only_archive else [MKIMAGE, KERNEL_ELF])
+        )
+    )
     found = image.resolve(args.image, args.rootfs, args.pull)
     record = _start_record(args, found)
     fresh = Path(f"{args.output}.{os.getpid()}.tmp")
@@ -98,8 +131,11 @@ def _write_image(args) -> None:
             if only_archive:
                 shutil.copyfile(archive, fresh)
             else:
-                progress.call([MKIMAGE, KERNEL_ELF, "-o", fresh, "--bootfs", archive], f"writing {args.output}",
-                              f"cannot write {args.output}")
+                progress.call(
+                    [MKIMAGE, KERNEL_ELF, "-o", fresh, "--bootfs", archive],
+                    f"writing {args.output}",
+                    f"cannot write {args.output}",
+                )
             os.replace(fresh, args.output)
         finally:
             fresh.unlink(missing_ok=True)

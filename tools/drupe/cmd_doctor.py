@@ -30,8 +30,11 @@ def _old_programs():
     for program, oldest in OLDEST.items():
         version = _version(program)
         if version and version < oldest:
-            yield (f"{program} is version {'.'.join(map(str, version))}, and "
-                   f"{'.'.join(map(str, oldest))} or newer is needed", "use Debian 12 or newer")
+            yield (
+                f"{program} is version {'.'.join(map(str, version))}, and "
+                f"{'.'.join(map(str, oldest))} or newer is needed",
+                "use Debian 12 or newer",
+            )
 
 
 def _complaints():
@@ -44,8 +47,10 @@ def _complaints():
     if not shutil.which("apt-get"):
         yield "apt-get is missing, so deb: images cannot be made", "use a Debian machine"
     elif not apt_sources.debian_sources_text(apt_sources.machine_sources()):
-        yield ("apt knows no archive of Debian, so deb: images and sources cannot be fetched",
-               "add one to /etc/apt/sources.list.d")
+        yield (
+            "apt knows no archive of Debian, so deb: images and sources cannot be fetched",
+            "add one to /etc/apt/sources.list.d",
+        )
     cache = places.cache_dir()
     for where in (places.ROOT, cache):
         free = shutil.disk_usage(where).free

@@ -38,7 +38,13 @@ def _list() -> None:
     rows = []
     for name, folder in _requests():
         info = json.loads((folder / "info.json").read_text())
-        rows.append((name, f"{_size(folder) >> 20} MiB", time.strftime("%Y-%m-%d %H:%M", time.localtime(info["made"]))))
+        rows.append(
+            (
+                name,
+                f"{_size(folder) >> 20} MiB",
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(info["made"])),
+            )
+        )
     rows += [(m.stem, "", "manifest") for m in sorted(image.MANIFESTS.glob("*.toml"))]
     if not rows:
         print("no images in the cache")

@@ -26,20 +26,66 @@ killed it; 126 or 127 when it could not be started; 124 after --timeout; 125 whe
 
 def add_arguments(parser) -> None:
     add = parser.add_argument
-    add("-m", metavar="SIZE", dest="memory", help="memory in MiB, or with K, M, G (default: what the image needs, at least 256)")
+    add(
+        "-m",
+        metavar="SIZE",
+        dest="memory",
+        help="memory in MiB, or with K, M, G (default: what the image needs, at least 256)",
+    )
     add("--cpus", metavar="N", type=int, default=1, help="number of CPUs (default 1)")
-    add("-e", metavar="K=V", dest="env", action="append", default=[], help="a variable of the program; K alone takes the value here")
+    add(
+        "-e",
+        metavar="K=V",
+        dest="env",
+        action="append",
+        default=[],
+        help="a variable of the program; K alone takes the value here",
+    )
     add("-w", metavar="DIR", dest="cwd", help="working directory of the program (default /)")
-    add("--copy", metavar="HOST:GUEST", action="append", default=[], help="put a file or folder into the guest")
-    add("--rootfs", metavar="IMAGE", default="", help="file system around an ELF file: a folder or deb:...")
-    add("--isolation", choices=("el1t", "el0"), help="where the program runs: beside the kernel (default) or below it")
+    add(
+        "--copy",
+        metavar="HOST:GUEST",
+        action="append",
+        default=[],
+        help="put a file or folder into the guest",
+    )
+    add(
+        "--rootfs",
+        metavar="IMAGE",
+        default="",
+        help="file system around an ELF file: a folder or deb:...",
+    )
+    add(
+        "--isolation",
+        choices=("el1t", "el0"),
+        help="where the program runs: beside the kernel (default) or below it",
+    )
     add("--strace", action="store_true", help="print system calls")
-    add("--kernel-arg", metavar="WORD", dest="kernel_args", action="append", default=[], help="a word for the kernel's command line")
+    add(
+        "--kernel-arg",
+        metavar="WORD",
+        dest="kernel_args",
+        action="append",
+        default=[],
+        help="a word for the kernel's command line",
+    )
     add("--machine", default=qemu.MACHINE, help=f"QEMU's machine (default {qemu.MACHINE})")
     add("--cpu", default=qemu.CPU, help=f"QEMU's CPU (default {qemu.CPU})")
-    add("--qemu-arg", metavar="ARG", dest="qemu_args", action="append", default=[], help="an argument for QEMU, behind all others")
+    add(
+        "--qemu-arg",
+        metavar="ARG",
+        dest="qemu_args",
+        action="append",
+        default=[],
+        help="an argument for QEMU, behind all others",
+    )
     add("--kernel", metavar="FILE", help="boot this kernel instead of build/loader.img")
-    add("--timeout", metavar="SECS", type=float, help="end the machine after so many seconds, with status 124")
+    add(
+        "--timeout",
+        metavar="SECS",
+        type=float,
+        help="end the machine after so many seconds, with status 124",
+    )
     add("--pull", action="store_true", help="ask the archive for newer packages")
     add("--dry-run", action="store_true", help="print what would run and what the image holds")
     add("--gdb", action="store_true", help="wait for a debugger on port 1234")
@@ -60,8 +106,10 @@ def _kernel_args(args, found) -> list:
 def _start(args, found) -> start.Start:
     words = args.command or found.command
     if not words:
-        raise UserError(f"{args.image} names no program of its own: say which to run, as in "
-                        f"./drupe run {shlex.quote(args.image)} /bin/NAME")
+        raise UserError(
+            f"{args.image} names no program of its own: say which to run, as in "
+            f"./drupe run {shlex.quote(args.image)} /bin/NAME"
+        )
     words = _elf_by_name(args, words)
     in_terminal, out_terminal = os.isatty(0), os.isatty(1)
     # Keys make sense to the guest only when it also draws what they do; otherwise this machine's terminal
@@ -72,14 +120,27 @@ def _start(args, found) -> start.Start:
     environment = start.environment(given)
     if found.command and os.path.isfile(args.image):
         environment["PATH"] += ":" + os.path.dirname(found.command[0])
-    return start.Start(words, environment, args.cwd or found.cwd, found.uid, found.gid,
-                       "tty" if keys else "framed", "tty" if out_terminal else "raw", rows, columns)
+    return start.Start(
+        words,
+        environment,
+        args.cwd or found.cwd,
+        found.uid,
+        found.gid,
+        "tty" if keys else "framed",
+        "tty" if out_terminal else "raw",
+        rows,
+        columns,
+    )
 
 
 def _elf_by_name(args, words: list) -> list:
     """For an ELF file as image: argv[0] that leads to that file here is its path there."""
-    if os.path.isfile(args.image) and "/" in words[0] and os.path.exists(words[0]) \
-            and os.path.samefile(words[0], args.image):
+    if (
+        os.path.isfile(args.image)
+        and "/" in words[0]
+        and os.path.exists(words[0])
+        and os.path.samefile(words[0], args.image)
+    ):
         return [os.path.abspath(args.image), *words[1:]]
     return words
 
@@ -91,12 +152,16 @@ def _describe(args, found, words: list, record: start.Start, bootfs: Path) -> No
         print("        " + note)
     print("argv:   " + shlex.join(record.arguments))
     print("env:    " + " ".join(shlex.quote(f"{k}={v}") for k, v in record.environment.items()))
-    print(f"cwd:    {record.cwd}, user {record.uid}:{record.gid}, stdin {record.stdin}, stdout {record.stdout}")
+    print(
+        f"cwd:    {record.cwd}, user {record.uid}:{record.gid}, stdin {record.stdin}, stdout {record.stdout}"
+    )
 
 
 def _complaint(errors) -> str:
     errors.seek(0)
-    lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
+    lines = [
+        line.strip() for line in errors.read().decode(errors="replace").splitlines() if line.strip()
+    ]
     return lines[0].removeprefix("qemu-system-aarch64: ") if lines else ""
 
 
@@ -106,7 +171,9 @@ def _boot(args, words: list, record: start.Start, errors):
     why = ending = None
     with qemu.running(words, errors) as process:
         with console.Terminal(0, keys):
-            pump = console.Pump(0, 1, process.stdin.fileno(), process.stdout.fileno(), not keys, args.timeout)
+            pump = console.Pump(
+                0, 1, process.stdin.fileno(), process.stdout.fileno(), not keys, args.timeout
+            )
             try:
                 ending = pump.run()
             except console.Ended as e:
@@ -122,9 +189,11 @@ def _boot(args, words: list, record: start.Start, errors):
 
 def _status(args, ending, why, status, complaint: str) -> int:
     """The exit status for how a run ended; says on stderr what the program cannot have said itself."""
+
     def say(text: str) -> None:
         if not args.quiet:
             print(f"drupe: {text}", file=sys.stderr)
+
     if why == "timeout":
         say(f"ended after {args.timeout:g} seconds")
         return TIMED_OUT
@@ -136,12 +205,16 @@ def _status(args, ending, why, status, complaint: str) -> int:
     if ending is None:
         if status:
             raise UserError("QEMU failed: " + (complaint or f"it ended with status {status}"))
-        raise UserError("the machine ended without saying how its program ended"
-                        + (f" (QEMU said: {complaint})" if complaint else ""))
+        raise UserError(
+            "the machine ended without saying how its program ended"
+            + (f" (QEMU said: {complaint})" if complaint else "")
+        )
     if ending.kind == "panic":
         raise UserError("the kernel could not go on; its report stands above")
     if ending.kind == "signal":
-        say(f"the program was killed by signal {ending.number} ({console.signal_name(ending.number)})")
+        say(
+            f"the program was killed by signal {ending.number} ({console.signal_name(ending.number)})"
+        )
         return 128 + ending.number
     return ending.number
 
@@ -166,13 +239,24 @@ def run(args) -> int:
     with tempfile.TemporaryDirectory(prefix="drupe-") as folder, tempfile.TemporaryFile() as errors:
         bootfs = pack.pack(found, record.encode(), args.copy, Path(folder))
         memory = args.memory or found.memory or str(qemu.memory_for(bootfs.stat().st_size))
-        words = qemu.command(Path(args.kernel or cmd_build.KERNEL), bootfs, qemu.memory_argument(memory), args.cpus,
-                             args.machine, args.cpu, _kernel_args(args, found), args.qemu_args, args.gdb)
+        words = qemu.command(
+            Path(args.kernel or cmd_build.KERNEL),
+            bootfs,
+            qemu.memory_argument(memory),
+            args.cpus,
+            args.machine,
+            args.cpu,
+            _kernel_args(args, found),
+            args.qemu_args,
+            args.gdb,
+        )
         if args.dry_run:
             _describe(args, found, words, record, bootfs)
             return 0
         if args.gdb and not args.quiet:
-            print(f"drupe: waiting for: gdb-multiarch {cmd_build.KERNEL_ELF} -ex 'target remote :1234'",
-                  file=sys.stderr)
+            print(
+                f"drupe: waiting for: gdb-multiarch {cmd_build.KERNEL_ELF} -ex 'target remote :1234'",
+                file=sys.stderr,
+            )
         ending, why, status = _boot(args, words, record, errors)
         return _status(args, ending, why, status, _complaint(errors))

@@ -11,7 +11,9 @@ SUMMARY = "install what building and running need, and fetch third-party sources
 
 def add_arguments(parser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    parser.add_argument("--sources-only", action="store_true", help="leave the Debian packages alone")
+    parser.add_argument(
+        "--sources-only", action="store_true", help="leave the Debian packages alone"
+    )
 
 
 def _say(text: str) -> None:
@@ -51,7 +53,9 @@ def ensure() -> None:
     if machine.missing_packages() or machine.missing_sources():
         _say("this tree is not set up yet; doing it now")
         if subprocess.run([places.ROOT / "tools" / "setup"], stdout=sys.stderr).returncode != 0:
-            raise UserError("setup did not finish; its reason stands above (./drupe doctor lists what is missing)",
-                            OUR_ERROR)
+            raise UserError(
+                "setup did not finish; its reason stands above (./drupe doctor lists what is missing)",
+                OUR_ERROR,
+            )
     else:
         stamp.write_text(machine.state())

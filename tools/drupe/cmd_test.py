@@ -10,7 +10,9 @@ SUMMARY = "run the tests"
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--suite", action="append", default=[], help="only this suite (unit, boot, ...)")
+    parser.add_argument(
+        "--suite", action="append", default=[], help="only this suite (unit, boot, ...)"
+    )
 
 
 def _run(folder, suites: list) -> dict:

@@ -31,6 +31,7 @@ def frame_input(data: bytes) -> bytes:
 @dataclasses.dataclass(frozen=True)
 class Ending:
     """What the guest said last. kind: exit, signal, panic."""
+
     kind: str
     number: int = 0
 
@@ -39,15 +40,19 @@ def _could_be_frame(tail: bytes) -> bool:
     """Whether more bytes could make a frame of these, or they are one."""
     if len(tail) <= len(_PREFIX):
         return _PREFIX.startswith(tail)
-    return bool(re.match(rb"\x1b\]drupe;(?:[a-z]{0,6}|(?:exit|signal)=[0-9]{0,3}|panic)(?:\x1b\\?)?\Z", tail))
+    return bool(
+        re.match(
+            rb"\x1b\]drupe;(?:[a-z]{0,6}|(?:exit|signal)=[0-9]{0,3}|panic)(?:\x1b\\?)?\Z", tail
+        )
+    )
 
 
 class Trailer:
     """Passes the guest's output through, except a frame at its very end."""
 
     def __init__(self):
-        self._tail = b""      # what may be a frame, or its beginning
-        self._shown = 0       # how much of it was given out because it came too slowly
+        self._tail = b""  # what may be a frame, or its beginning
+        self._shown = 0  # how much of it was given out because it came too slowly
 
     def feed(self, data: bytes) -> bytes:
         """What can be shown of all that came."""
@@ -71,7 +76,7 @@ class Trailer:
 
     def release(self) -> bytes:
         """Gives out what an unfinished frame keeps back; it is still recognised when the rest comes."""
-        out, self._shown = self._tail[self._shown:], len(self._tail)
+        out, self._shown = self._tail[self._shown :], len(self._tail)
         return out
 
     def finish(self):
@@ -79,7 +84,7 @@ class Trailer:
         m = _FRAME.match(self._tail)
         if m:
             return b"", Ending((m.group(1) or m.group(3)).decode(), int(m.group(2) or 0))
-        return self._tail[self._shown:], None
+        return self._tail[self._shown :], None
 
 
 class EscapeKey:
@@ -92,7 +97,7 @@ class EscapeKey:
     def feed(self, data: bytes) -> bytes:
         out = bytearray()
         for i in range(len(data)):
-            key = data[i:i + 1]
+            key = data[i : i + 1]
             if not self._armed:
                 self._armed = key == ESCAPE_KEY
                 out += b"" if self._armed else key
@@ -135,7 +140,7 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         try:
-            view = view[os.write(fd, view):]
+            view = view[os.write(fd, view) :]
         except BlockingIOError:  # somebody made our stdout non-blocking
             selectors_wait(fd)
 
@@ -149,7 +154,15 @@ def selectors_wait(fd: int) -> None:
 class Pump:
     """Moves bytes until the guest's output ends. File descriptors belong to the caller."""
 
-    def __init__(self, user_in: int, user_out: int, to_guest: int, from_guest: int, framed: bool, timeout: float | None):
+    def __init__(
+        self,
+        user_in: int,
+        user_out: int,
+        to_guest: int,
+        from_guest: int,
+        framed: bool,
+        timeout: float | None,
+    ):
         self._in, self._out, self._to, self._from = user_in, user_out, to_guest, from_guest
         self._framed = framed
         self._deadline = time.monotonic() + timeout if timeout else None
@@ -233,7 +246,7 @@ class Pump:
 
     def _give_input(self) -> None:
         try:
-            self._pending = self._pending[os.write(self._to, self._pending):]
+            self._pending = self._pending[os.write(self._to, self._pending) :]
         except BlockingIOError:
             return
         except BrokenPipeError:  # the machine is going down; its output says how
@@ -255,4 +268,8 @@ def window_size(fd: int) -> tuple:
 
 def signal_name(number: int) -> str:
     """What people call a signal: "segmentation fault" and the like."""
-    return (signal.strsignal(number) or f"signal {number}").lower() if 0 < number < signal.NSIG else f"signal {number}"
+    return (
+        (signal.strsignal(number) or f"signal {number}").lower()
+        if 0 < number < signal.NSIG
+        else f"signal {number}"
+    )

@@ -44,9 +44,27 @@ networks: files
 protocols: files
 services: files
 """
-FILES = {"passwd": PASSWD, "group": GROUP, "hosts": HOSTS, "nsswitch.conf": NSSWITCH, "hostname": "drupe\n"}
-FOLDERS = {"dev": 0o755, "proc": 0o755, "sys": 0o755, "run": 0o755, "tmp": 0o1777, "var/tmp": 0o1777,
-           "root": 0o700, "home": 0o755, "etc": 0o755, "usr/bin": 0o755, "usr/sbin": 0o755, "usr/lib": 0o755}
+FILES = {
+    "passwd": PASSWD,
+    "group": GROUP,
+    "hosts": HOSTS,
+    "nsswitch.conf": NSSWITCH,
+    "hostname": "drupe\n",
+}
+FOLDERS = {
+    "dev": 0o755,
+    "proc": 0o755,
+    "sys": 0o755,
+    "run": 0o755,
+    "tmp": 0o1777,
+    "var/tmp": 0o1777,
+    "root": 0o700,
+    "home": 0o755,
+    "etc": 0o755,
+    "usr/bin": 0o755,
+    "usr/sbin": 0o755,
+    "usr/lib": 0o755,
+}
 
 
 class Tree:
@@ -64,7 +82,9 @@ class Tree:
             os.symlink(f"usr/{name}", root / name)
 
     def unpack(self, deb: Path) -> None:
-        process = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
                 for member in tar:
@@ -78,7 +98,9 @@ class Tree:
             process.stderr.close()
             failed = process.wait() != 0
         if failed:
-            raise UserError(f"{deb.name} cannot be unpacked: {reason.splitlines()[-1] if reason else 'dpkg-deb failed'}")
+            raise UserError(
+                f"{deb.name} cannot be unpacked: {reason.splitlines()[-1] if reason else 'dpkg-deb failed'}"
+            )
 
     def _member(self, tar, member) -> None:
         name = member.name.removeprefix("./").strip("/")
@@ -115,7 +137,9 @@ class Tree:
         self._replace(path)
         if member.islnk():
             target = member.linkname.removeprefix("./").strip("/")
-            os.link(ldcache.inside(self.root, os.path.dirname(target)) / os.path.basename(target), path)
+            os.link(
+                ldcache.inside(self.root, os.path.dirname(target)) / os.path.basename(target), path
+            )
             return
         with open(path, "wb") as out:
             shutil.copyfileobj(tar.extractfile(member), out, 1 << 20)
@@ -126,9 +150,16 @@ class Tree:
         os.utime(path, (member.mtime, member.mtime))
 
     def _special(self, guest: str, member) -> None:
-        kind = ("%fifo" if member.isfifo() else f"%char {member.devmajor}:{member.devminor}" if member.ischr()
-                else f"%block {member.devmajor}:{member.devminor}")
-        self.lines.append(f"{quote(guest)}: {kind} mode={member.mode & 0o7777:04o} owner={member.uid}:{member.gid}")
+        kind = (
+            "%fifo"
+            if member.isfifo()
+            else f"%char {member.devmajor}:{member.devminor}"
+            if member.ischr()
+            else f"%block {member.devmajor}:{member.devminor}"
+        )
+        self.lines.append(
+            f"{quote(guest)}: {kind} mode={member.mode & 0o7777:04o} owner={member.uid}:{member.gid}"
+        )
 
     @staticmethod
     def _replace(path: Path, keep_folder: bool = False) -> None:
@@ -155,9 +186,14 @@ class Tree:
             if path.is_dir() and not path.is_symlink():
                 path.chmod((mode | 0o700) & 0o7777)
                 if not mode & 0o700 == 0o700:
-                    self.lines.append(f"{quote('/' + str(path.relative_to(self.root)))}: %attr mode={mode & 0o7777:04o}")
-        self.lines += [f"{quote(path)}: %attr owner={owner}" for path, owner in sorted(self.owners.items())
-                       if os.path.lexists(self.root / path.lstrip("/"))]
+                    self.lines.append(
+                        f"{quote('/' + str(path.relative_to(self.root)))}: %attr mode={mode & 0o7777:04o}"
+                    )
+        self.lines += [
+            f"{quote(path)}: %attr owner={owner}"
+            for path, owner in sorted(self.owners.items())
+            if os.path.lexists(self.root / path.lstrip("/"))
+        ]
 
 
 def quote(path: str) -> str:

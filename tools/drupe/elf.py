@@ -54,8 +54,10 @@ def _dynamic(data, at: int, size: int, loads: list) -> dict:
         return {}
     strings = _file_offset(loads, tags[DT_STRTAB][0])
     limit = min(len(data), strings + tags.get(DT_STRSZ, [0])[0])
-    return {tag: tuple(_string(data, strings + v, limit) for v in tags.get(tag, ()))
-            for tag in (DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH)}
+    return {
+        tag: tuple(_string(data, strings + v, limit) for v in tags.get(tag, ()))
+        for tag in (DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH)
+    }
 
 
 def parse(data) -> Elf:
@@ -65,7 +67,7 @@ def parse(data) -> Elf:
     if data[4] != 2 or data[5] != 1:
         raise NotElf("it is not 64-bit little-endian")
     kind, machine = struct.unpack_from("<HH", data, 16)
-    table, = struct.unpack_from("<Q", data, 32)
+    (table,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     if count and (size != 56 or table + size * count > len(data)):
         raise NotElf("its program headers lie outside of the file")

@@ -16,17 +16,29 @@ from .errors import UserError
 FORMAT = "1"  # of cached trees; another value makes them anew
 CROSS_ROOT = Path("/usr/aarch64-linux-gnu")
 MANIFESTS = places.ROOT / "manifests"
-MANIFEST_KEYS = {"image", "files", "command", "env", "cwd", "uid", "gid", "memory", "kernel_args", "note"}
+MANIFEST_KEYS = {
+    "image",
+    "files",
+    "command",
+    "env",
+    "cwd",
+    "uid",
+    "gid",
+    "memory",
+    "kernel_args",
+    "note",
+}
 
 
 @dataclasses.dataclass
 class Image:
     """What a guest gets. `tree` (a cached folder with its lines) is below everything else; `sources` are
     arguments of mkbootfs on top of it."""
+
     name: str
-    tree: Path | None = None          # folder in the cache: rootfs/, lines, packed archive
+    tree: Path | None = None  # folder in the cache: rootfs/, lines, packed archive
     sources: list = dataclasses.field(default_factory=list)
-    files: str = ""                   # further manifest lines
+    files: str = ""  # further manifest lines
     command: list = dataclasses.field(default_factory=list)
     environment: dict = dataclasses.field(default_factory=dict)
     cwd: str = "/"
@@ -45,6 +57,7 @@ def images_folder() -> Path:
 
 # --- deb: ---
 
+
 def _tree_key(debs: list) -> str:
     """Names a tree by all that goes into it: the files, what is known about the programs, our format."""
     text = [FORMAT, *(d.name for d in debs)]
@@ -52,7 +65,9 @@ def _tree_key(debs: list) -> str:
         file = programs.FOLDER / f"{_package_of(deb)}.toml"
         if file.exists():
             text.append(file.read_text())
-    code = b"".join((Path(__file__).parent / f"{m}.py").read_bytes() for m in ("debtree", "ldcache", "programs"))
+    code = b"".join(
+        (Path(__file__).parent / f"{m}.py").read_bytes() for m in ("debtree", "ldcache", "programs")
+    )
     return hashlib.sha256("\0".join(text).encode() + code).hexdigest()[:16]
 
 
@@ -80,19 +95,29 @@ def _build_tree(folder: Path, packages: list, debs: list) -> None:
             programs.apply(program, tree.root, tree.owners)
         tree.close()
     (fresh / "lines").write_text("".join(line + "\n" for line in tree.lines))
-    (fresh / "info.json").write_text(json.dumps({
-        "packages": packages, "debs": [d.name for d in debs], "made": int(time.time()),
-        "applied": [f"{p.package}: {line}" for p in known for line in p.describe()], "scripts_unknown": unknown}))
+    (fresh / "info.json").write_text(
+        json.dumps(
+            {
+                "packages": packages,
+                "debs": [d.name for d in debs],
+                "made": int(time.time()),
+                "applied": [f"{p.package}: {line}" for p in known for line in p.describe()],
+                "scripts_unknown": unknown,
+            }
+        )
+    )
     fresh.rename(folder)
 
 
 def remove_tree(folder: Path) -> None:
     """rmtree for trees whose folders may be closed even to their owner."""
+
     def open_and_retry(function, path, _):
         os.chmod(os.path.dirname(path), 0o700)
         if not os.path.islink(path):
             os.chmod(path, 0o700)
         function(path)
+
     if folder.exists():
         shutil.rmtree(folder, onerror=open_and_retry)
 
@@ -129,15 +154,26 @@ def _deb(spec: str, pull: bool) -> Image:
     info = json.loads((folder / "info.json").read_text())
     program = programs.load(packages[0])
     command = list(program.command) if program and program.command else [packages[0]]
-    notes = [f"{len(info['debs'])} packages: " + " ".join(_package_of(Path(d)) for d in info["debs"])]
+    notes = [
+        f"{len(info['debs'])} packages: " + " ".join(_package_of(Path(d)) for d in info["debs"])
+    ]
     notes += ["instead of maintainer scripts, " + line for line in info["applied"]]
     if info["scripts_unknown"]:
-        notes.append("maintainer scripts that nothing stands for (programs/): " + " ".join(info["scripts_unknown"]))
-    return Image("deb:" + ",".join(packages), tree=folder, command=command,
-                 environment=dict(program.env) if program else {}, notes=notes)
+        notes.append(
+            "maintainer scripts that nothing stands for (programs/): "
+            + " ".join(info["scripts_unknown"])
+        )
+    return Image(
+        "deb:" + ",".join(packages),
+        tree=folder,
+        command=command,
+        environment=dict(program.env) if program else {},
+        notes=notes,
+    )
 
 
 # --- an ELF file ---
+
 
 def _find_library(name: str, folders: list):
     for folder in folders:
@@ -164,8 +200,18 @@ def library_lines(program: Path, root: Path = CROSS_ROOT) -> tuple:
         if todo:
             file = todo.pop()
             found = elf.read_aarch64(file)
-            own = [Path(p.replace("$ORIGIN", str(file.parent)).replace("${ORIGIN}", str(file.parent)))
-                   for p in found.runpath] if found else []
+            own = (
+                [
+                    Path(
+                        p.replace("$ORIGIN", str(file.parent)).replace(
+                            "${ORIGIN}", str(file.parent)
+                        )
+                    )
+                    for p in found.runpath
+                ]
+                if found
+                else []
+            )
             wanted += [(name, own + system) for name in (found.needed if found else ())]
             continue
         name, folders = wanted.pop()
@@ -193,7 +239,9 @@ def _skeleton_lines() -> list:
 def _elf(spec: str, file: Path, rootfs: str, pull: bool) -> Image:
     found = elf.read(file)
     if found.machine != elf.AARCH64:
-        raise UserError(f"{spec} is an ELF file for another machine (number {found.machine}), not for arm64")
+        raise UserError(
+            f"{spec} is an ELF file for another machine (number {found.machine}), not for arm64"
+        )
     if found.type not in (elf.ET_EXEC, elf.ET_DYN):
         raise UserError(f"{spec} is an ELF file, but no program (an object file or a core dump)")
     guest = os.path.abspath(file)
@@ -218,7 +266,10 @@ def _etc_lines(cache: bytes) -> str:
     folder = places.cache_dir() / "files"
     folder.mkdir(exist_ok=True)
     text = ""
-    for name, content in [*((n, t.encode()) for n, t in debtree.FILES.items()), ("ld.so.cache", cache)]:
+    for name, content in [
+        *((n, t.encode()) for n, t in debtree.FILES.items()),
+        ("ld.so.cache", cache),
+    ]:
         file = folder / hashlib.sha256(content).hexdigest()
         if not file.exists():
             fresh = file.with_name(f"{file.name}.{os.getpid()}")
@@ -230,6 +281,7 @@ def _etc_lines(cache: bytes) -> str:
 
 # --- a manifest ---
 
+
 def _manifest(name: str, file: Path, pull: bool) -> Image:
     try:
         data = tomllib.loads(file.read_text())
@@ -238,7 +290,11 @@ def _manifest(name: str, file: Path, pull: bool) -> Image:
     unknown = set(data) - MANIFEST_KEYS
     if unknown:
         raise UserError(f"manifests/{name}.toml: unknown key '{min(unknown)}'")
-    image = resolve(data["image"], "", pull, _from=name) if "image" in data else Image(name, files="\n".join(_skeleton_lines()) + "\n")
+    image = (
+        resolve(data["image"], "", pull, _from=name)
+        if "image" in data
+        else Image(name, files="\n".join(_skeleton_lines()) + "\n")
+    )
     image.name = name
     image.command = data.get("command", image.command)
     image.environment |= data.get("env", {})
@@ -252,10 +308,13 @@ def _manifest(name: str, file: Path, pull: bool) -> Image:
 
 # --- all ---
 
+
 def resolve(spec: str, rootfs: str = "", pull: bool = False, _from: str = "") -> Image:
     """The Image that `spec` names. Throws UserError for what is none."""
     if rootfs and (spec.startswith("deb:") or not os.path.isfile(spec)):
-        raise UserError("--rootfs goes with an ELF file; other images are root file systems themselves")
+        raise UserError(
+            "--rootfs goes with an ELF file; other images are root file systems themselves"
+        )
     if spec.startswith("deb:"):
         return _deb(spec.removeprefix("deb:"), pull)
     manifest = MANIFESTS / f"{spec}.toml"
@@ -272,5 +331,8 @@ def resolve(spec: str, rootfs: str = "", pull: bool = False, _from: str = "") ->
     if path.exists():
         raise UserError(f"{spec} is neither a folder nor a file")
     known = ", ".join(sorted(m.stem for m in MANIFESTS.glob("*.toml")))
-    raise UserError(f"there is no image '{spec}': it is no file, no folder and no manifest"
-                    + (f" ({known})" if known else "") + "; Debian packages are written deb:NAME")
+    raise UserError(
+        f"there is no image '{spec}': it is no file, no folder and no manifest"
+        + (f" ({known})" if known else "")
+        + "; Debian packages are written deb:NAME"
+    )

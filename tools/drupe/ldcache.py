@@ -20,7 +20,10 @@ TRUSTED = ("/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib", "/usr
 def order(name: str) -> list:
     """Sort key that agrees with ld.so's comparison: digits compare as numbers and come after every
     other character, and the end of a name comes before everything."""
-    return [(2, int(part)) if part.isdigit() else (1, ord(part)) for part in re.findall(r"[0-9]+|[^0-9]", name)]
+    return [
+        (2, int(part)) if part.isdigit() else (1, ord(part))
+        for part in re.findall(r"[0-9]+|[^0-9]", name)
+    ]
 
 
 def cache_bytes(libraries: dict) -> bytes:
@@ -35,7 +38,9 @@ def cache_bytes(libraries: dict) -> bytes:
             strings.extend(os.fsencode(text) + b"\0")
         return offsets[text]
 
-    entries = b"".join(ENTRY.pack(FLAG_AARCH64_LIBC6, place(n), place(libraries[n]), 0, 0) for n in names)
+    entries = b"".join(
+        ENTRY.pack(FLAG_AARCH64_LIBC6, place(n), place(libraries[n]), 0, 0) for n in names
+    )
     return HEADER.pack(MAGIC, len(names), len(strings), LITTLE_ENDIAN, 0) + entries + bytes(strings)
 
 
@@ -90,7 +95,8 @@ def configured_folders(root: Path) -> list:
 
 def collect(root: Path) -> dict:
     """The libraries of a tree, as cache_bytes wants them. The first folder that has a name wins. Makes
-    the link from a library's own name (SONAME) to its file where a package left that to ldconfig."""
+    the link from a library's own name (SONAME) to its file where a package left that to ldconfig.
+    """
     found, seen = {}, set()
     for folder in configured_folders(root):
         real = inside(root, folder)

@@ -42,5 +42,7 @@ def state() -> str:
     for wrap in sorted(places.SUBPROJECTS.glob("*.wrap")):
         text += wrap.read_bytes()
     for file in sorted((places.SUBPROJECTS / "packagefiles").rglob("*")):
-        text += str(file.relative_to(places.SUBPROJECTS)).encode() + (file.read_bytes() if file.is_file() else b"")
+        text += str(file.relative_to(places.SUBPROJECTS)).encode() + (
+            file.read_bytes() if file.is_file() else b""
+        )
     return hashlib.sha256(text).hexdigest()

@@ -28,14 +28,22 @@ def _load(name: str):
 
 
 def _overview() -> str:
-    lines = ["usage: ./drupe COMMAND [options]", "",
-             "Boots one unmodified Linux program as the whole machine.", "", "commands:"]
+    lines = [
+        "usage: ./drupe COMMAND [options]",
+        "",
+        "Boots one unmodified Linux program as the whole machine.",
+        "",
+        "commands:",
+    ]
     for name in COMMANDS:
         try:
             lines.append(f"  {name:<8}{_load(name).SUMMARY}")
         except ModuleNotFoundError:
             pass
-    lines += ["", "Each has --help. Try: ./drupe run deb:lua5.4 lua5.4 -e 'print(\"hello from\", _VERSION)'"]
+    lines += [
+        "",
+        "Each has --help. Try: ./drupe run deb:lua5.4 lua5.4 -e 'print(\"hello from\", _VERSION)'",
+    ]
     return "\n".join(lines)
 
 
@@ -65,9 +73,13 @@ def _parse(argv: list):
         if e.name != f"{__package__}.cmd_{name}":
             raise
         raise UserError(f"the command '{name}' is not there yet") from None
-    parser = _Parser(prog=f"./drupe {name}", description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
-                     formatter_class=argparse.RawDescriptionHelpFormatter,
-                     epilog=getattr(module, "EPILOG", None), allow_abbrev=False)
+    parser = _Parser(
+        prog=f"./drupe {name}",
+        description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=getattr(module, "EPILOG", None),
+        allow_abbrev=False,
+    )
     module.add_arguments(parser)
     return module, parser.parse_args(_join_values(parser, argv[1:]))
 

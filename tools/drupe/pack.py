@@ -29,7 +29,9 @@ def _copy_line(word: str) -> str:
     """A manifest line for --copy HOST:GUEST; with a slash at its end GUEST is a folder to copy into."""
     host, colon, guest = word.rpartition(":")
     if not colon or not host or not guest.startswith("/"):
-        raise UserError(f"--copy {word}: it should be HOST:GUEST with an absolute path in the guest")
+        raise UserError(
+            f"--copy {word}: it should be HOST:GUEST with an absolute path in the guest"
+        )
     if not os.path.lexists(host):
         raise UserError(f"--copy {word}: there is no {host}")
     return f"{quote(guest)}: {quote(os.path.abspath(host))}\n"
@@ -60,13 +62,17 @@ def pack(image: Image, start: bytes | None, copies: list, folder: Path) -> Path:
         return result
     archive = base_archive(image.tree)
     small = folder / "run.cpio"
-    _mkbootfs(small, ["--base", image.tree / "rootfs", *image.sources, "-m", own], "packing the image")
+    _mkbootfs(
+        small, ["--base", image.tree / "rootfs", *image.sources, "-m", own], "packing the image"
+    )
     with progress.step("putting the image together"):
         out = os.open(result, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             for part in (archive, small):
                 if part.stat().st_size % PAGE:
-                    raise UserError(f"{part} does not end on a page; remove it (./drupe images remove --all)")
+                    raise UserError(
+                        f"{part} does not end on a page; remove it (./drupe images remove --all)"
+                    )
                 _append(part, out)
         finally:
             os.close(out)

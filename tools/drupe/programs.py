@@ -18,6 +18,7 @@ KEYS = {"note", "command", "env", "user", "group", "folder", "alternative", "fil
 @dataclasses.dataclass
 class Program:
     """One package's file, checked."""
+
     package: str
     note: str = ""
     command: tuple = ()
@@ -30,13 +31,18 @@ class Program:
 
     def describe(self) -> list:
         """What it does, one line each."""
-        return ([f"user {u['name']} ({u['uid']}:{u['gid']})" for u in self.users]
-                + [f"group {g['name']} ({g['gid']})" for g in self.groups]
-                + [f"folder {f['path']} {f.get('mode', '0755')} {f.get('owner', '0:0')}" for f in self.folders]
-                + [f"{a['link']} -> {a['target']} (alternative {a['name']})" for a in self.alternatives]
-                + [f"file {f['path']}" for f in self.files]
-                + ([f"default command {' '.join(self.command)}"] if self.command else [])
-                + ([self.note] if self.note else []))
+        return (
+            [f"user {u['name']} ({u['uid']}:{u['gid']})" for u in self.users]
+            + [f"group {g['name']} ({g['gid']})" for g in self.groups]
+            + [
+                f"folder {f['path']} {f.get('mode', '0755')} {f.get('owner', '0:0')}"
+                for f in self.folders
+            ]
+            + [f"{a['link']} -> {a['target']} (alternative {a['name']})" for a in self.alternatives]
+            + [f"file {f['path']}" for f in self.files]
+            + ([f"default command {' '.join(self.command)}"] if self.command else [])
+            + ([self.note] if self.note else [])
+        )
 
 
 def _require(package: str, what: str, entries: list, needed: tuple) -> tuple:
@@ -48,7 +54,9 @@ def _require(package: str, what: str, entries: list, needed: tuple) -> tuple:
             raise UserError(f"programs/{package}.toml: a [[file]] needs either 'text' or 'copy'")
         for key in ("path", "link", "copy"):
             if key in entry and (not entry[key].startswith("/") or ".." in entry[key].split("/")):
-                raise UserError(f"programs/{package}.toml: '{entry[key]}' should be an absolute path")
+                raise UserError(
+                    f"programs/{package}.toml: '{entry[key]}' should be an absolute path"
+                )
     return tuple(entries)
 
 
@@ -61,12 +69,16 @@ def parse(package: str, text: str) -> Program:
     if unknown:
         raise UserError(f"programs/{package}.toml: unknown key '{min(unknown)}'")
     return Program(
-        package, data.get("note", ""), tuple(data.get("command", ())), data.get("env", {}),
+        package,
+        data.get("note", ""),
+        tuple(data.get("command", ())),
+        data.get("env", {}),
         _require(package, "user", data.get("user", []), ("name", "uid", "gid")),
         _require(package, "group", data.get("group", []), ("name", "gid")),
         _require(package, "folder", data.get("folder", []), ("path",)),
         _require(package, "alternative", data.get("alternative", []), ("name", "link", "target")),
-        _require(package, "file", data.get("file", []), ("path",)))
+        _require(package, "file", data.get("file", []), ("path",)),
+    )
 
 
 def load(package: str):
@@ -96,9 +108,13 @@ def apply(program: Program, root: Path, owners: dict) -> None:
     for group in program.groups:
         _add_line(root, "/etc/group", group["name"], f"{group['name']}:x:{group['gid']}:")
     for user in program.users:
-        _add_line(root, "/etc/passwd", user["name"],
-                  f"{user['name']}:x:{user['uid']}:{user['gid']}:{user.get('comment', '')}:"
-                  f"{user.get('home', '/nonexistent')}:{user.get('shell', '/usr/sbin/nologin')}")
+        _add_line(
+            root,
+            "/etc/passwd",
+            user["name"],
+            f"{user['name']}:x:{user['uid']}:{user['gid']}:{user.get('comment', '')}:"
+            f"{user.get('home', '/nonexistent')}:{user.get('shell', '/usr/sbin/nologin')}",
+        )
     for folder in program.folders:
         path = ldcache.inside(root, folder["path"])
         path.mkdir(parents=True, exist_ok=True)
@@ -106,14 +122,18 @@ def apply(program: Program, root: Path, owners: dict) -> None:
         if folder.get("owner", "0:0") != "0:0":
             owners[folder["path"]] = folder["owner"]
     for alternative in program.alternatives:
-        for link, target in ((f"/etc/alternatives/{alternative['name']}", alternative["target"]),
-                             (alternative["link"], f"/etc/alternatives/{alternative['name']}")):
+        for link, target in (
+            (f"/etc/alternatives/{alternative['name']}", alternative["target"]),
+            (alternative["link"], f"/etc/alternatives/{alternative['name']}"),
+        ):
             path = _host(root, link)
             if not os.path.lexists(path):
                 os.symlink(target, path)
     for file in program.files:
         path = _host(root, file["path"])
-        path.write_text(file["text"] if "text" in file else ldcache.inside(root, file["copy"]).read_text())
+        path.write_text(
+            file["text"] if "text" in file else ldcache.inside(root, file["copy"]).read_text()
+        )
         path.chmod(int(file.get("mode", "0644"), 8))
         if file.get("owner", "0:0") != "0:0":
             owners[file["path"]] = file["owner"]

@@ -56,12 +56,24 @@ def call(command: list, what: str, failure: str, **options) -> str:
     line that it said. `what` is shown when it takes long."""
     with step(what):
         try:
-            done = subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL,
-                                  capture_output=True, text=True, errors="replace", **options)
+            done = subprocess.run(
+                [str(c) for c in command],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                **options,
+            )
         except FileNotFoundError:
-            raise UserError(f"{failure}: there is no program {command[0]} (./drupe doctor)") from None
+            raise UserError(
+                f"{failure}: there is no program {command[0]} (./drupe doctor)"
+            ) from None
     if done.returncode != 0:
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        errors = [line for line in said if line.startswith(("E:", "ERROR", "error", "mkbootfs:"))] or said[-1:]
-        raise UserError(f"{failure}: {errors[0].removeprefix('E: ').removeprefix('mkbootfs: ') if errors else 'no reason given'}")
+        errors = [
+            line for line in said if line.startswith(("E:", "ERROR", "error", "mkbootfs:"))
+        ] or said[-1:]
+        raise UserError(
+            f"{failure}: {errors[0].removeprefix('E: ').removeprefix('mkbootfs: ') if errors else 'no reason given'}"
+        )
     return done.stdout

@@ -30,15 +30,44 @@ def memory_argument(text: str) -> str:
     return text
 
 
-def command(kernel: Path, bootfs: Path | None, memory: str, cpus: int, machine: str, cpu: str,
-            kernel_args: list, qemu_args: list, gdb: bool) -> list:
+def command(
+    kernel: Path,
+    bootfs: Path | None,
+    memory: str,
+    cpus: int,
+    machine: str,
+    cpu: str,
+    kernel_args: list,
+    qemu_args: list,
+    gdb: bool,
+) -> list:
     for word in kernel_args:
         if "\n" in word or "\0" in word:
             raise UserError("--kernel-arg: a kernel argument is one line")
-    words = [PROGRAM, "-M", machine, "-cpu", cpu, "-m", memory, "-smp", str(cpus),
-             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none",
-             "-chardev", "stdio,id=console,signal=off,mux=off", "-serial", "chardev:console",
-             "-kernel", str(kernel)]
+    words = [
+        PROGRAM,
+        "-M",
+        machine,
+        "-cpu",
+        cpu,
+        "-m",
+        memory,
+        "-smp",
+        str(cpus),
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-chardev",
+        "stdio,id=console,signal=off,mux=off",
+        "-serial",
+        "chardev:console",
+        "-kernel",
+        str(kernel),
+    ]
     if bootfs:
         words += ["-initrd", str(bootfs)]
     words += ["-append", " ".join(kernel_args)]
@@ -59,8 +88,15 @@ def running(words: list, errors):
     """QEMU with its console on pipes (.stdin, .stdout) and its complaints in the file `errors`. In a
     session of its own, so that keys of the terminal do not reach it. Gone when the block ends."""
     try:
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                                   bufsize=0, start_new_session=True, preexec_fn=_die_with_parent)
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            bufsize=0,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
     except FileNotFoundError:
         raise UserError(f"{words[0]} is missing: ./drupe setup") from None
     try:

@@ -17,6 +17,7 @@ TABLE = Path(__file__).parent / "sources.toml"
 @dataclasses.dataclass
 class Wrap:
     """What a Meson wrap says about its tarball."""
+
     directory: str
     filename: str
     sha256: str
@@ -28,8 +29,12 @@ class Wrap:
         parser.read(places.SUBPROJECTS / f"{name}.wrap")
         try:
             section = parser["wrap-file"]
-            return cls(section["directory"], section["source_filename"], section["source_hash"],
-                       section.get("patch_directory", ""))
+            return cls(
+                section["directory"],
+                section["source_filename"],
+                section["source_hash"],
+                section.get("patch_directory", ""),
+            )
         except KeyError as e:
             raise UserError(f"subprojects/{name}.wrap does not say {e}") from None
 
@@ -55,9 +60,12 @@ def is_there(name: str) -> bool:
 
 def _overlay_is_current(wrap: Wrap, folder: Path) -> bool:
     overlay = places.SUBPROJECTS / "packagefiles" / wrap.patch
-    return all((folder / f.relative_to(overlay)).exists()
-               and (folder / f.relative_to(overlay)).read_bytes() == f.read_bytes()
-               for f in overlay.rglob("*") if f.is_file())
+    return all(
+        (folder / f.relative_to(overlay)).exists()
+        and (folder / f.relative_to(overlay)).read_bytes() == f.read_bytes()
+        for f in overlay.rglob("*")
+        if f.is_file()
+    )
 
 
 def _use_alternative(name: str, entry: dict, wrap: Wrap) -> None:
@@ -77,7 +85,9 @@ def _use_alternative(name: str, entry: dict, wrap: Wrap) -> None:
                     (fresh / target / rest).write_bytes(tar.extractfile(member).read())
                     found += 1
     if not found:
-        raise UserError(f"{tarball.name} has none of the folders that sources.toml names for {name}")
+        raise UserError(
+            f"{tarball.name} has none of the folders that sources.toml names for {name}"
+        )
     shutil.copytree(places.SUBPROJECTS / "packagefiles" / wrap.patch, fresh, dirs_exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
@@ -90,7 +100,9 @@ def fetch(name: str, entry: dict, say) -> None:
     try:
         tarball = apt.fetch_source(entry["debian"], places.cache_dir() / "sources")
         if apt.sha256(tarball) != wrap.sha256:
-            raise UserError(f"Debian's {tarball.name} is another version than subprojects/{name}.wrap names")
+            raise UserError(
+                f"Debian's {tarball.name} is another version than subprojects/{name}.wrap names"
+            )
         places.PACKAGE_CACHE.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(tarball, places.PACKAGE_CACHE / wrap.filename)
         if _mark(name).exists():

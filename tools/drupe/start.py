@@ -15,9 +15,9 @@ class Start:
     cwd: str = "/"
     uid: int = 0
     gid: int = 0
-    stdin: str = "framed"   # tty | framed | null
-    stdout: str = "raw"     # tty | raw
-    rows: int = 0           # 0: no terminal
+    stdin: str = "framed"  # tty | framed | null
+    stdout: str = "raw"  # tty | raw
+    rows: int = 0  # 0: no terminal
     columns: int = 0
 
     def encode(self) -> bytes:
@@ -25,11 +25,18 @@ class Start:
         if not self.arguments or not self.arguments[0]:
             raise UserError("the command is empty")
         if not self.cwd.startswith("/"):
-            raise UserError(f"the working directory '{self.cwd}' should be an absolute path in the guest")
+            raise UserError(
+                f"the working directory '{self.cwd}' should be an absolute path in the guest"
+            )
         records = [("arg", a) for a in self.arguments]
         records += [("env", f"{name}={value}") for name, value in self.environment.items()]
-        records += [("cwd", self.cwd), ("uid", str(self.uid)), ("gid", str(self.gid)),
-                    ("stdin", self.stdin), ("stdout", self.stdout)]
+        records += [
+            ("cwd", self.cwd),
+            ("uid", str(self.uid)),
+            ("gid", str(self.gid)),
+            ("stdin", self.stdin),
+            ("stdout", self.stdout),
+        ]
         if self.rows and self.columns:
             records += [("rows", str(self.rows)), ("cols", str(self.columns))]
         encoded = [os.fsencode(f"{tag}={value}") for tag, value in records]

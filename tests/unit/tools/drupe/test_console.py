@@ -17,20 +17,32 @@ def through(*pieces: bytes):
 
 
 class TheTrailer(unittest.TestCase):
-    FRAMES = ((b"\x1b]drupe;exit=0\x1b\\", Ending("exit", 0)), (b"\x1b]drupe;exit=137\x1b\\", Ending("exit", 137)),
-              (b"\x1b]drupe;signal=11\x1b\\", Ending("signal", 11)), (b"\x1b]drupe;panic\x1b\\", Ending("panic")))
+    FRAMES = (
+        (b"\x1b]drupe;exit=0\x1b\\", Ending("exit", 0)),
+        (b"\x1b]drupe;exit=137\x1b\\", Ending("exit", 137)),
+        (b"\x1b]drupe;signal=11\x1b\\", Ending("signal", 11)),
+        (b"\x1b]drupe;panic\x1b\\", Ending("panic")),
+    )
 
     def test_a_frame_is_taken_off_wherever_the_stream_is_cut(self):
         for frame, ending in self.FRAMES:
             stream = b"out\x1b[0mput\n" + frame
             for first in range(len(stream) + 1):
                 for second in range(first, len(stream) + 1):
-                    self.assertEqual(through(stream[:first], stream[first:second], stream[second:]),
-                                     (b"out\x1b[0mput\n", ending))
+                    self.assertEqual(
+                        through(stream[:first], stream[first:second], stream[second:]),
+                        (b"out\x1b[0mput\n", ending),
+                    )
 
     def test_a_frame_in_the_middle_is_output(self):
         frame = self.FRAMES[1][0]
-        for stream in (frame + b"x", frame + frame + b" ", frame + b"\x1b", frame[:-1], frame + frame[:9]):
+        for stream in (
+            frame + b"x",
+            frame + frame + b" ",
+            frame + b"\x1b",
+            frame[:-1],
+            frame + frame[:9],
+        ):
             for cut in range(len(stream) + 1):
                 self.assertEqual(through(stream[:cut], stream[cut:]), (stream, None))
 
@@ -39,8 +51,16 @@ class TheTrailer(unittest.TestCase):
         self.assertEqual(through(first + last), (first, Ending("exit", 0)))
 
     def test_what_resembles_a_frame_is_output(self):
-        for tail in (b"\x1b]drupe;exit=\x1b\\", b"\x1b]drupe;exit=1234\x1b\\", b"\x1b]drupe;exit=1\x1b]", b"\x1b]drupe;Exit=1\x1b\\",
-                     b"\x1b]drupe;panic=1\x1b\\", b"\x1b]drup;exit=1\x1b\\", b"\x1b", b"\x1b]0;title\x07"):
+        for tail in (
+            b"\x1b]drupe;exit=\x1b\\",
+            b"\x1b]drupe;exit=1234\x1b\\",
+            b"\x1b]drupe;exit=1\x1b]",
+            b"\x1b]drupe;Exit=1\x1b\\",
+            b"\x1b]drupe;panic=1\x1b\\",
+            b"\x1b]drup;exit=1\x1b\\",
+            b"\x1b",
+            b"\x1b]0;title\x07",
+        ):
             for cut in range(len(tail) + 1):
                 self.assertEqual(through(b"a" + tail[:cut], tail[cut:]), (b"a" + tail, None), tail)
 
@@ -60,7 +80,12 @@ class TheTrailer(unittest.TestCase):
         frame = self.FRAMES[1][0]
         for cut in range(1, len(frame)):
             trailer = Trailer()
-            shown = trailer.feed(frame[:cut]) + trailer.release() + trailer.feed(frame[cut:] + b"more\x1b") + trailer.feed(b"]")
+            shown = (
+                trailer.feed(frame[:cut])
+                + trailer.release()
+                + trailer.feed(frame[cut:] + b"more\x1b")
+                + trailer.feed(b"]")
+            )
             self.assertEqual(shown + trailer.finish()[0], frame + b"more\x1b]")
 
     def test_output_without_an_escape_is_never_kept(self):
@@ -78,11 +103,19 @@ class Input(unittest.TestCase):
         self.assertNotIn(console.END_OF_INPUT, framed.replace(b"\x10\x10", b""))
 
     def test_the_escape_key_works_across_reads(self):
-        for typed, sent, ended in ((b"abc\x03", b"abc\x03", False), (b"a\x1dx", b"a", True), (b"\x1d\x1db", b"\x1db", False),
-                                   (b"\x1dq", b"\x1dq", False), (b"\x1d", b"", False), (b"\x1d\x1dx", b"\x1dx", False)):
+        for typed, sent, ended in (
+            (b"abc\x03", b"abc\x03", False),
+            (b"a\x1dx", b"a", True),
+            (b"\x1d\x1db", b"\x1db", False),
+            (b"\x1dq", b"\x1dq", False),
+            (b"\x1d", b"", False),
+            (b"\x1d\x1dx", b"\x1dx", False),
+        ):
             for cut in range(len(typed) + 1):
                 key = EscapeKey()
-                self.assertEqual((key.feed(typed[:cut]) + key.feed(typed[cut:]), key.ended), (sent, ended), typed)
+                self.assertEqual(
+                    (key.feed(typed[:cut]) + key.feed(typed[cut:]), key.ended), (sent, ended), typed
+                )
 
 
 class FakeGuest:
@@ -100,6 +133,7 @@ class FakeGuest:
         def watch():
             while data := os.read(self._see, 65536):
                 self.seen += data
+
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         self.thread.start()
@@ -107,12 +141,15 @@ class FakeGuest:
         def keys():
             view = memoryview(typed)
             while view:
-                view = view[os.write(self._type, view):]
+                view = view[os.write(self._type, view) :]
             if framed:
                 os.close(self._type)
+
         threading.Thread(target=keys, daemon=True).start()
         try:
-            return Pump(self.user_in, self.user_out, self.to_guest, self.from_guest, framed, timeout).run()
+            return Pump(
+                self.user_in, self.user_out, self.to_guest, self.from_guest, framed, timeout
+            ).run()
         finally:
             os.close(self.user_out)
             watcher.join(5)
@@ -120,7 +157,7 @@ class FakeGuest:
     def write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            view = view[os.write(self._output, view):]
+            view = view[os.write(self._output, view) :]
 
     def read(self) -> bytes:
         data = os.read(self._input, 4096)
@@ -148,7 +185,9 @@ class ThePump(unittest.TestCase):
         guest = FakeGuest(play)
         self.assertEqual(guest.run(typed), Ending("exit", 3))
         self.assertEqual(guest.seen, made)
-        self.assertEqual(guest.got, console.START_OF_INPUT + console.frame_input(typed) + console.END_OF_INPUT)
+        self.assertEqual(
+            guest.got, console.START_OF_INPUT + console.frame_input(typed) + console.END_OF_INPUT
+        )
 
     def test_output_is_there_before_the_guest_goes_on(self):
         def play(guest):
@@ -158,6 +197,7 @@ class ThePump(unittest.TestCase):
                 time.sleep(0.01)
             guest.write(b"yes" if guest.seen == b"prompt\x1b" else b"no")
             guest.close()
+
         guest = FakeGuest(play)
         self.assertIsNone(guest.run(b""))
         self.assertEqual(guest.seen, b"prompt\x1byes")
@@ -178,6 +218,7 @@ class ThePump(unittest.TestCase):
         def play(guest):
             guest.write(b"done\x1b]drupe;exit=0\x1b\\")
             guest.close()
+
         guest = FakeGuest(play)
         self.assertEqual(guest.run(b"x" * 300000), Ending("exit", 0))
         self.assertEqual(guest.seen, b"done")

@@ -33,18 +33,38 @@ class Run(unittest.TestCase):
         (self.folder / "root/bin").mkdir(parents=True)
         (self.folder / "bin").mkdir()
         (self.folder / "tmp").mkdir()
-        self.environment = {**os.environ, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "TMPDIR": str(self.folder / "tmp"),
-                            "XDG_CACHE_HOME": str(self.folder / "cache"), "FOLDER": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment = {
+            **os.environ,
+            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+            "TMPDIR": str(self.folder / "tmp"),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "FOLDER": str(self.folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
 
     def qemu(self, script: str) -> None:
         file = self.folder / "bin/qemu-system-aarch64"
-        file.write_text(f"#!{sys.executable}\nimport os, sys, time\n"
-                        f"def say(b): os.write(1, b)\n{script}\n")
+        file.write_text(
+            f"#!{sys.executable}\nimport os, sys, time\n" f"def say(b): os.write(1, b)\n{script}\n"
+        )
         file.chmod(0o755)
 
     def run_it(self, *options, input=b""):
-        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__, *options, str(self.folder / "root"), "prog", "a b"]
-        done = subprocess.run(words, input=input, capture_output=True, env=self.environment, timeout=50)
+        words = [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "run",
+            "--kernel",
+            __file__,
+            *options,
+            str(self.folder / "root"),
+            "prog",
+            "a b",
+        ]
+        done = subprocess.run(
+            words, input=input, capture_output=True, env=self.environment, timeout=50
+        )
         self.assertEqual(os.listdir(self.folder / "tmp"), [], "a temporary file stayed")
         self.assertNotIn(b"Traceback", done.stderr)
         return done
@@ -52,7 +72,9 @@ class Run(unittest.TestCase):
     def cpio(self, *options) -> bytes:
         """What GNU cpio says about the archive that the machine got; it has nothing to complain about."""
         with open(self.folder / "cpio", "rb") as archive:
-            done = subprocess.run(["cpio", "-i", "--quiet", *options], stdin=archive, capture_output=True, check=True)
+            done = subprocess.run(
+                ["cpio", "-i", "--quiet", *options], stdin=archive, capture_output=True, check=True
+            )
         self.assertEqual(done.stderr, b"")
         return done.stdout
 
@@ -76,7 +98,9 @@ class Run(unittest.TestCase):
         self.assertEqual(self.run_it().returncode, 125)
 
     def test_a_timeout_ends_the_machine(self):
-        self.qemu("open(os.environ['FOLDER'] + '/pid', 'w').write(str(os.getpid())); time.sleep(60)")
+        self.qemu(
+            "open(os.environ['FOLDER'] + '/pid', 'w').write(str(os.getpid())); time.sleep(60)"
+        )
         began = time.monotonic()
         self.assertEqual(self.run_it("--timeout", "0.7").returncode, 124)
         self.assertLess(time.monotonic() - began, 20)
@@ -84,52 +108,104 @@ class Run(unittest.TestCase):
             os.kill(int((self.folder / "pid").read_text()), 0)
 
     def test_input_is_framed_and_ends(self):
-        self.qemu("""
+        self.qemu(
+            """
 got = b''
 while not got.endswith(b'\\x10E'):
     got += os.read(0, 100)
-say(repr(got).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')""")
-        self.assertEqual(self.run_it(input=b"a\x10\x03b").stdout, repr(b"\x10Ba\x10\x10\x03b\x10E").encode())
+say(repr(got).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
+        )
+        self.assertEqual(
+            self.run_it(input=b"a\x10\x03b").stdout, repr(b"\x10Ba\x10\x10\x03b\x10E").encode()
+        )
 
     def test_an_ordinary_file_and_nothing_serve_as_input(self):
-        self.qemu("""
+        self.qemu(
+            """
 got = b''
 while not got.endswith(b'\\x10E'):
     got += os.read(0, 4096)
-say(b'%d' % len(got) + b'\\x1b]drupe;exit=0\\x1b\\\\')""")
-        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__, str(self.folder / "root"), "prog"]
+say(b'%d' % len(got) + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
+        )
+        words = [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "run",
+            "--kernel",
+            __file__,
+            str(self.folder / "root"),
+            "prog",
+        ]
         (self.folder / "input").write_bytes(b"x" * 100000)
         for name, size in ((self.folder / "input", 100004), (os.devnull, 4)):
             with open(name, "rb") as file:
-                done = subprocess.run(words, stdin=file, capture_output=True, env=self.environment, timeout=50)
+                done = subprocess.run(
+                    words, stdin=file, capture_output=True, env=self.environment, timeout=50
+                )
             self.assertEqual((done.returncode, done.stdout), (0, b"%d" % size), done.stderr)
 
     def test_the_guest_finds_the_files_and_the_start_record(self):
         (self.folder / "root/bin/prog").write_bytes(b"program")
         (self.folder / "extra").write_text("extra")
-        self.qemu("""
+        self.qemu(
+            """
 import shutil
 shutil.copy(sys.argv[sys.argv.index('-initrd') + 1], os.environ['FOLDER'] + '/cpio')
-say('|'.join(sys.argv[1:]).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')""")
-        done = self.run_it("-e", "K=v w", "--copy", f"{self.folder}/extra:/opt/e x", "-m", "64", "--cpus", "2", "--isolation", "el0",
-                           "--strace", "--qemu-arg", "-icount", "--kernel-arg", "quiet", "-w", "/opt")
+say('|'.join(sys.argv[1:]).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
+        )
+        done = self.run_it(
+            "-e",
+            "K=v w",
+            "--copy",
+            f"{self.folder}/extra:/opt/e x",
+            "-m",
+            "64",
+            "--cpus",
+            "2",
+            "--isolation",
+            "el0",
+            "--strace",
+            "--qemu-arg",
+            "-icount",
+            "--kernel-arg",
+            "quiet",
+            "-w",
+            "/opt",
+        )
         words = done.stdout.decode()
         self.assertIn("|-m|64|-smp|2|", words)
-        self.assertIn("|-append|drupe.status=console drupe.isolation=el0 drupe.strace quiet|-icount", words)
+        self.assertIn(
+            "|-append|drupe.status=console drupe.isolation=el0 drupe.strace quiet|-icount", words
+        )
         listing = self.cpio("-t").decode()
-        self.assertEqual(sorted(listing.split("\n")), sorted(["", ".", ".drupe", ".drupe/start", "bin", "bin/prog", "opt", "opt/e x"]))
+        self.assertEqual(
+            sorted(listing.split("\n")),
+            sorted(["", ".", ".drupe", ".drupe/start", "bin", "bin/prog", "opt", "opt/e x"]),
+        )
         record = self.cpio("--to-stdout", ".drupe/start").split(b"\0")
         self.assertEqual(record[:2], [b"arg=prog", b"arg=a b"])
         for entry in (b"env=K=v w", b"cwd=/opt", b"uid=0", b"stdin=framed", b"stdout=raw"):
             self.assertIn(entry, record)
 
     def test_on_a_terminal_keys_go_to_the_guest_and_ctrl_bracket_x_ends_it(self):
-        self.qemu("""
+        self.qemu(
+            """
 say(b'ready')
 while True:
     key = os.read(0, 1)
-    say(b'<%d>' % key[0])""")
-        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__, str(self.folder / "root"), "prog"]
+    say(b'<%d>' % key[0])"""
+        )
+        words = [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "run",
+            "--kernel",
+            __file__,
+            str(self.folder / "root"),
+            "prog",
+        ]
         pid, terminal = pty.fork()
         if pid == 0:
             os.execvpe(words[0], words, self.environment)
@@ -142,6 +218,7 @@ while True:
                 self.assertLess(time.monotonic(), until, seen)
                 with contextlib.suppress(OSError):
                     seen += os.read(terminal, 1000)
+
         wait_for(b"ready")
         os.write(terminal, b"a\x03\x04\x1a")
         wait_for(b"<97><3><4><26>")
@@ -151,10 +228,27 @@ while True:
         self.assertEqual(os.waitstatus_to_exitcode(status), 130)
 
     def test_a_signal_to_the_command_ends_the_machine_and_leaves_nothing(self):
-        self.qemu("open(os.environ['FOLDER'] + '/pid', 'w').write(str(os.getpid())); say(b'up'); time.sleep(60)")
-        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__, str(self.folder / "root"), "prog"]
+        self.qemu(
+            "open(os.environ['FOLDER'] + '/pid', 'w').write(str(os.getpid())); say(b'up'); time.sleep(60)"
+        )
+        words = [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "run",
+            "--kernel",
+            __file__,
+            str(self.folder / "root"),
+            "prog",
+        ]
         for number, status in ((15, 143), (1, 129), (9, -9)):
-            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment)
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self.environment,
+            )
             self.assertEqual(process.stdout.read(2), b"up")
             process.send_signal(number)
             self.assertEqual(process.wait(30), status)
@@ -165,8 +259,23 @@ while True:
 
     def test_nobody_reading_ends_the_machine(self):
         self.qemu("while True: say(b'x' * 1000)")
-        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__, str(self.folder / "root"), "prog"]
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment)
+        words = [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "run",
+            "--kernel",
+            __file__,
+            str(self.folder / "root"),
+            "prog",
+        ]
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment,
+        )
         process.stdout.read(5000)
         process.stdout.close()
         self.assertEqual(process.wait(30), 141)
