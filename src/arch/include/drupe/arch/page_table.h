@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Translation tables of one address space. Layout is the backend's; policy is kernel/mm's.
+//
+// Order of things when memory is taken away: unmap() leaves, flush(), only then give the frames
+// back. A leaf that changes frame or type goes through unmap() and flush() first
+// ([arm/arm] "break-before-make"); permissions alone may change in place, followed by flush().
 #pragma once
 
+#include <drupe/arch/page_table_types.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
 
@@ -10,57 +15,66 @@
 
 namespace drupe::arch {
 
-/// What an access may do. `user` pages belong to the program; without it they are the kernel's.
-enum class Perm : std::uint8_t { none = 0, read = 1, write = 2, exec = 4, user = 8 };
-constexpr Perm operator|(Perm a, Perm b) {
-    return static_cast<Perm>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
-}
-constexpr Perm operator&(Perm a, Perm b) {
-    return static_cast<Perm>(static_cast<unsigned>(a) & static_cast<unsigned>(b));
-}
-constexpr Perm without(Perm a, Perm b) {
-    return static_cast<Perm>(static_cast<unsigned>(a) & ~static_cast<unsigned>(b));
-}
-constexpr bool has(Perm a, Perm b) { return (a & b) == b; }
-
-enum class MemoryType : std::uint8_t { normal, uncached, device };
-
-/// A leaf as found: where it points and what it allows.
-struct Mapping {
-    PhysAddr frame;
-    Perm perm;
-};
+// Where the backend takes its tables from. Defined by the kernel (kernel/mm) or by a test.
+/// A frame of zeros, reachable through the direct map. no_memory.
+Result<PhysAddr> alloc_table_frame();
+void free_table_frame(PhysAddr frame);
 
 } // namespace drupe::arch
 
 #include <drupe/arch/impl/page_table.h>
 
-// Provided: class PageTable. One writer at a time (the address space's lock); the walker of any CPU
-// reads concurrently. Addresses are page aligned. None of these allocates frames for data.
+// Provided: class PageTable (movable). One writer at a time (the address space's lock); the walker
+// of any CPU reads concurrently. Addresses are page aligned. None of these allocates frames for
+// data; none but the flushes does TLB work unless it says so.
 //   static Result<PageTable> create()            empty user half; no_memory
+//   static PageTable adopt_kernel(PhysAddr root) the kernel half that boot built; its tables are
+//        reachable through the direct map. Never destroyed. Leaves without Perm::user only.
+//   ~PageTable()                                 frees the tables; leaves are gone already. Not
+//        active on any CPU.
 //   Result<void> map(VirtAddr, PhysAddr, Perm, MemoryType = normal)
-//        One page; the entry must be invalid (asserts). no_memory when a table cannot be had.
-//   Mapping unmap(VirtAddr)                      one page; perm none when nothing was there. No TLB
-//   work template <class F> void unmap_range(VirtAddr, PageCount, F&& each)   each(VirtAddr,
-//   Mapping)
-//        Removes leaves, skipping holes a table at a time. No TLB work.
-//   template <class F> void for_each(VirtAddr, PageCount, F&& each)
-//   bool protect(VirtAddr, Perm)                 changes a valid leaf's permissions; false on a
-//   hole Mapping query(VirtAddr) const                perm none on a hole void
-//   free_tables(VirtAddr, PageCount)        gives back table frames wholly inside an unmapped range
+//        One page; nothing is there (asserts). no_memory when a table cannot be had.
+//   Result<void> map_block(VirtAddr, PhysAddr, Perm, MemoryType, std::uint64_t bytes)
+//        One leaf of 2 MiB or 1 GiB, all aligned to it. The space cannot cut it afterwards.
+//   Mapping unmap(VirtAddr)                      one page; perm none when nothing was there
+//   void unmap_range(VirtAddr, PageCount, each)  each(VirtAddr, Mapping); holes cost nothing
+//   void for_each(VirtAddr, PageCount, each)
+//   bool protect(VirtAddr, Perm)                 changes a leaf's permissions; false on a hole
+//   void protect_range(VirtAddr, PageCount, decide)
+//        decide(VirtAddr, Mapping) -> Perm for each leaf of the range
+//   Mapping query(VirtAddr) const                perm none on a hole
+//   std::uint64_t leaf_bytes(VirtAddr) const     what the leaf there covers; page_size on a hole
+//   void free_tables(VirtAddr, PageCount)        gives back tables wholly inside a range without
+//        leaves; flushes them itself
+//   std::size_t tables() const                   frames the tables take
 //   void activate()                              this CPU translates user addresses through it
+//   static void deactivate()                     this CPU translates no user address
+//   void publish()                               walkers see what was mapped before. Without it a
+//        fresh mapping may fault once more
 //   void flush(VirtAddr, PageCount)              no CPU uses an old translation of the range any
-//   more void flush_all()
+//   void flush_all()                             more, leaves that publish() need not follow
+//   void note_frame_freed(PhysAddr)              the frame has no mapping left: checked on the build
+//        machine, nothing on a real one
 namespace drupe::arch {
 template <class P>
 concept PageTableBackend = requires(P pt, VirtAddr va, PhysAddr pa, PageCount n, Perm perm) {
     { P::create() } -> std::same_as<Result<P>>;
+    { P::adopt_kernel(pa) } -> std::same_as<P>;
     { pt.map(va, pa, perm, MemoryType::normal) } -> std::same_as<Result<void>>;
+    { pt.map_block(va, pa, perm, MemoryType::normal, 1ul) } -> std::same_as<Result<void>>;
     { pt.unmap(va) } -> std::same_as<Mapping>;
+    pt.unmap_range(va, n, [](VirtAddr, Mapping) {});
+    pt.for_each(va, n, [](VirtAddr, Mapping) {});
+    pt.protect_range(va, n, [](VirtAddr, Mapping m) { return m.perm; });
     { pt.protect(va, perm) } -> std::same_as<bool>;
     { pt.query(va) } -> std::same_as<Mapping>;
+    { pt.free_tables(va, n) } -> std::same_as<void>;
     { pt.activate() } -> std::same_as<void>;
+    { P::deactivate() } -> std::same_as<void>;
+    { pt.publish() } -> std::same_as<void>;
     { pt.flush(va, n) } -> std::same_as<void>;
+    { pt.flush_all() } -> std::same_as<void>;
+    { note_frame_freed(pa) } -> std::same_as<void>;
 };
 static_assert(PageTableBackend<PageTable>);
 } // namespace drupe::arch
