@@ -16,7 +16,7 @@ using aarch64::Descriptor;
 
 struct State {
     std::map<std::pair<std::uint64_t, std::uint64_t>, Descriptor> tlb; // (space, page) -> leaf
-    std::set<std::uint64_t> synced;                                   // frames
+    std::set<std::uint64_t> synced;                                    // frames
     std::uint64_t spaces = Mmu::kernel_space;
     std::uint64_t active = Mmu::no_space;
     PhysAddr root{0};
@@ -39,7 +39,8 @@ Leaf walk(std::uint64_t va) {
 // A block's descriptor as the TLB would hold it for one page of it.
 Descriptor page_of(Leaf leaf, std::uint64_t va) {
     if (leaf.level == aarch64::leaf_level) return leaf.descriptor;
-    const std::uint64_t inside = va & (aarch64::level_span(leaf.level) - 1) & ~std::uint64_t{page_mask};
+    const std::uint64_t inside =
+        va & (aarch64::level_span(leaf.level) - 1) & ~std::uint64_t{page_mask};
     return (leaf.descriptor + inside) | aarch64::bit_table;
 }
 
@@ -120,7 +121,8 @@ void Mmu::frame_freed(PhysAddr frame) {
 
 void Mmu::instructions_synced(std::span<const std::byte> where) {
     const std::uint64_t first = raw(direct_unmap(where.data())) & ~std::uint64_t{page_mask};
-    for (std::uint64_t at = first; at < raw(direct_unmap(where.data() + where.size())); at += page_size)
+    for (std::uint64_t at = first; at < raw(direct_unmap(where.data() + where.size()));
+         at += page_size)
         state.synced.insert(at);
 }
 

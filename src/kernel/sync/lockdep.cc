@@ -23,9 +23,11 @@ std::string_view name_of(LockRank rank) {
     case LockRank::run_queue: return "run_queue";
     case LockRank::wait_queue: return "wait_queue";
     case LockRank::frames: return "frames";
+    case LockRank::frame_cache: return "frame_cache";
     case LockRank::heap: return "heap";
     case LockRank::page_table: return "page_table";
     case LockRank::page_cache: return "page_cache";
+    case LockRank::address_space: return "address_space";
     case LockRank::pipe: return "pipe";
     case LockRank::tty: return "tty";
     case LockRank::fd_table: return "fd_table";

@@ -53,7 +53,8 @@ void free_table_frame(PhysAddr frame);
 //        fresh mapping may fault once more
 //   void flush(VirtAddr, PageCount)              no CPU uses an old translation of the range any
 //   void flush_all()                             more, leaves that publish() need not follow
-//   void note_frame_freed(PhysAddr)              the frame has no mapping left: checked on the build
+//   void note_frame_freed(PhysAddr)              the frame has no mapping left: checked on the
+//   build
 //        machine, nothing on a real one
 namespace drupe::arch {
 template <class P>

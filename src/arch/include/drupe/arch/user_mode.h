@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// How programs are kept from the kernel. Chosen once at boot, before the first process. The names are
-// AArch64's; an architecture without the first mode offers only the second.
+// How programs are kept from the kernel. Chosen once at boot, before the first process. The names
+// are AArch64's; an architecture without the first mode offers only the second.
 #pragma once
 
 #include <cstdint>

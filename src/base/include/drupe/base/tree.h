@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// An AVL tree threaded through its elements, ordered by the caller, with a hook to keep a summary of
-// each subtree (the largest gap, say). Insertion cannot fail. Traits names the parts:
+// An AVL tree threaded through its elements, ordered by the caller, with a hook to keep a summary
+// of each subtree (the largest gap, say). Insertion cannot fail. Traits names the parts:
 //
 //   struct Traits {
 //       static constexpr TreeHook T::*hook;
-//       static void summarize(T&);   // recompute the element's summary from itself and its children
+//       static void summarize(T&);   // recompute the element's summary from itself and its
+//       children
 //   };
 //
 // The tree never compares: the caller walks with root(), left(), right() and says where to link.
@@ -53,8 +54,8 @@ public:
     static T* next(const T& at) { return neighbour(at, right_side); }
     static T* prev(const T& at) { return neighbour(at, left_side); }
 
-    /// Links `fresh` as the `side` child of `parent` (which has none there); null: as the root of an
-    /// empty tree. The caller has found the place that keeps its order.
+    /// Links `fresh` as the `side` child of `parent` (which has none there); null: as the root of
+    /// an empty tree. The caller has found the place that keeps its order.
     void link(T& fresh, T* parent, Side side) {
         TreeHook& h = hook_of(fresh);
         DRUPE_ASSERT(!h.is_linked());

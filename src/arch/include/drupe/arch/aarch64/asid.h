@@ -40,7 +40,8 @@ public:
     std::uint16_t activate(AsidContext& space, unsigned cpu, Flush&& flush) {
         const std::uint64_t context = space.value.load(std::memory_order_relaxed);
         // A roll-over swaps `active` to 0 before it reads which ASIDs run: losing that race here
-        // means the exchange sees 0 and the slow path decides. Pairs with the exchange in roll_over.
+        // means the exchange sees 0 and the slow path decides. Pairs with the exchange in
+        // roll_over.
         std::uint64_t before = cpus_[cpu].active.load(std::memory_order_relaxed);
         if (before != 0 && is_current(context) &&
             cpus_[cpu].active.compare_exchange_strong(before, context, std::memory_order_relaxed))

@@ -18,7 +18,7 @@ namespace drupe::arch::aarch64 {
 using Descriptor = std::uint64_t;
 
 inline constexpr Descriptor bit_valid = 1;
-inline constexpr Descriptor bit_table = 2;     // levels 0-2: a table; level 3: a page
+inline constexpr Descriptor bit_table = 2;            // levels 0-2: a table; level 3: a page
 inline constexpr Descriptor attr_index_lsb = 1u << 2; // AttrIndx[2:0], bits [4:2]
 inline constexpr Descriptor ap_el0 = 1u << 6;         // AP[1]: EL0 may access
 inline constexpr Descriptor ap_read_only = 1u << 7;   // AP[2]
@@ -34,7 +34,9 @@ enum class AttrIndex : std::uint8_t { normal = 0, device = 1, uncached = 2 };
 
 inline constexpr unsigned leaf_level = 3;
 constexpr unsigned level_shift(unsigned level) { return 39 - 9 * level; }
-constexpr std::uint64_t level_span(unsigned level) { return std::uint64_t{1} << level_shift(level); }
+constexpr std::uint64_t level_span(unsigned level) {
+    return std::uint64_t{1} << level_shift(level);
+}
 constexpr unsigned level_index(std::uint64_t va, unsigned level) {
     return static_cast<unsigned>(va >> level_shift(level)) & 511;
 }
@@ -91,8 +93,9 @@ constexpr Mapping decode_leaf(Descriptor d, IsolationMode mode) {
     return {output_address(d), perm};
 }
 
-/// [arm/arm] "Using break-before-make when updating translation table entries": a valid entry may be
-/// replaced by a valid one only when permissions alone differ. (AF and software bits are unused.)
+/// [arm/arm] "Using break-before-make when updating translation table entries": a valid entry may
+/// be replaced by a valid one only when permissions alone differ. (AF and software bits are
+/// unused.)
 constexpr bool needs_break_before_make(Descriptor from, Descriptor to) {
     constexpr Descriptor may_change = ap_el0 | ap_read_only | pxn | uxn;
     return is_valid(from) && is_valid(to) && ((from ^ to) & ~may_change) != 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // PageTable of drupe/arch/page_table.h, over a Machine that reaches tables and works TLBs: the real
-// one, and the build machine's which checks every step. Machine offers what TableTree asks of Memory,
-// is movable, and
+// one, and the build machine's which checks every step. Machine offers what TableTree asks of
+// Memory, is movable, and
 //   static Machine user(), Machine kernel()
 //   void flush_pages(va, count), flush_all()    leaves; complete on return on all CPUs
 //   void flush_walks()                          as flush_all, and walks cached above the leaves
@@ -86,11 +86,10 @@ public:
     }
     template <class Decide>
     void protect_range(VirtAddr va, PageCount pages, Decide&& decide) {
-        tree_.for_each_leaf(raw(va), pages.bytes(),
-                            [&](std::uint64_t at, Descriptor& entry, unsigned level) {
-                                change(at, level, entry,
-                                       decide(VirtAddr{at}, decode_leaf(entry, isolation())));
-                            });
+        tree_.for_each_leaf(
+            raw(va), pages.bytes(), [&](std::uint64_t at, Descriptor& entry, unsigned level) {
+                change(at, level, entry, decide(VirtAddr{at}, decode_leaf(entry, isolation())));
+            });
     }
     Mapping query(VirtAddr va) const {
         const Place place = tree_.find(raw(va));

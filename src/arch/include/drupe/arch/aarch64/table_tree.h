@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The tree of translation tables: walking, filling, emptying. No TLB work and no permissions policy;
-// the backends add those. `Memory` says how tables are reached and stored to, so that the build
-// machine's backend can watch every store:
+// The tree of translation tables: walking, filling, emptying. No TLB work and no permissions
+// policy; the backends add those. `Memory` says how tables are reached and stored to, so that the
+// build machine's backend can watch every store:
 //   static Descriptor* table(PhysAddr)         a table's 512 entries
 //   static Result<PhysAddr> alloc_table()      a table of zeros; no_memory
 //   static void free_table(PhysAddr)
 //   void store(std::uint64_t va, unsigned level, Descriptor& entry, Descriptor value)
-// One writer at a time; hardware walkers read concurrently, so every store is one 64-bit store and a
-// new table is complete before it is linked (a store-release; the walker's dependent reads pair).
+// One writer at a time; hardware walkers read concurrently, so every store is one 64-bit store and
+// a new table is complete before it is linked (a store-release; the walker's dependent reads pair).
 #pragma once
 
 #include <drupe/arch/aarch64/descriptor.h>
@@ -23,7 +23,8 @@ namespace drupe::arch::aarch64 {
 template <class Memory>
 class TableTree {
 public:
-    /// The deepest entry on the way to an address: a leaf, a block, or the hole where the walk ends.
+    /// The deepest entry on the way to an address: a leaf, a block, or the hole where the walk
+    /// ends.
     struct Place {
         Descriptor* entry;
         unsigned level;
@@ -47,8 +48,8 @@ public:
         return {table + level_index(va, 3), 3};
     }
 
-    /// The entry of `va` at `level`, with the tables above it made. no_memory. Asserts that no block
-    /// lies in the way.
+    /// The entry of `va` at `level`, with the tables above it made. no_memory. Asserts that no
+    /// block lies in the way.
     Result<Descriptor*> make(std::uint64_t va, unsigned level) {
         if (level == leaf_level && va >> 21 == last_tag_) return last_table_ + level_index(va, 3);
         Descriptor* table = Memory::table(root_);
@@ -89,8 +90,8 @@ public:
         }
     }
 
-    /// Unlinks every table that lies wholly inside the range (whose leaves are gone) and hands it to
-    /// dispose(PhysAddr): the walker may still hold it until the caller has flushed.
+    /// Unlinks every table that lies wholly inside the range (whose leaves are gone) and hands it
+    /// to dispose(PhysAddr): the walker may still hold it until the caller has flushed.
     template <class Dispose>
     void unlink_tables(std::uint64_t va, std::uint64_t bytes, Dispose&& dispose) {
         last_tag_ = no_tag;

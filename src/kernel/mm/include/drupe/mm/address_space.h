@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A process's user half: regions, and the page tables that demand paging fills.
+//
+// Private pages live in the page table alone: an anonymous frame's references count the entries
+// that lead to it. A private page is writable in the table only while its frame has one owner.
+//
+// Two locks: the space's own over regions and break, held for every operation and never while
+// sleeping (objects are filled between two looks); and one over the page table, so that truncation,
+// which comes from the object's side, can take entries out without the first. Order: space,
+// object's pages, table.
 #pragma once
 
 #include <drupe/arch/page_table.h>
@@ -7,13 +15,14 @@
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
+#include <drupe/mm/region.h>
 #include <drupe/mm/vm_object.h>
+#include <drupe/sync/spin_lock.h>
 
 #include <cstdint>
 
 namespace drupe::mm {
 
-enum class Sharing : std::uint8_t { private_copy, shared };
 enum class Placement : std::uint8_t {
     anywhere,   // `at` is a hint
     fixed,      // replaces what is there
@@ -30,8 +39,9 @@ struct MapRequest {
     std::uint64_t first_page = 0; // of the object
     bool grows_down = false;      // a stack: extends on a fault just below, up to its limit
     bool populate = false;
+    bool no_reserve = false; // may be larger than all RAM
     arch::Perm may =
-        arch::Perm::read | arch::Perm::write | arch::Perm::exec; // upper bound for mprotect
+        arch::Perm::read | arch::Perm::write | arch::Perm::exec; // upper bound for protect
 };
 
 enum class FaultOutcome : std::uint8_t {
@@ -43,34 +53,205 @@ enum class FaultOutcome : std::uint8_t {
     no_memory,      // the process is to be killed with a message
 };
 
-/// Context of all: thread; takes the space's own sleeping lock. May sleep.
+/// Bounds a process may set itself (RLIMIT_AS, _DATA, _STACK), in bytes.
+struct SpaceLimits {
+    std::uint64_t address_space = UINT64_MAX;
+    std::uint64_t data = UINT64_MAX;
+    std::uint64_t stack = 8 << 20;
+};
+
+/// What /proc shows of a region.
+struct RegionInfo {
+    VirtAddr begin, end;
+    arch::Perm perm, may;
+    Sharing sharing;
+    bool grows_down;
+    bool is_break; // lies in [break start, break)
+    std::uint64_t first_page;
+    RefPtr<VmObject> object;
+};
+
+struct SpaceStats {
+    PageCount mapped;   // in regions
+    PageCount resident; // in the page table
+    PageCount data;     // private, writable
+    PageCount stack;    // growing regions
+    PageCount tables;
+    std::size_t regions;
+};
+
+/// Pages of a range as smaps counts them.
+struct Residency {
+    PageCount present, anonymous, shared;
+};
+
+/// Context of all: thread, no spin lock of rank address_space or lower held. fault(), map() with
+/// populate and populate() may sleep in an object's fill_page(); the others do not.
 class AddressSpace {
 public:
     /// Lowest address a mapping may have, and the first beyond the user half.
     static constexpr VirtAddr user_begin{0x10000};
     static constexpr VirtAddr user_end{0x0001'0000'0000'0000};
+    static constexpr std::size_t max_regions = 65530;
+    /// Kept free below a growing stack.
+    static constexpr std::uint64_t stack_gap = 1 << 20;
+
+    /// Where the randomness of layouts comes from. Without it layouts are the same each time.
+    static void set_random(std::uint64_t (*random)());
 
     static Result<OwnPtr<AddressSpace>> create();
     ~AddressSpace();
     /// Copy-on-write copy of everything (fork). no_memory.
     Result<OwnPtr<AddressSpace>> clone();
 
-    /// invalid, no_memory, exists.
+    /// invalid (no pages, unaligned, wraps), not_permitted (below user_begin), no_memory (no room,
+    /// a limit, too many regions, larger than RAM), exists.
     Result<VirtAddr> map(const MapRequest& request);
+    /// Holes are skipped. invalid, no_memory (a region must be split).
     Result<void> unmap(VirtAddr at, PageCount pages);
     /// no_memory: part of the range is not mapped; access: beyond `may`.
     Result<void> protect(VirtAddr at, PageCount pages, arch::Perm perm);
-    /// mremap without DONTUNMAP. `fixed_to` 0: stay, or move when may_move.
+    /// mremap without DONTUNMAP. `fixed_to` 0: stay, or move when may_move. old_pages 0: a second
+    /// mapping of a shared region. fault (not one region), no_memory, invalid.
     Result<VirtAddr> remap(VirtAddr at, PageCount old_pages, PageCount new_pages, bool may_move,
                            VirtAddr fixed_to);
-    /// Pages of the range read as fresh (anonymous: zeros, file: the file) afterwards.
+    /// Pages of the range read as fresh (anonymous: zeros, file: the file) afterwards. no_memory
+    /// when the range has holes; the rest is done all the same.
     Result<void> discard(VirtAddr at, PageCount pages);
+    /// Brings in every page of the range, for `access` when the region allows it, else for reading.
+    /// no_memory (holes, out of memory), fault (beyond an object, no access at all).
+    Result<void> populate(VirtAddr at, PageCount pages, arch::Access access);
     FaultOutcome fault(VirtAddr address, arch::Access access);
+    /// This CPU translates user addresses through this space. Cheap when it does already.
     void activate();
+    /// This CPU translates no user address.
+    static void deactivate();
+    /// The scheduler's switch (sched::install_address_space_switch). Null: deactivate.
+    static void switch_to(AddressSpace* space);
 
-    struct RegionInfo; // for /proc/self/maps: bounds, perm, sharing, offset, name
-    template <class Visit>
-    void for_each_region(Visit visit);
+    /// The heap of brk: begins at `start` (page aligned upwards) and is empty.
+    void set_break_start(VirtAddr start);
+    VirtAddr break_now() const { return break_; }
+    /// The break afterwards: `wanted`, or what it was when that cannot be.
+    VirtAddr set_break(VirtAddr wanted);
+
+    void set_limits(const SpaceLimits& limits);
+    SpaceLimits limits() const { return limits_; }
+    /// Where exec puts the main stack's top, and the address below which map() looks for room.
+    VirtAddr stack_top() const { return stack_top_; }
+    VirtAddr mmap_top() const { return mmap_top_; }
+
+    /// The first region that ends above `at`; false when there is none. Iterates without a lock
+    /// held between two steps.
+    bool region_above(VirtAddr at, RegionInfo& out);
+    /// True when regions cover the whole range.
+    bool is_mapped(VirtAddr at, PageCount pages);
+    SpaceStats stats();
+    Residency residency(VirtAddr at, PageCount pages);
+    /// mincore: present(i) for each page of the range that is in memory. no_memory: holes.
+    template <class Present>
+    Result<void> for_each_present(VirtAddr at, PageCount pages, Present&& present);
+
+private:
+    friend class VmObject;
+    using Lock = SpinLock<LockRank::address_space>;
+    using Guard = SpinGuard<LockRank::address_space>;
+    struct Doomed; // regions to destroy once no lock is held
+    struct Spares; // regions allocated before anything changes
+    struct Target;
+
+    explicit AddressSpace(arch::PageTable&& table);
+    void choose_layout();
+
+    // regions.cc
+    Region* find(VirtAddr at);              // contains at
+    Region* first_above(VirtAddr at) const; // first with end > at
+    void insert(Region& region);
+    void take_out(Region& region, Doomed& doomed);
+    void set_bounds(Region& region, VirtAddr begin, VirtAddr end);
+    void split(Region& region, VirtAddr at, Spares& spares);
+    bool absorb(Region& left, Region& right, Doomed& doomed);
+    void merge_around(VirtAddr from, VirtAddr to, Doomed& doomed);
+    VirtAddr find_room(std::uint64_t bytes, VirtAddr below) const;
+    bool is_free(VirtAddr at, std::uint64_t bytes) const;
+    Result<void> reserve_splits(VirtAddr at, VirtAddr end, Spares& spares);
+
+    // address_space.cc
+    Result<VirtAddr> map_locked(const MapRequest& request, Spares& spares, Doomed& doomed);
+    Result<VirtAddr> place(const MapRequest& request);
+    Result<void> check_limits(const MapRequest& request) const;
+    Region* extend_neighbour(const MapRequest& request, VirtAddr at, Doomed& doomed);
+    Result<void> unmap_locked(VirtAddr at, VirtAddr end, Spares& spares, Doomed& doomed);
+    void free_tables_in_hole(VirtAddr at, VirtAddr end);
+    void account(const Region& region, std::int64_t sign);
+
+    // remap.cc
+    Result<VirtAddr> move_region(Region& region, VirtAddr at, PageCount old_pages,
+                                 const MapRequest& request, Spares& spares, Doomed& doomed);
+
+    // page_ops.cc: the page table
+    void zap(VirtAddr at, VirtAddr end);
+    void reprotect(Region& region);
+    void unmap_object_pages(const Region& region, std::uint64_t first);
+    Result<void> move_pages(VirtAddr from, VirtAddr to, PageCount pages);
+
+    // fault.cc
+    Region* find_or_grow(VirtAddr page, FaultOutcome& why);
+    Region* grow(Region& stack, VirtAddr page, FaultOutcome& why);
+    FaultOutcome fault_anonymous(const Region& region, VirtAddr page, arch::Access access);
+    FaultOutcome fault_object(Region& region, VirtAddr page, arch::Access access, bool& absent);
+    FaultOutcome fault_present(const Region& region, VirtAddr page, arch::Mapping present,
+                               arch::Access access);
+    FaultOutcome copy_private(const Region& region, VirtAddr page, PhysAddr old);
+    bool enter(const Region& region, VirtAddr page, PhysAddr frame, bool writable);
+    void map_around(Region& region, VirtAddr page);
+
+    Result<void> copy_region(const Region& from, AddressSpace& to);
+
+    Lock lock_;
+    SpinLock<LockRank::page_table> table_lock_;
+    arch::PageTable table_;
+    RegionTree regions_;
+    Region* last_ = nullptr; // the region found last
+    std::size_t region_count_ = 0;
+    std::size_t mapped_ = 0, data_ = 0, stack_ = 0; // pages
+    std::size_t resident_ = 0;                      // under table_lock_
+    VirtAddr break_start_{}, break_{};
+    VirtAddr stack_top_{}, mmap_top_{};
+    SpaceLimits limits_;
 };
+
+#if defined(DRUPE_HOSTED)
+namespace testing {
+/// Gives back the frame that read faults share, so that tests can count.
+void forget_zero_frame();
+} // namespace testing
+#endif
+
+template <class Present>
+Result<void> AddressSpace::for_each_present(VirtAddr at, PageCount pages, Present&& present) {
+    Guard guard(lock_);
+    const VirtAddr end = at + pages.bytes();
+    VirtAddr reached = at;
+    for (Region* r = first_above(at); r && r->begin <= reached && reached < end;
+         r = RegionTree::next(*r)) {
+        const VirtAddr stop = r->end < end ? r->end : end;
+        for (VirtAddr page = reached; page < stop; page = page + page_size) {
+            bool in = false;
+            {
+                SpinGuard table_guard(table_lock_);
+                in = table_.query(page).perm != arch::Perm::none;
+            }
+            if (!in && r->object) {
+                const PhysAddr frame = r->object->get_present_page(r->page_index(page));
+                in = raw(frame) != 0;
+                if (in) release_frame(frame);
+            }
+            if (in) present((page - at) >> page_shift);
+        }
+        reached = stop;
+    }
+    return reached >= end ? Result<void>{} : Errc::no_memory;
+}
 
 } // namespace drupe::mm

@@ -1,41 +1,102 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Pages that regions map and files read and write: a file's page cache, or shared anonymous memory.
 // One implementation of the index; where pages come from is the subclass's.
+//
+// How a page stays alive while it is used: the index holds one reference to each frame, every
+// mapped entry another, and get_page() hands out a third. A lookup takes its reference under the
+// pages lock, which removal takes too; so a frame found is a frame held.
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
+#include <drupe/mm/frames.h>
+#include <drupe/mm/page_index.h>
 #include <drupe/sync/spin_lock.h>
 
 #include <cstdint>
 
+namespace drupe {
+class FormatSink;
+}
+
 namespace drupe::mm {
 
 class Region;
+class AddressSpace;
+
+/// A fault on an object's page also maps those of its aligned group of this many that are present.
+inline constexpr std::uint64_t fault_around_pages = 16;
+
+/// Makes instructions in the frame fetchable, once for its content.
+void sync_instructions(PhysAddr frame);
+/// The kernel wrote to the frame: instructions in it are to be synchronised again when next mapped.
+void note_frame_written(PhysAddr frame);
 
 class VmObject : public RefCounted<VmObject> {
 public:
-    virtual ~VmObject() = default;
+    VmObject() = default;
+    virtual ~VmObject();
     static void destroy(VmObject* object) { delete object; }
 
-    /// The frame of page `index`, made present (fill_page) if need be, with one reference for the
-    /// caller. may sleep. no_memory, io; out_of_range when index lies beyond the object's end.
-    Result<PhysAddr> get_page(std::uint64_t index);
-    /// Like get_page, but only what is present; no reference is taken, the caller holds the
-    /// object's pages lock or knows that the page cannot go. (See page_cache lock in lock_rank.h.)
+    /// The frame of page `index`, made present if need be, with one reference for the caller
+    /// (release_frame). May sleep when the page is not present. no_memory, io; out_of_range when
+    /// the index lies beyond the object's end.
+    Result<PhysAddr> get_page(std::uint64_t index) {
+        {
+            SpinGuard guard(pages_lock_);
+            const PhysAddr frame = pages_.find(index);
+            if (raw(frame) != 0) [[likely]] {
+                retain_frame(frame);
+                return frame;
+            }
+        }
+        return make_page(index);
+    }
+    /// The same, but address 0 when the page is not present. Never sleeps.
+    PhysAddr get_present_page(std::uint64_t index);
 
-    /// Puts an existing frame in as page `index` (a boot archive's data in place). exists,
-    /// no_memory.
+    /// Puts an existing frame in as page `index` (a boot archive's data in place) and takes a
+    /// reference to it. exists, no_memory, out_of_range.
     Result<void> adopt_page(std::uint64_t index, PhysAddr frame);
-    /// Drops pages from `first` on, and unmaps them from every region that maps this object.
+    /// Drops pages from `first` on, and unmaps them from every region that maps this object,
+    /// private copies included. The subclass has lowered page_limit() before.
     void truncate(std::uint64_t first);
 
+    /// For /proc: what the object is, as a path; nothing by default.
+    virtual void describe(FormatSink& sink) const;
+    struct Identity {
+        std::uint64_t device, inode;
+    };
+    virtual Identity identity() const { return {0, 0}; }
+
 protected:
-    /// Fills a zeroed frame with page `index`. may sleep. Default: leaves it zero.
+    /// A frame for page `index` with one reference, which becomes the index's. May sleep. Default:
+    /// a frame of zeros that fill_page() has filled. no_memory, io.
+    virtual Result<PhysAddr> provide_page(std::uint64_t index);
+    /// Fills a zeroed frame with page `index`. May sleep. Default: leaves it zero. io.
     virtual Result<void> fill_page(std::uint64_t index, void* page);
-    /// Pages at and beyond this index do not exist (SIGBUS through a mapping).
+    /// Pages at and beyond this index do not exist (SIGBUS through a mapping). Never sleeps.
     virtual std::uint64_t page_limit() const = 0;
+    /// True when provide_page() neither sleeps nor allocates (data in place): a miss then brings in
+    /// its neighbours too.
+    virtual bool provides_in_place() const { return false; }
+
+private:
+    friend class AddressSpace;
+    Result<PhysAddr> make_page(std::uint64_t index);
+    void make_neighbours(std::uint64_t index);
+    /// Puts `frame` in with its reference; the frame that is in already when somebody was faster.
+    Result<PhysAddr> insert(std::uint64_t index, PhysAddr frame);
+    void attach(Region& region) REQUIRES(pages_lock_);
+    void detach(Region& region) REQUIRES(pages_lock_);
+
+    SpinLock<LockRank::page_cache> pages_lock_;
+    PageIndex pages_ GUARDED_BY(pages_lock_);
+    Region* regions_ GUARDED_BY(pages_lock_) = nullptr; // chained through the regions
 };
+
+/// Memory that processes share: zeros at first, gone with the last reference. no_memory.
+Result<RefPtr<VmObject>> make_anonymous_object(PageCount pages);
 
 } // namespace drupe::mm

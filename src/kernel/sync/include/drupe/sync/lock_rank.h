@@ -8,27 +8,29 @@
 namespace drupe {
 
 enum class LockRank : std::uint8_t {
-    console = 1, // anything may log, so nothing is taken under it
-    irq_chip,    // masking and sending interrupts happens under driver and scheduler locks
-    clock,       // the wall clock's offset; read and written under nothing else
-    thread_ids,  // numbers of threads are given out and taken back anywhere
-    timer,       // armed while a run queue is locked
-    run_queue,   // wake-ups happen under nearly every other lock
-    wait_queue,  // a wake-up takes the run queue; queues are woken under their owner's lock
-    frames,      // memory is allocated under most data-structure locks
-    heap,        // the slab takes frames
-    page_table,  // kernel mappings, tables from frames
-    page_cache,  // lookups allocate frames and heap nodes
-    pipe,        // buffers grow (heap, frames), wakes readers
-    tty,         // wakes readers, writes to the console
-    fd_table,    // installing a file allocates
-    name_table,  // a bucket of the path cache; names move under the dentry lock
-    inode,       // directory and size changes touch the page cache
-    dentry,      // path cache; looks into inodes' children only by reference
-    futex,       // bucket lock; wakes threads
-    signal,      // queues signals, wakes the target
-    process,     // thread list, children; sends signals
-    device,      // driver state; above everything it calls
+    console = 1,   // anything may log, so nothing is taken under it
+    irq_chip,      // masking and sending interrupts happens under driver and scheduler locks
+    clock,         // the wall clock's offset; read and written under nothing else
+    thread_ids,    // numbers of threads are given out and taken back anywhere
+    timer,         // armed while a run queue is locked
+    run_queue,     // wake-ups happen under nearly every other lock
+    wait_queue,    // a wake-up takes the run queue; queues are woken under their owner's lock
+    frames,        // memory is allocated under most data-structure locks
+    frame_cache,   // a CPU's few frames; refilled from the frames lock
+    heap,          // the slab takes frames
+    page_table,    // kernel mappings, tables from frames
+    page_cache,    // lookups allocate frames and heap nodes; truncation unmaps under it
+    address_space, // faults look into the page cache and fill the page table
+    pipe,          // buffers grow (heap, frames), wakes readers
+    tty,           // wakes readers, writes to the console
+    fd_table,      // installing a file allocates
+    name_table,    // a bucket of the path cache; names move under the dentry lock
+    inode,         // directory and size changes touch the page cache
+    dentry,        // path cache; looks into inodes' children only by reference
+    futex,         // bucket lock; wakes threads
+    signal,        // queues signals, wakes the target
+    process,       // thread list, children; sends signals
+    device,        // driver state; above everything it calls
 };
 
 } // namespace drupe

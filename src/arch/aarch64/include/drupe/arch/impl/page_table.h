@@ -5,7 +5,8 @@
 // "Ordering and completion of TLB maintenance instructions"): stores to tables, DSB ISHST (every
 // walker of the shareability domain sees them), TLBI …IS, DSB ISH (complete on all CPUs, accesses
 // through old entries included), ISB (this CPU's later fetches; the program may be entered without
-// an exception return). Making an invalid entry valid needs no TLBI: invalid entries are not cached.
+// an exception return). Making an invalid entry valid needs no TLBI: invalid entries are not
+// cached.
 #pragma once
 
 #include <drupe/arch/aarch64/asid.h>

@@ -4,7 +4,8 @@
 //   - a valid entry becomes another valid one that needs break-before-make;
 //   - an entry becomes valid while the TLB still holds another translation of that page;
 //   - an access would be served by a translation that the tables have taken back;
-//   - a frame is given back while the TLB still leads to it, or a table while its leaves are cached;
+//   - a frame is given back while the TLB still leads to it, or a table while its leaves are
+//   cached;
 //   - an instruction is fetched from a frame that was never icache_sync()ed since it was allocated.
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// PageTable on the build machine: AArch64's tables in the test's arena, under a model of a CPU whose
-// TLB never forgets by itself. It panics on what would break silently on silicon and cannot show on
-// an emulator: see host/mmu.h.
+// PageTable on the build machine: AArch64's tables in the test's arena, under a model of a CPU
+// whose TLB never forgets by itself. It panics on what would break silently on silicon and cannot
+// show on an emulator: see host/mmu.h.
 #pragma once
 
 #include <drupe/arch/aarch64/page_table_over.h>

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Mapping, unmapping and protecting: policy over the regions. The pages themselves are page_ops.cc
+// and fault.cc.
+#include <drupe/mm/address_space.h>
+
+#include <drupe/sched/cpu.h>
+
+#include "space_parts.h"
+
+namespace drupe::mm {
+namespace {
+
+using arch::Perm;
+
+using RandomSource = std::uint64_t (*)();
+constinit RandomSource random_source = nullptr;
+// The space whose tables this CPU uses. One CPU runs today; each will have its own.
+constinit AddressSpace* active_space = nullptr;
+// Bits of randomness in pages: 1 GiB of places for the mmap area, 16 GiB for the stack.
+constexpr unsigned mmap_random_bits = 18, stack_random_bits = 22;
+
+std::uint64_t random_pages(unsigned bits) {
+    if (!random_source) return 0;
+    return (random_source() & ((std::uint64_t{1} << bits) - 1)) << page_shift;
+}
+
+bool is_user_range(VirtAddr at, PageCount pages) {
+    return is_aligned(at, page_size) && pages.n != 0 && at <= AddressSpace::user_end &&
+           pages.n <= (AddressSpace::user_end - at) >> page_shift;
+}
+
+} // namespace
+
+void AddressSpace::set_random(std::uint64_t (*random)()) { random_source = random; }
+
+AddressSpace::AddressSpace(arch::PageTable&& table) : table_(std::move(table)) {}
+
+Result<OwnPtr<AddressSpace>> AddressSpace::create() {
+    arch::PageTable table = TRY(arch::PageTable::create());
+    auto* space = new (std::nothrow) AddressSpace(std::move(table));
+    if (!space) return Errc::no_memory;
+    space->choose_layout();
+    return OwnPtr<AddressSpace>(space);
+}
+
+void AddressSpace::choose_layout() {
+    stack_top_ = user_end - page_size - random_pages(stack_random_bits);
+    // Room for the stack's limit (between 128 MiB and five sixths of everything), then the gap.
+    const std::uint64_t room =
+        std::clamp<std::uint64_t>(limits_.stack, 128 << 20, raw(user_end) / 6 * 5);
+    mmap_top_ =
+        align_down(stack_top_ - room - stack_gap - random_pages(mmap_random_bits), page_size);
+}
+
+void AddressSpace::set_limits(const SpaceLimits& limits) {
+    Guard guard(lock_);
+    limits_ = limits;
+}
+
+AddressSpace::~AddressSpace() {
+    sched::forget_address_space(*this);
+    if (active_space == this) deactivate();
+    Doomed doomed;
+    Guard guard(lock_);
+    while (Region* r = regions_.root()) {
+        zap(r->begin, r->end);
+        take_out(*r, doomed);
+    }
+}
+
+void AddressSpace::activate() {
+    if (active_space == this) return;
+    table_.activate();
+    active_space = this;
+}
+
+void AddressSpace::deactivate() {
+    arch::PageTable::deactivate();
+    active_space = nullptr;
+}
+
+void AddressSpace::switch_to(AddressSpace* space) {
+    if (space)
+        space->activate();
+    else
+        deactivate();
+}
+
+Result<void> AddressSpace::check_limits(const MapRequest& request) const {
+    if (region_count_ >= max_regions) return Errc::no_memory;
+    const std::size_t pages = request.pages.n;
+    if (mapped_ + pages > limits_.address_space >> page_shift) return Errc::no_memory;
+    if (request.sharing != Sharing::private_copy || !has(request.perm, Perm::write)) return {};
+    if (data_ + pages > limits_.data >> page_shift) return Errc::no_memory;
+    // What can never be filled is refused now, while the program can still handle it.
+    if (!request.no_reserve && pages > memory_stats().total.n) return Errc::no_memory;
+    return {};
+}
+
+Result<VirtAddr> AddressSpace::place(const MapRequest& request) {
+    const std::uint64_t bytes = request.pages.bytes();
+    if (request.placement != Placement::anywhere) {
+        if (!is_user_range(request.at, request.pages)) return Errc::no_memory;
+        if (request.at < user_begin) return Errc::not_permitted;
+        if (request.placement == Placement::fixed_free && !is_free(request.at, bytes))
+            return Errc::exists;
+        return request.at;
+    }
+    if (request.at >= user_begin && is_user_range(request.at, request.pages) &&
+        is_free(request.at, bytes))
+        return request.at;
+    if (bytes > raw(mmap_top_)) return Errc::no_memory;
+    const VirtAddr at = find_room(bytes, mmap_top_);
+    if (raw(at) == 0) return Errc::no_memory;
+    return at;
+}
+
+Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
+    if (request.pages.n == 0 || !is_aligned(request.at, page_size)) return Errc::invalid;
+    if (request.pages.n > raw(user_end) >> page_shift) return Errc::no_memory;
+    VirtAddr at;
+    {
+        Doomed doomed;
+        Spares spares;
+        if (request.sharing == Sharing::shared && !request.object) {
+            MapRequest shared = request;
+            shared.object = TRY(make_anonymous_object(request.pages));
+            Guard guard(lock_);
+            at = TRY(map_locked(shared, spares, doomed));
+        } else {
+            Guard guard(lock_);
+            at = TRY(map_locked(request, spares, doomed));
+        }
+    }
+    if (request.populate) {
+        const bool write = has(request.perm, Perm::write);
+        // A mapping that could not be filled is a mapping all the same.
+        (void)populate(at, request.pages, write ? arch::Access::write : arch::Access::read);
+    }
+    return at;
+}
+
+Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request, Spares& spares,
+                                          Doomed& doomed) {
+    TRY(check_limits(request));
+    const VirtAddr at = TRY(place(request));
+    const VirtAddr end = at + request.pages.bytes();
+    const bool replaces = request.placement == Placement::fixed && !is_free(at, end - at);
+    if (!replaces && extend_neighbour(request, at, doomed)) return at;
+    TRY(spares.add());
+    Region& region = spares.take();
+    const auto fill = [&] {
+        region.begin = at;
+        region.end = end;
+        region.object = request.object;
+        region.first_page = request.object ? request.first_page : 0;
+        region.perm = request.perm;
+        region.may = request.may;
+        region.sharing = request.sharing;
+        region.grows_down = request.grows_down;
+        region.no_reserve = request.no_reserve;
+    };
+    if (replaces) {
+        const auto unmapped = unmap_locked(at, end, spares, doomed);
+        if (!unmapped) {
+            doomed.add(region);
+            return unmapped.error();
+        }
+        if (extend_neighbour(request, at, doomed)) {
+            doomed.add(region);
+            return at;
+        }
+    }
+    fill();
+    insert(region);
+    return at;
+}
+
+// Most new memory continues what lies beside it: then no region is made.
+Region* AddressSpace::extend_neighbour(const MapRequest& request, VirtAddr at, Doomed& doomed) {
+    if (request.grows_down) return nullptr;
+    Region probe;
+    probe.begin = at;
+    probe.end = at + request.pages.bytes();
+    probe.object = request.object;
+    probe.first_page = request.object ? request.first_page : 0;
+    probe.perm = request.perm;
+    probe.may = request.may;
+    probe.sharing = request.sharing;
+    probe.no_reserve = request.no_reserve;
+    Region* above = first_above(at);
+    Region* below = above ? RegionTree::prev(*above) : regions_.last();
+    if (below && below->continues_as(probe)) {
+        set_bounds(*below, below->begin, probe.end);
+        if (above) absorb(*below, *above, doomed);
+        return below;
+    }
+    if (above && probe.continues_as(*above)) {
+        set_bounds(*above, at, above->end);
+        return above;
+    }
+    return nullptr;
+}
+
+Result<void> AddressSpace::unmap(VirtAddr at, PageCount pages) {
+    if (!is_user_range(at, pages)) return Errc::invalid;
+    Doomed doomed;
+    Spares spares;
+    Guard guard(lock_);
+    return unmap_locked(at, at + pages.bytes(), spares, doomed);
+}
+
+Result<void> AddressSpace::unmap_locked(VirtAddr at, VirtAddr end, Spares& spares, Doomed& doomed) {
+    Region* r = first_above(at);
+    if (!r || r->begin >= end) return {};
+    if (r->begin < at && r->end > end) { // a hole in the middle
+        if (region_count_ >= max_regions) return Errc::no_memory;
+        if (!spares.chain) TRY(spares.add());
+        split(*r, end, spares);
+    }
+    while (r && r->begin < end) {
+        Region* next = RegionTree::next(*r);
+        const VirtAddr from = std::max(r->begin, at), to = std::min(r->end, end);
+        zap(from, to);
+        if (r->begin < at)
+            set_bounds(*r, r->begin, at);
+        else if (r->end > end)
+            set_bounds(*r, end, r->end);
+        else
+            take_out(*r, doomed);
+        r = next;
+    }
+    free_tables_in_hole(at, end);
+    return {};
+}
+
+// Tables that only the hole around [at, end) used. The search widens with the range, so that a
+// small unmap does not look through large tables.
+void AddressSpace::free_tables_in_hole(VirtAddr at, VirtAddr end) {
+    const std::uint64_t bytes = end - at;
+    const std::uint64_t widen = bytes >= 1 << 30 ? 1 << 30 : 2 << 20;
+    const Region* above = first_above(at);
+    const Region* below = above ? RegionTree::prev(*above) : regions_.last();
+    const VirtAddr low = below ? below->end : VirtAddr{0};
+    const VirtAddr high = above ? above->begin : user_end;
+    at = std::max(low, align_down(at, widen));
+    end = std::min(high, align_up(end, widen));
+    if (align_up(at, 2 << 20) >= end || end - align_up(at, 2 << 20) < 2 << 20) return;
+    SpinGuard guard(table_lock_);
+    table_.free_tables(at, {(end - at) >> page_shift});
+}
+
+Result<void> AddressSpace::protect(VirtAddr at, PageCount pages, Perm perm) {
+    if (!is_user_range(at, pages)) return Errc::no_memory;
+    const VirtAddr end = at + pages.bytes();
+    Doomed doomed;
+    Spares spares;
+    Guard guard(lock_);
+    Region* r = find(at);
+    if (!r) return Errc::no_memory;
+    TRY(reserve_splits(at, end, spares));
+    Result<void> outcome;
+    VirtAddr reached = at;
+    for (; reached < end; r = RegionTree::next(*r)) {
+        if (!r || r->begin > reached)
+            outcome = Errc::no_memory;
+        else if (arch::without(perm, r->may) != Perm::none)
+            outcome = Errc::access;
+        if (!outcome) break; // what came before stays changed, as Linux leaves it
+        if (r->begin < at) {
+            split(*r, at, spares);
+            r = RegionTree::next(*r);
+        }
+        if (r->end > end) split(*r, end, spares);
+        reached = r->end;
+        if (r->perm == perm) continue;
+        account(*r, -1);
+        r->perm = perm;
+        account(*r, 1);
+        reprotect(*r);
+    }
+    merge_around(at, reached, doomed);
+    return outcome;
+}
+
+Result<void> AddressSpace::discard(VirtAddr at, PageCount pages) {
+    if (!is_user_range(at, pages)) return Errc::no_memory;
+    const VirtAddr end = at + pages.bytes();
+    Guard guard(lock_);
+    VirtAddr reached = at;
+    bool holes = false;
+    for (Region* r = first_above(at); r && r->begin < end; r = RegionTree::next(*r)) {
+        holes = holes || r->begin > reached;
+        zap(std::max(r->begin, at), std::min(r->end, end));
+        reached = r->end;
+    }
+    return holes || reached < end ? Result<void>{Errc::no_memory} : Result<void>{};
+}
+
+bool AddressSpace::is_mapped(VirtAddr at, PageCount pages) {
+    if (!is_user_range(at, pages)) return false;
+    const VirtAddr end = at + pages.bytes();
+    Guard guard(lock_);
+    VirtAddr reached = at;
+    for (Region* r = first_above(at); r && r->begin <= reached && reached < end;
+         r = RegionTree::next(*r))
+        reached = r->end;
+    return reached >= end;
+}
+
+void AddressSpace::set_break_start(VirtAddr start) {
+    Guard guard(lock_);
+    break_start_ = break_ = align_up(start, page_size);
+}
+
+VirtAddr AddressSpace::set_break(VirtAddr wanted) {
+    Doomed doomed;
+    Spares spares;
+    Guard guard(lock_);
+    if (wanted < break_start_ || wanted > user_end) return break_;
+    const VirtAddr from = align_up(break_, page_size), to = align_up(wanted, page_size);
+    if (to < from && !unmap_locked(to, from, spares, doomed)) return break_;
+    if (to > from) {
+        if (wanted - break_start_ > limits_.data) return break_;
+        MapRequest more;
+        more.at = from;
+        more.pages = {(to - from) >> page_shift};
+        more.perm = Perm::read | Perm::write;
+        more.placement = Placement::fixed_free;
+        if (!map_locked(more, spares, doomed)) return break_;
+    }
+    break_ = wanted;
+    return break_;
+}
+
+bool AddressSpace::region_above(VirtAddr at, RegionInfo& out) {
+    RefPtr<VmObject> previous = std::move(out.object); // goes after the lock
+    Guard guard(lock_);
+    Region* r = first_above(at);
+    if (!r) return false;
+    out = {.begin = r->begin,
+           .end = r->end,
+           .perm = r->perm,
+           .may = r->may,
+           .sharing = r->sharing,
+           .grows_down = r->grows_down,
+           .is_break = r->begin < break_ && r->end > break_start_ && !r->object,
+           .first_page = r->first_page,
+           .object = r->object};
+    return true;
+}
+
+SpaceStats AddressSpace::stats() {
+    Guard guard(lock_);
+    SpinGuard table_guard(table_lock_);
+    return {.mapped = {mapped_},
+            .resident = {resident_},
+            .data = {data_},
+            .stack = {stack_},
+            .tables = {table_.tables()},
+            .regions = region_count_};
+}
+
+} // namespace drupe::mm

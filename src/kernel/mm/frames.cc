@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Banks and their chunks, the reserved ranges, and the caches in front of the buddy allocator.
+#include <drupe/mm/frames.h>
+
+#include <drupe/arch/cache.h>
+#include <drupe/arch/page_table.h>
+#include <drupe/sync/cpu_core.h>
+#include <drupe/sync/spin_lock.h>
+
+#include "buddy.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace drupe::mm {
+namespace detail {
+constinit Bank banks[max_banks] = {};
+constinit unsigned bank_count = 0;
+
+Bank* find_bank(std::uint64_t address) {
+    for (unsigned i = 0; i < bank_count; i++)
+        if (address - banks[i].base < banks[i].bytes) return &banks[i];
+    return nullptr;
+}
+} // namespace detail
+
+namespace {
+
+using detail::Bank;
+using detail::bank_count;
+using detail::banks;
+
+constexpr std::uint64_t max_block = page_size << max_frame_order;
+
+struct Range {
+    std::uint64_t from, to;
+};
+
+// Frames of one CPU, so that the common allocation touches neither the buddy nor its lock.
+struct FrameCache {
+    static constexpr unsigned capacity = 32;
+    static constexpr unsigned batch_order = 4; // moved at once: 16
+    SpinLock<LockRank::frame_cache> lock;
+    unsigned count = 0;
+    PhysAddr frames[capacity] = {};
+};
+
+struct State {
+    SpinLock<LockRank::frames> lock;
+    Buddy buddy;
+    std::size_t unintroduced = 0; // free frames of chunks without records
+    std::size_t total = 0;
+    // What is not ours to give, sorted, disjoint; the records' own memory included.
+    static constexpr unsigned max_reserved = 64;
+    Range reserved[max_reserved] = {};
+    unsigned reserved_count = 0;
+    FrameCache caches[DRUPE_MAX_CPUS];
+};
+constinit State state;
+
+// Whichever CPU's: its lock is taken, so moving to another one in between does no harm.
+FrameCache& this_cache() { return state.caches[this_cpu_core().index]; }
+
+#if defined(DRUPE_HOSTED)
+unsigned fail_countdown = 0;
+bool fail_happened = false;
+bool should_fail() {
+    if (fail_countdown == 0 || --fail_countdown != 0) return false;
+    fail_happened = true;
+    return true;
+}
+#else
+constexpr bool should_fail() { return false; }
+#endif
+
+void reserve(Range range) {
+    Range* const list = state.reserved;
+    unsigned at = 0;
+    while (at < state.reserved_count && list[at].to < range.from) at++;
+    const bool touches = at < state.reserved_count && list[at].from <= range.to;
+    if (!touches && state.reserved_count == State::max_reserved) {
+        // Out of room: better to keep too much than to hand out what is in use.
+        if (at == state.reserved_count) at--;
+    } else if (!touches) {
+        std::copy_backward(list + at, list + state.reserved_count, list + state.reserved_count + 1);
+        list[at] = range;
+        state.reserved_count++;
+        return;
+    }
+    list[at] = {std::min(list[at].from, range.from), std::max(list[at].to, range.to)};
+    while (at + 1 < state.reserved_count && list[at + 1].from <= list[at].to) {
+        list[at].to = std::max(list[at].to, list[at + 1].to);
+        std::copy(list + at + 2, list + state.reserved_count, list + at + 1);
+        state.reserved_count--;
+    }
+}
+
+/// each(from, to) for the parts of [from, to) that no reserved range touches.
+template <class Each>
+void for_each_gap(std::uint64_t from, std::uint64_t to, Each each) {
+    for (unsigned i = 0; i < state.reserved_count && from < to; i++) {
+        const Range& r = state.reserved[i];
+        if (r.to <= from) continue;
+        if (r.from > from) each(from, std::min(r.from, to));
+        from = std::max(from, r.to);
+    }
+    if (from < to) each(from, to);
+}
+
+Range chunk_range(const Bank& bank, unsigned chunk) {
+    const std::uint64_t grid = bank.base >> bank.chunk_shift << bank.chunk_shift;
+    const std::uint64_t from = grid + (std::uint64_t{chunk} << bank.chunk_shift);
+    return {std::max(from, bank.base),
+            std::min(from + (std::uint64_t{1} << bank.chunk_shift), bank.base + bank.bytes)};
+}
+
+bool is_introduced(const Bank& bank, std::uint64_t address) {
+    const auto chunk = (address >> bank.chunk_shift) - (bank.base >> bank.chunk_shift);
+    return (bank.introduced >> chunk & 1) != 0;
+}
+
+// Makes the records of a chunk and hands its free memory to the buddy.
+void introduce(Bank& bank, unsigned chunk) {
+    bank.introduced |= std::uint64_t{1} << chunk;
+    const Range range = chunk_range(bank, chunk);
+    std::memset(static_cast<void*>(bank.records + ((range.from - bank.base) >> page_shift)), 0,
+                ((range.to - range.from) >> page_shift) * sizeof(Frame));
+    for_each_gap(range.from, range.to, [](std::uint64_t from, std::uint64_t to) {
+        state.unintroduced -= (to - from) >> page_shift;
+        state.buddy.put_range(from, to);
+    });
+}
+
+bool introduce_next() {
+    for (unsigned i = 0; i < bank_count; i++) {
+        const auto chunk = static_cast<unsigned>(std::countr_one(banks[i].introduced));
+        if (chunk >= banks[i].chunks) continue;
+        introduce(banks[i], chunk);
+        return true;
+    }
+    return false;
+}
+
+bool take_locked(unsigned order, PhysAddr& out) {
+    while (!state.buddy.take(order, out))
+        if (!introduce_next()) return false;
+    return true;
+}
+
+// The place for a bank's records: its highest gap that holds them, so that low memory stays whole.
+bool place_records(Bank& bank) {
+    const std::uint64_t bytes = align_up((bank.bytes >> page_shift) * sizeof(Frame), page_size);
+    std::uint64_t at = 0;
+    for_each_gap(bank.base, bank.base + bank.bytes, [&](std::uint64_t from, std::uint64_t to) {
+        if (to - from >= bytes) at = to - bytes;
+    });
+    if (at == 0) return false;
+    bank.records = static_cast<Frame*>(phys_to_virt(PhysAddr{at}));
+    reserve({at, at + bytes});
+    return true;
+}
+
+void add_bank(const MemoryRange& range) {
+    const std::uint64_t from = align_up(raw(range.base), page_size);
+    const std::uint64_t to = align_down(raw(range.base) + range.bytes, page_size);
+    if (to <= from || bank_count == detail::max_banks) return;
+    Bank bank{.base = from,
+              .bytes = to - from,
+              .records = nullptr,
+              .introduced = 0,
+              .chunk_shift = static_cast<std::uint32_t>(std::countr_zero(max_block)),
+              .chunks = 0};
+    while (((to - 1) >> bank.chunk_shift) - (from >> bank.chunk_shift) >= 64) bank.chunk_shift++;
+    bank.chunks =
+        static_cast<std::uint32_t>(((to - 1) >> bank.chunk_shift) - (from >> bank.chunk_shift) + 1);
+    if (!place_records(bank)) return;
+    state.total += bank.bytes >> page_shift;
+    for_each_gap(from, to, [](std::uint64_t a, std::uint64_t b) {
+        state.unintroduced += (b - a) >> page_shift;
+    });
+    banks[bank_count++] = bank;
+}
+
+// Reserved memory gets its records now: owners will take references to it, or give it back.
+void introduce_reserved(const MemoryRange& reserved) {
+    for (unsigned i = 0; i < bank_count; i++) {
+        Bank& bank = banks[i];
+        for (unsigned chunk = 0; chunk < bank.chunks; chunk++) {
+            const Range r = chunk_range(bank, chunk);
+            if (r.from < raw(reserved.base) + reserved.bytes && raw(reserved.base) < r.to &&
+                (bank.introduced >> chunk & 1) == 0)
+                introduce(bank, chunk);
+        }
+    }
+}
+
+void refill(FrameCache& cache) {
+    SpinGuard guard(state.lock);
+    for (unsigned order = FrameCache::batch_order + 1; order-- > 0;) {
+        PhysAddr block;
+        // Smaller blocks before new chunks: memory that was never touched stays so.
+        if (!(order == 0 ? take_locked(0, block) : state.buddy.take(order, block))) continue;
+        for (std::size_t i = std::size_t{1} << order; i-- > 0;)
+            cache.frames[cache.count++] = block + (i << page_shift);
+        return;
+    }
+}
+
+void drain(FrameCache& cache, unsigned leave) {
+    SpinGuard guard(state.lock);
+    // The oldest go: the newest are still in the data cache.
+    const unsigned gone = cache.count - leave;
+    for (unsigned i = 0; i < gone; i++) state.buddy.put(cache.frames[i], 0);
+    std::copy(cache.frames + gone, cache.frames + cache.count, cache.frames);
+    cache.count = leave;
+}
+
+Result<PhysAddr> alloc_block(unsigned order) {
+    PhysAddr block{};
+    {
+        IrqGuard guard(state.lock);
+        if (take_locked(order, block)) {
+            frame_of(block).refs.store(1, std::memory_order_relaxed);
+            return block;
+        }
+    }
+    // What the cache holds may be the missing buddies.
+    FrameCache& cache = this_cache();
+    IrqGuard cache_guard(cache.lock);
+    drain(cache, 0);
+    SpinGuard guard(state.lock);
+    if (!take_locked(order, block)) return Errc::no_memory;
+    frame_of(block).refs.store(1, std::memory_order_relaxed);
+    return block;
+}
+
+} // namespace
+
+void frames_init(std::span<const MemoryRange> ranges, std::span<const MemoryRange> reserved) {
+    DRUPE_ASSERT(bank_count == 0);
+    for (const MemoryRange& r : reserved)
+        if (r.bytes != 0)
+            reserve(
+                {align_down(raw(r.base), page_size), align_up(raw(r.base) + r.bytes, page_size)});
+    for (const MemoryRange& r : ranges) add_bank(r);
+    for (const MemoryRange& r : reserved) introduce_reserved(r);
+}
+
+void frames_add(MemoryRange range) {
+    const std::uint64_t to = align_down(raw(range.base) + range.bytes, page_size);
+    IrqGuard guard(state.lock);
+    for (std::uint64_t at = align_up(raw(range.base), page_size); at < to; at += page_size) {
+        const Bank* bank = detail::bank_of(at);
+        if (!bank || !is_introduced(*bank, at)) continue;
+        const Frame& frame = bank->records[(at - bank->base) >> page_shift];
+        if (frame.refs.load(std::memory_order_relaxed) == 0 && (frame.flags & frame_free) == 0)
+            state.buddy.put(PhysAddr{at}, 0);
+    }
+}
+
+Result<PhysAddr> alloc_frames(unsigned order) {
+    if (should_fail()) return Errc::no_memory;
+    if (order != 0) return order > max_frame_order ? Errc::no_memory : alloc_block(order);
+    FrameCache& cache = this_cache();
+    IrqGuard guard(cache.lock);
+    if (cache.count == 0) refill(cache);
+    if (cache.count == 0) return Errc::no_memory;
+    const PhysAddr frame = cache.frames[--cache.count];
+    frame_of(frame).refs.store(1, std::memory_order_relaxed);
+    return frame;
+}
+
+Result<PhysAddr> alloc_zeroed_frame() {
+    const PhysAddr frame = TRY(alloc_frames());
+    arch::zero_page(phys_to_virt(frame));
+    return frame;
+}
+
+void free_frames(PhysAddr base, unsigned order) {
+    Frame& frame = frame_of(base);
+    DRUPE_ASSERT(frame.refs.load(std::memory_order_relaxed) == 1);
+    detail::give_back(frame, base, order);
+}
+
+void detail::give_back(Frame& frame, PhysAddr base, unsigned order) {
+    DRUPE_ASSERT((frame.flags & frame_free) == 0);
+    frame.refs.store(0, std::memory_order_relaxed);
+    frame.flags = 0;
+    for (std::size_t i = 0; i < std::size_t{1} << order; i++)
+        arch::note_frame_freed(base + (i << page_shift));
+    if (order != 0) {
+        IrqGuard guard(state.lock);
+        state.buddy.put(base, order);
+        return;
+    }
+    FrameCache& cache = this_cache();
+    IrqGuard guard(cache.lock);
+    if (cache.count == FrameCache::capacity) drain(cache, FrameCache::capacity / 2);
+    cache.frames[cache.count++] = base;
+}
+
+PhysAddr address_of(const Frame& frame) {
+    for (unsigned i = 0; i < bank_count; i++) {
+        const Bank& bank = banks[i];
+        const auto index = static_cast<std::uint64_t>(&frame - bank.records);
+        if (index < bank.bytes >> page_shift) return PhysAddr{bank.base + (index << page_shift)};
+    }
+    DRUPE_ASSERT(!"a frame record of no bank");
+    return PhysAddr{0};
+}
+
+std::size_t heap_frames(); // heap.cc
+
+MemoryStats memory_stats() {
+    std::size_t cached = 0;
+    for (FrameCache& cache : state.caches) cached += cache.count;
+    IrqGuard guard(state.lock);
+    return {.total = {state.total},
+            .free = {state.buddy.free_frames() + state.unintroduced + cached},
+            .cached = {cached},
+            .slab = {heap_frames()}};
+}
+
+#if defined(DRUPE_HOSTED)
+namespace testing {
+void frames_reset() {
+    state.~State();
+    new (&state) State;
+    bank_count = 0;
+    std::fill(std::begin(banks), std::end(banks), Bank{});
+    fail_frame_allocation(0);
+}
+void fail_frame_allocation(unsigned n) {
+    fail_countdown = n;
+    fail_happened = false;
+}
+bool frame_allocation_failed() { return fail_happened; }
+} // namespace testing
+#endif
+
+} // namespace drupe::mm

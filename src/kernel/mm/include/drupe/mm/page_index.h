@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Page number -> frame: a radix tree of 64-way nodes that is as high as its largest number needs;
+// an object of one page has no node at all. Not locked.
+#pragma once
+
+#include <drupe/base/assert.h>
+#include <drupe/base/result.h>
+#include <drupe/base/units.h>
+
+#include <cstdint>
+
+namespace drupe::mm {
+
+class PageIndex {
+public:
+    PageIndex() = default;
+    ~PageIndex() { DRUPE_ASSERT(root_ == 0); }
+    PageIndex(const PageIndex&) = delete;
+    PageIndex& operator=(const PageIndex&) = delete;
+
+    /// Numbers lie below this: no file is larger than 2^63 bytes.
+    static constexpr std::uint64_t limit = std::uint64_t{1} << 51;
+
+    /// The frame, or address 0 (which no page cache holds) when there is none.
+    PhysAddr find(std::uint64_t index) const {
+        if (index >> (node_bits * height_) != 0) return PhysAddr{0};
+        std::uint64_t at = root_;
+        for (unsigned shift = node_bits * height_; shift != 0 && at != 0;) {
+            shift -= node_bits;
+            at = reinterpret_cast<const Node*>(at)->slots[index >> shift & (node_slots - 1)];
+        }
+        return PhysAddr{at};
+    }
+    /// Precondition: no frame is there. no_memory.
+    Result<void> insert(std::uint64_t index, PhysAddr frame);
+    /// Takes out everything from `first` on and calls each(frame).
+    template <class Each>
+    void remove_from(std::uint64_t first, Each&& each) {
+        if (first >> (node_bits * height_) != 0) return;
+        root_ = remove_below(root_, height_, first, each);
+        if (root_ == 0) height_ = 0;
+    }
+
+private:
+    static constexpr unsigned node_bits = 6;
+    static constexpr unsigned node_slots = 1u << node_bits;
+    struct Node {
+        std::uint64_t slots[node_slots]; // Node*, or PhysAddr in the lowest; 0: nothing
+    };
+    static_assert(sizeof(Node) == 512);
+
+    Result<void> raise();
+    static void free_node(Node* node);
+
+    template <class Each>
+    static std::uint64_t remove_below(std::uint64_t at, unsigned height, std::uint64_t first,
+                                      Each& each) {
+        if (at == 0) return 0;
+        if (height == 0) {
+            each(PhysAddr{at});
+            return 0;
+        }
+        auto* node = reinterpret_cast<Node*>(at);
+        const unsigned shift = node_bits * (height - 1);
+        bool empty = true;
+        for (std::uint64_t i = 0; i < node_slots; i++) {
+            const std::uint64_t begin = i << shift, end = (i + 1) << shift;
+            if (end > first)
+                node->slots[i] = remove_below(node->slots[i], height - 1,
+                                              first > begin ? first - begin : 0, each);
+            empty = empty && node->slots[i] == 0;
+        }
+        if (!empty) return at;
+        free_node(node);
+        return 0;
+    }
+
+    std::uint64_t root_ = 0; // height 0: the frame of page 0
+    unsigned height_ = 0;
+};
+
+} // namespace drupe::mm

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/mm/page_index.h>
+
+#include <new>
+
+namespace drupe::mm {
+
+void PageIndex::free_node(Node* node) { delete node; }
+
+// One level more on top; what was there becomes its slot 0.
+Result<void> PageIndex::raise() {
+    if (root_ != 0) {
+        auto* node = new (std::nothrow) Node{};
+        if (!node) return Errc::no_memory;
+        node->slots[0] = root_;
+        root_ = reinterpret_cast<std::uint64_t>(node);
+    }
+    height_++;
+    return {};
+}
+
+Result<void> PageIndex::insert(std::uint64_t index, PhysAddr frame) {
+    DRUPE_ASSERT(index < limit && raw(frame) != 0);
+    while (index >> (node_bits * height_) != 0) TRY(raise());
+    std::uint64_t* at = &root_;
+    for (unsigned shift = node_bits * height_; shift != 0;) {
+        if (*at == 0) {
+            auto* node = new (std::nothrow) Node{};
+            // Empty nodes made on the way stay: find() passes them, remove_from() takes them away.
+            if (!node) return Errc::no_memory;
+            *at = reinterpret_cast<std::uint64_t>(node);
+        }
+        shift -= node_bits;
+        at = &reinterpret_cast<Node*>(*at)->slots[index >> shift & (node_slots - 1)];
+    }
+    DRUPE_ASSERT(*at == 0);
+    *at = raw(frame);
+    return {};
+}
+
+} // namespace drupe::mm

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/mm/heap.h>
+
+#include <support/test_memory.h>
+
+#include <bit>
+#include <map>
+#include <random>
+
+using namespace drupe;
+using namespace drupe::mm;
+using drupe::testing::TestMemory;
+
+TEST_CASE("objects of all sizes are apart, aligned, and keep their content") {
+    TestMemory memory(4096);
+    std::mt19937 random(GENERATE(1u, 2u, 3u));
+    struct Object {
+        std::size_t bytes;
+        unsigned char mark;
+    };
+    std::map<unsigned char*, Object> live;
+    for (int step = 0; step < 30000; step++) {
+        if (random() % 100 < (step < 15000 ? 60u : 40u)) {
+            const std::size_t bytes = random() % (random() % 10 == 0 ? 20000 : 2049);
+            auto* p = static_cast<unsigned char*>(heap_alloc(bytes));
+            if (!p) continue;
+            REQUIRE(reinterpret_cast<std::uintptr_t>(p) % heap_alignment == 0);
+            if (std::has_single_bit(bytes) && bytes <= page_size)
+                REQUIRE(reinterpret_cast<std::uintptr_t>(p) % bytes == 0);
+            auto next = live.lower_bound(p);
+            REQUIRE((next == live.end() || p + bytes <= next->first));
+            if (next != live.begin())
+                REQUIRE(std::prev(next)->first + std::prev(next)->second.bytes <= p);
+            const auto mark = static_cast<unsigned char>(random());
+            std::memset(p, mark, bytes);
+            live[p] = {bytes, mark};
+        } else if (!live.empty()) {
+            auto victim = std::next(live.begin(), random() % live.size());
+            for (std::size_t i = 0; i < victim->second.bytes; i++)
+                REQUIRE(victim->first[i] == victim->second.mark);
+            heap_free(victim->first);
+            live.erase(victim);
+        }
+    }
+    for (auto& [p, object] : live) heap_free(p);
+    CHECK(memory.leaked() == 0);
+    CHECK(memory_stats().slab.n == 0);
+}
+
+TEST_CASE("out of memory is a null pointer, and what was freed can be had again") {
+    TestMemory memory(64);
+    std::vector<void*> all;
+    while (void* p = heap_alloc(1024)) all.push_back(p);
+    CHECK(all.size() > 200);
+    CHECK(heap_alloc(2 << 20) == nullptr);
+    heap_free(all.back());
+    CHECK((all.back() = heap_alloc(1000)) != nullptr);
+    for (void* p : all) heap_free(p);
+    heap_free(nullptr);
+    CHECK(memory.leaked() == 0);
+}
