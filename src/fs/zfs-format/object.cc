@@ -18,14 +18,16 @@ bool is_plausible(const DnodePhys& d) {
 Result<Object> Object::open(BlockReader& reader, Bytes dnode) {
     DRUPE_ASSERT(dnode.size() >= dnode_size);
     Object o;
-    o.reader_ = &reader;
-    o.dnode_ = load<DnodePhys>(dnode.data());
-    if (!is_plausible(o.dnode_)) return Errc::corrupt;
-    std::size_t size = (std::size_t{o.dnode_.extra_slots} + 1) * dnode_size;
+    o.state_ = TRY(make_own<State>());
+    State& s = *o.state_;
+    s.reader = &reader;
+    s.dnode = load<DnodePhys>(dnode.data());
+    if (!is_plausible(s.dnode)) return Errc::corrupt;
+    std::size_t size = (std::size_t{s.dnode.extra_slots} + 1) * dnode_size;
     if (size > dnode.size()) return Errc::corrupt;
-    std::size_t at = dnode_core_size + o.dnode_.nblkptr * sizeof(Blkptr);
-    if (o.dnode_.bonuslen != 0) TRY(o.bonus_.append(dnode.subspan(at, o.dnode_.bonuslen)));
-    if (o.has_spill()) o.spill_ = load<Blkptr>(&dnode[size - sizeof(Blkptr)]);
+    std::size_t at = dnode_core_size + s.dnode.nblkptr * sizeof(Blkptr);
+    if (s.dnode.bonuslen != 0) TRY(s.bonus.append(dnode.subspan(at, s.dnode.bonuslen)));
+    if (o.has_spill()) s.spill = load<Blkptr>(&dnode[size - sizeof(Blkptr)]);
     return o;
 }
 
@@ -33,21 +35,21 @@ Result<Object> Object::open(BlockReader& reader, Bytes dnode) {
 // level above, which stays loaded until another is needed.
 Result<const Blkptr*> Object::pointer_at(unsigned level, std::uint64_t index) {
     static constexpr Blkptr hole{};
-    if (level == dnode_.nlevels - 1u) {
-        if (index >= dnode_.nblkptr) return &hole;
-        return &dnode_.blkptr[index];
+    if (level == state_->dnode.nlevels - 1u) {
+        if (index >= state_->dnode.nblkptr) return &hole;
+        return &state_->dnode.blkptr[index];
     }
-    unsigned shift = dnode_.indblkshift - blkptr_shift;
-    Level& above = levels_[level + 1];
+    unsigned shift = state_->dnode.indblkshift - blkptr_shift;
+    Level& above = state_->levels[level + 1];
     std::uint64_t wanted = shift >= 64 ? 0 : index >> shift;
     if (above.index != wanted) {
         const Blkptr bp = *TRY(pointer_at(level + 1, wanted));
         above.index = ~0ull;
-        std::size_t size = std::size_t{1} << dnode_.indblkshift;
+        std::size_t size = std::size_t{1} << state_->dnode.indblkshift;
         TRY(above.block.resize(size));
-        if (!bp.is_hole() && (bp.level() != level + 1 || bp.type() != dnode_.type))
+        if (!bp.is_hole() && (bp.level() != level + 1 || bp.type() != state_->dnode.type))
             return Errc::corrupt;
-        TRY(reader_->read(bp, above.block.span()));
+        TRY(state_->reader->read(bp, above.block.span()));
         above.index = wanted;
     }
     return reinterpret_cast<const Blkptr*>(above.block.data()) +
@@ -55,25 +57,25 @@ Result<const Blkptr*> Object::pointer_at(unsigned level, std::uint64_t index) {
 }
 
 Result<Blkptr> Object::pointer(std::uint64_t index) {
-    if (index > dnode_.maxblkid) return Blkptr{};
+    if (index > state_->dnode.maxblkid) return Blkptr{};
     Blkptr bp = *TRY(pointer_at(0, index));
-    if (!bp.is_hole() && (bp.level() != 0 || bp.type() != dnode_.type)) return Errc::corrupt;
+    if (!bp.is_hole() && (bp.level() != 0 || bp.type() != state_->dnode.type)) return Errc::corrupt;
     return bp;
 }
 
 Result<std::uint64_t> Object::next_data(std::uint64_t index) {
-    while (index <= dnode_.maxblkid) {
+    while (index <= state_->dnode.maxblkid) {
         // Whole subtrees are skipped at the highest level where they are holes.
         unsigned level = 0;
         bool hole = false;
-        for (unsigned l = dnode_.nlevels - 1u;; --l) {
-            unsigned shift = l * (dnode_.indblkshift - blkptr_shift);
+        for (unsigned l = state_->dnode.nlevels - 1u;; --l) {
+            unsigned shift = l * (state_->dnode.indblkshift - blkptr_shift);
             hole = TRY(pointer_at(l, shift >= 64 ? 0 : index >> shift))->is_hole();
             level = l;
             if (hole || l == 0) break;
         }
         if (!hole) return index;
-        unsigned shift = level * (dnode_.indblkshift - blkptr_shift);
+        unsigned shift = level * (state_->dnode.indblkshift - blkptr_shift);
         if (shift >= 63) break;
         std::uint64_t step = std::uint64_t{1} << shift;
         std::uint64_t next = (index & ~(step - 1)) + step;
@@ -84,12 +86,12 @@ Result<std::uint64_t> Object::next_data(std::uint64_t index) {
 }
 
 Result<Bytes> Object::block(std::uint64_t index) {
-    Level& data = levels_[0];
+    Level& data = state_->levels[0];
     if (data.index != index) {
         Blkptr bp = TRY(pointer(index));
         data.index = ~0ull;
         TRY(data.block.resize(block_size()));
-        TRY(reader_->read(bp, data.block.span()));
+        TRY(state_->reader->read(bp, data.block.span()));
         data.index = index;
     }
     return Bytes{data.block.span()};
@@ -101,13 +103,13 @@ Result<void> Object::read(std::uint64_t offset, MutableBytes out) {
         std::uint64_t index = offset / size;
         std::size_t within = offset % size;
         std::size_t n = out.size() < size - within ? out.size() : size - within;
-        if (index > dnode_.maxblkid) {
+        if (index > state_->dnode.maxblkid) {
             std::memset(out.data(), 0, out.size());
             return {};
         }
-        if (within == 0 && n == size && levels_[0].index != index) {
+        if (within == 0 && n == size && state_->levels[0].index != index) {
             Blkptr bp = TRY(pointer(index)); // a whole block needs no copy
-            TRY(reader_->read(bp, out.first(n)));
+            TRY(state_->reader->read(bp, out.first(n)));
         } else {
             Bytes b = TRY(block(index));
             std::memcpy(out.data(), &b[within], n);
@@ -127,7 +129,6 @@ Result<Objset> Objset::open(BlockReader& reader, const Blkptr& root) {
     o.reader_ = &reader;
     TRY(o.raw_.resize(size));
     TRY(reader.read(root, o.raw_.span()));
-    o.phys_ = load<ObjsetPhys>(o.raw_.data());
     o.meta_ = TRY(Object::open(reader, o.raw_.span().first(dnode_size)));
     if (o.meta_.phys().type != ObjectType::dnode || o.meta_.block_size() % dnode_size != 0)
         return Errc::corrupt;

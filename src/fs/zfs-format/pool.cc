@@ -41,7 +41,7 @@ Errc Refusal::because(Errc errc, std::string_view text, std::string_view detail)
 }
 
 Result<void> Pool::take_config(const NvList& list, Refusal& why) {
-    PoolFacts f = facts_;
+    PoolFacts& f = found_->facts; // taken from the first good label, complete or not at all
     std::string_view name = TRY(list.string("name"));
     if (name.empty() || name.size() >= sizeof f.name) return Errc::corrupt;
     std::memset(f.name, 0, sizeof f.name);
@@ -73,7 +73,6 @@ Result<void> Pool::take_config(const NvList& list, Refusal& why) {
             if (!is_known(pair.name))
                 return why.because(Errc::not_supported, "the pool uses feature ", pair.name);
     }
-    facts_ = f;
     return {};
 }
 
@@ -87,22 +86,25 @@ Result<void> Pool::read_label(unsigned index, MutableBytes area, Refusal& why) {
     NvList config = TRY(NvList::open(list));
     if (config.u64("state").value_or(0) > 1)
         return why.because(Errc::not_supported, "the device is a spare, a cache or destroyed");
-    if (facts_.good_labels == 0)
+    if (found_->facts.good_labels == 0)
         TRY(take_config(config, why));
-    else if (TRY(config.u64("pool_guid")) != facts_.guid)
+    else if (TRY(config.u64("pool_guid")) != found_->facts.guid)
         return Errc::corrupt;
-    ++facts_.good_labels;
-    std::size_t slot = std::size_t{1} << uberblock_shift(static_cast<unsigned>(facts_.ashift));
+    ++found_->facts.good_labels;
+    std::size_t slot = std::size_t{1}
+                       << uberblock_shift(static_cast<unsigned>(found_->facts.ashift));
     for (std::size_t at = 0; at < label_uberblocks_size; at += slot) {
         MutableBytes raw = area.subspan(label_uberblocks_offset + at, slot);
         auto ub = load<Uberblock>(raw.data());
         if (ub.magic == __builtin_bswap64(uberblock_magic))
             return why.because(Errc::not_supported, "the pool is of the other byte order");
         if (ub.magic != uberblock_magic) continue;
-        bool younger = ub.txg > uberblock_.txg ||
-                       (ub.txg == uberblock_.txg && ub.timestamp > uberblock_.timestamp);
-        if (uberblock_.magic != 0 && !younger) continue;
-        if (is_sealed(raw, offset_verifier(offset + label_uberblocks_offset + at))) uberblock_ = ub;
+        bool younger =
+            ub.txg > found_->uberblock.txg ||
+            (ub.txg == found_->uberblock.txg && ub.timestamp > found_->uberblock.timestamp);
+        if (found_->uberblock.magic != 0 && !younger) continue;
+        if (is_sealed(raw, offset_verifier(offset + label_uberblocks_offset + at)))
+            found_->uberblock = ub;
     }
     return {};
 }
@@ -117,20 +119,21 @@ Result<void> Pool::read_labels(Refusal& why) {
             read.error() != Errc::invalid)
             return read.error();
     }
-    if (facts_.good_labels == 0) return why.because(Errc::corrupt, "no valid ZFS label");
-    if (uberblock_.magic == 0) return why.because(Errc::corrupt, "no valid uberblock");
-    facts_.txg = uberblock_.txg;
-    facts_.timestamp = uberblock_.timestamp;
+    if (found_->facts.good_labels == 0) return why.because(Errc::corrupt, "no valid ZFS label");
+    if (found_->uberblock.magic == 0) return why.because(Errc::corrupt, "no valid uberblock");
+    found_->facts.txg = found_->uberblock.txg;
+    found_->facts.timestamp = found_->uberblock.timestamp;
     return {};
 }
 
 Result<Pool> Pool::open(BlockReader& reader, Refusal& why) {
     Pool p;
     p.reader_ = &reader;
+    p.found_ = TRY(make_own<Found>());
     TRY(p.read_labels(why));
-    p.mos_ = TRY(Objset::open(reader, p.uberblock_.rootbp));
+    p.mos_ = TRY(Objset::open(reader, p.found_->uberblock.rootbp));
     if (p.mos_.phys().type != ObjsetType::meta) return Errc::corrupt;
-    if (p.facts_.version >= spa_version_features) TRY(p.check_features(why));
+    if (p.found_->facts.version >= spa_version_features) TRY(p.check_features(why));
     return p;
 }
 
@@ -158,7 +161,7 @@ Result<std::uint64_t> Pool::find_dataset(std::string_view name) {
     }
     std::uint64_t dir_object = TRY(root_dir());
     std::size_t slash = name.find('/');
-    if (name.substr(0, slash) != std::string_view{facts_.name}) return Errc::not_found;
+    if (name.substr(0, slash) != std::string_view{found_->facts.name}) return Errc::not_found;
     while (slash != std::string_view::npos) {
         name = name.substr(slash + 1);
         slash = name.find('/');

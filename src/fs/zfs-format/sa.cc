@@ -180,10 +180,11 @@ std::span<const ZplAttr> attributes_of(SaLayout layout) {
 Result<ZapImage> build_sa_layouts(std::uint64_t salt) {
     constexpr unsigned first = static_cast<unsigned>(SaLayout::plain);
     constexpr unsigned count = static_cast<unsigned>(SaLayout::end_) - first;
+    constexpr std::size_t max_layout_attributes = 16;
     static_assert(first + count <= 11, "layout names are one or two digits");
     char names[count][2];
-    std::uint16_t orders[count][zpl_attr_count];
-    ZapItem items[count];
+    std::uint16_t orders[count][max_layout_attributes];
+    auto items = TRY(Array<ZapItem>::zeroed(count));
     for (unsigned i = 0; i < count; ++i) {
         unsigned number = first + i;
         std::size_t digits = 0;
@@ -194,16 +195,16 @@ Result<ZapImage> build_sa_layouts(std::uint64_t salt) {
             orders[i][k] = static_cast<std::uint16_t>(order[k]);
         items[i] = {{names[i], digits}, 0, 2, std::as_bytes(std::span{orders[i], order.size()})};
     }
-    return build_zap(items, salt);
+    return build_zap(items.span(), salt);
 }
 
 Result<ZapImage> build_sa_registry(std::uint64_t salt) {
-    ZapItem items[zpl_attr_count];
+    auto items = TRY(Array<ZapItem>::zeroed(zpl_attr_count));
     for (std::size_t i = 0; i < zpl_attr_count; ++i) {
         auto attr = static_cast<ZplAttr>(i);
-        items[i] = {name_of(attr), registry_value(attr)};
+        items[i] = {name_of(attr), registry_value(attr), 8, {}};
     }
-    return build_zap(items, salt);
+    return build_zap(items.span(), salt);
 }
 
 Result<EncodedAttributes> encode_attributes(const ZplAttrs& attrs, MutableBytes bonus,

@@ -5,6 +5,7 @@
 // contradicts itself, Errc::not_supported for a format we know by name and do not read.
 #pragma once
 
+#include <drupe/base/ref_ptr.h>
 #include <drupe/zfs/checksum.h>
 #include <drupe/zfs/codec.h>
 #include <drupe/zfs/zap.h>
@@ -48,7 +49,8 @@ private:
 Result<void> read_gang_header(BlockSource& source, const Blkptr& bp, const Dva& dva,
                               std::span<Blkptr, gang_blkptrs> out);
 
-/// An open object: its dnode and the blocks on the path to the one read last.
+/// An open object: its dnode and the blocks on the path to the one read last. All of it lies on
+/// the heap: stacks of the kernel are small.
 class Object final : public BlockView {
 public:
     Object() = default;
@@ -56,14 +58,14 @@ public:
     /// be true.
     static Result<Object> open(BlockReader& reader, Bytes dnode);
 
-    const DnodePhys& phys() const { return dnode_; }
-    Bytes bonus() const { return bonus_.span(); }
-    bool has_spill() const { return (dnode_.flags & dnode_flag_spill_blkptr) != 0; }
-    const Blkptr& spill() const { return spill_; }
+    const DnodePhys& phys() const { return state_->dnode; }
+    Bytes bonus() const { return state_->bonus.span(); }
+    bool has_spill() const { return (phys().flags & dnode_flag_spill_blkptr) != 0; }
+    const Blkptr& spill() const { return state_->spill; }
 
     Result<Bytes> block(std::uint64_t index) override;
-    std::size_t block_size() const override { return dnode_.data_block_size(); }
-    std::uint64_t block_count() const override { return dnode_.maxblkid + 1; }
+    std::size_t block_size() const override { return phys().data_block_size(); }
+    std::uint64_t block_count() const override { return phys().maxblkid + 1; }
 
     /// The pointer to data block `index`, which may be a hole.
     Result<Blkptr> pointer(std::uint64_t index);
@@ -76,15 +78,18 @@ private:
     static constexpr unsigned max_levels = 16;
     Result<const Blkptr*> pointer_at(unsigned level, std::uint64_t index);
 
-    BlockReader* reader_ = nullptr;
-    DnodePhys dnode_{};
-    Blkptr spill_{};
-    Buffer bonus_;
     struct Level {
         Buffer block;
         std::uint64_t index = ~0ull; // of the loaded block among those of its level
     };
-    Level levels_[max_levels];
+    struct State {
+        BlockReader* reader = nullptr;
+        DnodePhys dnode{};
+        Blkptr spill{};
+        Buffer bonus;
+        Level levels[max_levels];
+    };
+    OwnPtr<State> state_;
 };
 
 /// Checks what can be checked of a dnode alone.
@@ -102,7 +107,7 @@ public:
     Result<std::uint64_t> next(std::uint64_t number);
     std::uint64_t capacity() const { return meta_.block_count() * dnodes_per_block; }
 
-    const ObjsetPhys& phys() const { return phys_; }
+    const ObjsetPhys& phys() const { return *reinterpret_cast<const ObjsetPhys*>(raw_.data()); }
     /// The user accounting objects that lie in the object set's own block, by index 0–2.
     Result<Object> accounting(unsigned index);
     Object& meta() { return meta_; }
@@ -110,8 +115,7 @@ public:
 
 private:
     BlockReader* reader_ = nullptr;
-    ObjsetPhys phys_{};
-    Buffer raw_;
+    Buffer raw_; // the object set's own block
     Object meta_;
 };
 

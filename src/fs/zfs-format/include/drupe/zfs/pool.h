@@ -34,8 +34,8 @@ public:
     /// agree. `why` says what an Errc::not_supported refuses.
     static Result<Pool> open(BlockReader& reader, Refusal& why);
 
-    const PoolFacts& facts() const { return facts_; }
-    const Uberblock& uberblock() const { return uberblock_; }
+    const PoolFacts& facts() const { return found_->facts; }
+    const Uberblock& uberblock() const { return found_->uberblock; }
     Objset& mos() { return mos_; }
     BlockReader& reader() { return *reader_; }
 
@@ -67,8 +67,11 @@ private:
     Result<void> take_config(const class NvList& list, Refusal& why);
 
     BlockReader* reader_ = nullptr;
-    PoolFacts facts_;
-    Uberblock uberblock_{};
+    struct Found { // on the heap, as objects are
+        PoolFacts facts;
+        Uberblock uberblock{};
+    };
+    OwnPtr<Found> found_;
     Objset mos_;
 };
 
