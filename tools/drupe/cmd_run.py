@@ -187,7 +187,7 @@ def _boot(args, words: list, record: start.Start, errors):
     return ending, why, status
 
 
-def _status(args, ending, why, status, complaint: str) -> int:
+def _status(args, ending, why, status, complaint: str, bytes_loaded: int) -> int:
     """The exit status for how a run ended; says on stderr what the program cannot have said itself."""
 
     def say(text: str) -> None:
@@ -203,6 +203,10 @@ def _status(args, ending, why, status, complaint: str) -> int:
     if why == "closed":
         return 128 + 13  # SIGPIPE: nobody reads what the program writes
     if ending is None:
+        if status and qemu.says_too_small(complaint):
+            raise UserError(
+                f"the memory is too small: this image needs at least -m {qemu.least_memory(bytes_loaded)}"
+            )
         if status:
             raise UserError("QEMU failed: " + (complaint or f"it ended with status {status}"))
         raise UserError(
@@ -259,4 +263,4 @@ def run(args) -> int:
                 file=sys.stderr,
             )
         ending, why, status = _boot(args, words, record, errors)
-        return _status(args, ending, why, status, _complaint(errors))
+        return _status(args, ending, why, status, _complaint(errors), bootfs.stat().st_size)

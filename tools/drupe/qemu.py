@@ -23,6 +23,23 @@ def memory_for(image_bytes: int) -> int:
     return max(LEAST_MEMORY, (needed + 63) // 64 * 64)
 
 
+def least_memory(image_bytes: int) -> int:
+    """MiB below which QEMU refuses an image of this size: it puts it at half of the memory, at most 128
+    MiB in, and the device tree with room for 1 MiB behind it on a 2 MiB boundary."""
+    mib = 1 << 20
+    size = 3
+    while True:
+        end = min(size * mib // 2, 128 * mib) + image_bytes
+        if (end + 2 * mib - 1) // (2 * mib) * 2 * mib + mib <= size * mib:
+            return size
+        size += 1
+
+
+def says_too_small(complaint: str) -> bool:
+    """Whether QEMU means that the memory is too small for what it should load."""
+    return "could not load initrd" in complaint or "Not enough space for DTB" in complaint
+
+
 def memory_argument(text: str) -> str:
     """Checks a -m: MiB, or with K, M, G behind it."""
     if not re.fullmatch(r"[1-9][0-9]*[KMGkmg]?", text):

@@ -289,6 +289,11 @@ class CommandLine(unittest.TestCase):
         for mib in (64, 100, 500, 1500):
             self.assertGreaterEqual(qemu.memory_for(mib << 20) - max(128, 0) - mib, 64)
 
+    def test_the_default_memory_is_always_enough_for_qemu(self):
+        self.assertEqual((qemu.least_memory(0), qemu.least_memory(700 << 10)), (3, 5))  # as QEMU 7.2 has it
+        for mib in range(0, 3000, 37):
+            self.assertLessEqual(qemu.least_memory(mib << 20), qemu.memory_for(mib << 20))
+
     def test_values_may_begin_with_a_dash_and_the_command_is_left_alone(self):
         _, args = main._parse(
             [

@@ -97,6 +97,10 @@ class Run(unittest.TestCase):
         self.qemu("os.kill(os.getpid(), 9)")
         self.assertEqual(self.run_it().returncode, 125)
 
+    def test_a_memory_that_is_too_small_says_how_much_is_needed(self):
+        self.qemu("print('qemu: could not load initrd', file=sys.stderr); sys.exit(1)")
+        self.assertIn(b"at least -m 3", self.run_it("-m", "2").stderr)
+
     def test_a_timeout_ends_the_machine(self):
         self.qemu(
             "open(os.environ['FOLDER'] + '/pid', 'w').write(str(os.getpid())); time.sleep(60)"
