@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "symbols.h"
 
-#include <drupe/base/image_layout.h>
-
 #include <cxxabi.h>
 
 #include <cstdlib>
@@ -56,7 +54,10 @@ std::string short_name(const std::string& linker_name) {
 }
 
 std::vector<std::byte> encode_symbols(const ElfImage& image) {
-    std::vector<SymbolTable::Entry> entries;
+    struct Entry {
+        std::uint32_t offset, name;
+    };
+    std::vector<Entry> entries;
     std::string names;
     std::map<std::string, std::uint32_t> known;
     for (const Function& function : image.functions) {
@@ -64,16 +65,16 @@ std::vector<std::byte> encode_symbols(const ElfImage& image) {
         if (offset >= image.memory.size()) continue;
         if (!entries.empty() && entries.back().offset == offset) continue; // the first alias wins
         const std::string name = short_name(function.name);
-        const auto [place, fresh] =
-            known.try_emplace(name, static_cast<std::uint32_t>(names.size()));
+        const auto [place, fresh] = known.try_emplace(name, static_cast<std::uint32_t>(names.size()));
         if (fresh) names.append(name).push_back('\0');
         entries.push_back({static_cast<std::uint32_t>(offset), place->second});
     }
     std::vector<std::byte> out;
-    append(out, SymbolTable{static_cast<std::uint32_t>(entries.size()), 0});
-    for (const auto& entry : entries) append(out, entry);
-    const auto* text = reinterpret_cast<const std::byte*>(names.data());
-    out.insert(out.end(), text, text + names.size());
+    for (char c : std::string_view("DRUPESYM")) append(out, c);
+    append(out, static_cast<std::uint32_t>(entries.size()));
+    append(out, static_cast<std::uint32_t>(names.size()));
+    for (const Entry& entry : entries) append(out, entry);
+    for (char c : names) append(out, c);
     return out;
 }
 

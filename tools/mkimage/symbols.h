@@ -8,7 +8,7 @@ namespace drupe::mkimage {
 /// A name for a backtrace: demangled, without parameters and template arguments.
 std::string short_name(const std::string& linker_name);
 
-/// The functions as base/image_layout.h's SymbolTable.
+/// The functions in the form that trace/symbols.h describes.
 std::vector<std::byte> encode_symbols(const ElfImage& image);
 
 } // namespace drupe::mkimage

@@ -4,7 +4,13 @@
 // input: callers check first.
 #include <drupe/base/assert.h>
 
+#include <new>
+
 namespace std {
+
+extern const nothrow_t nothrow;
+const nothrow_t nothrow{};
+
 
 [[noreturn]] void __throw_out_of_range_fmt(const char* format, ...);
 [[noreturn]] void __throw_out_of_range_fmt(const char* format, ...) {

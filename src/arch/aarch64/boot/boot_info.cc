@@ -7,11 +7,23 @@
 
 namespace drupe::arch {
 
-extern "C" const char drupe_image_start[];
+extern "C" const char drupe_image_start[], drupe_image_end[];
 
 const void* boot_device_tree(const BootInfo& boot) {
     if (raw(boot.device_tree) == 0) return nullptr;
     return reinterpret_cast<const void*>(DIRECT_MAP_BASE + raw(boot.device_tree));
+}
+
+std::uint64_t kernel_base() { return reinterpret_cast<std::uint64_t>(drupe_image_start); }
+
+std::uint64_t kernel_bytes() {
+    return static_cast<std::uint64_t>(drupe_image_end - drupe_image_start);
+}
+
+PhysAddr kernel_root_table() {
+    std::uint64_t ttbr1;
+    asm("mrs %0, ttbr1_el1" : "=r"(ttbr1));
+    return PhysAddr{ttbr1 & boot::descriptor_address}; // TTBR1_EL1.BADDR; CnP and ASID masked off
 }
 
 std::uint64_t image_bytes() {

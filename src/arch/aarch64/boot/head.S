@@ -37,7 +37,7 @@ primary_entry:
 primary_virtual:
     ldr     x0, =vectors
     msr     vbar_el1, x0
-    ldr     x0, =boot_thread
+    ldr     x0, =drupe_boot_thread
     msr     tpidr_el1, x0
     ldr     x0, =BOOT_STACK_TOP_VA
     mov     sp, x0

@@ -22,13 +22,13 @@ struct BootInfo {
 /// The device tree, readable up to 2 MiB from its start; null when there is none.
 const void* boot_device_tree(const BootInfo& boot);
 
-struct PhysRange {
-    PhysAddr base;
-    std::uint64_t bytes;
-};
-
-/// Length of the image in memory, what was appended to it included.
+/// Where the kernel runs: its first byte's address.
+std::uint64_t kernel_base();
+/// Length of the kernel itself, and of the whole image, what was appended included.
+std::uint64_t kernel_bytes();
 std::uint64_t image_bytes();
+/// The kernel half's top translation table.
+PhysAddr kernel_root_table();
 
 /// Makes all of `ram` accessible in the direct map, the image's text and constants read-only.
 /// Tables come out of `ram`, outside of `reserved` (sorted or not, overlaps allowed) and of the

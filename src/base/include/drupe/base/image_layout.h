@@ -24,20 +24,10 @@ inline constexpr std::uint32_t image_magic = 0x644d5241;
 struct ImageAppendix {
     static constexpr std::uint64_t expected_magic = 0x31'58'50'41'50'55'52'44; // "DRUPAPX1"
     std::uint64_t magic;
-    std::uint64_t symbols_offset; // of the SymbolTable; right behind this
+    std::uint64_t symbols_offset; // of the table that trace/symbols.h describes
     std::uint64_t symbols_bytes;
     std::uint64_t bootfs_offset; // page aligned
     std::uint64_t bootfs_bytes;  // 0: none
-};
-
-/// Functions of the kernel, by rising address. `count` entries, then the names, NUL-terminated.
-struct SymbolTable {
-    struct Entry {
-        std::uint32_t offset; // of the function, from the start of the image
-        std::uint32_t name;   // from the first entry's address + count * sizeof(Entry)
-    };
-    std::uint32_t count;
-    std::uint32_t reserved;
 };
 
 } // namespace drupe

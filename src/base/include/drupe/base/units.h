@@ -48,6 +48,12 @@ struct PageCount {
     friend constexpr auto operator<=>(PageCount, PageCount) = default;
 };
 
+/// A piece of physical address space.
+struct PhysRange {
+    PhysAddr base;
+    std::uint64_t bytes;
+};
+
 /// A span of time, or a point on the monotonic clock (which starts near 0 at boot).
 struct Nanos {
     std::int64_t ns;

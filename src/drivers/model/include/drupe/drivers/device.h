@@ -16,10 +16,7 @@
 
 namespace drupe::drivers {
 
-struct Region {
-    PhysAddr base;
-    std::uint64_t bytes;
-};
+using Region = PhysRange;
 struct Interrupt {
     irq::IrqNumber number;
     irq::Trigger trigger;

@@ -35,10 +35,7 @@ struct Frame {
 };
 static_assert(sizeof(Frame) == 16);
 
-struct MemoryRange {
-    PhysAddr base;
-    std::uint64_t bytes;
-};
+using MemoryRange = PhysRange;
 
 /// Blocks of 2^order frames, order at most:
 inline constexpr unsigned max_frame_order = 10;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the machine is and how it ends: known to the composition alone.
+#pragma once
+
+#include <drupe/arch/boot.h>
+#include <drupe/init/command_line.h>
+#include <drupe/platform/platform.h>
+
+namespace drupe::image {
+
+struct MachineState {
+    arch::BootInfo boot{};
+    const platform::Platform* platform = nullptr;
+    const drivers::MachineInfo* machine = nullptr;
+    drivers::Console* console = nullptr;
+    drivers::MapDevice map_registers = nullptr;
+    init::Options options{};
+
+    /// The log and the crash report speak through it from now on.
+    void use_console(drivers::Console& console);
+};
+extern MachineState state;
+
+/// How the machine's run ended.
+struct Ending {
+    enum class Kind : std::uint8_t { exited, killed, panicked };
+    Kind kind;
+    int value; // exit status or signal
+};
+/// Tells who started the machine, as agreed in docs/bootfs.md, and switches it off. Any context.
+[[noreturn]] void end_machine(Ending ending);
+
+/// Read-only from now on: what boot alone had to write.
+Result<void> seal_kernel();
+
+} // namespace drupe::image

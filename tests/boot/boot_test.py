@@ -1,0 +1,117 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs one case of cases.toml on one machine and compares it with the oracle: the same files under qemu-aarch64.
+
+usage: boot_test.py CASES CASE PROGRAMS MACHINE CPU ISOLATION
+
+Exit status 0: equal; 77: the oracle's tools are missing (a skip); 1: different, with what differs.
+"""
+import difflib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+TIMEOUT = 240
+
+
+def expand(value, programs: str):
+    if isinstance(value, list):
+        return [expand(v, programs) for v in value]
+    return value.replace("{programs}", programs).replace("{here}", str(HERE)) if isinstance(value, str) else value
+
+
+def drupe(case: dict, machine: str, cpu: str, isolation: str) -> subprocess.CompletedProcess:
+    command = [str(ROOT / "drupe"), "run", "-q", "--machine", machine, "--cpu", cpu, "--isolation", isolation,
+               "--timeout", str(TIMEOUT)]
+    for word in case.get("env", []):
+        command += ["-e", word]
+    for pair in case.get("copy", []):
+        command += ["--copy", pair]
+    if "memory" in case:
+        command += ["-m", case["memory"]]
+    command += [case["image"], *case["command"]]
+    return subprocess.run(command, input=case.get("stdin", "").encode(), capture_output=True, timeout=TIMEOUT + 60)
+
+
+def tree_of(case: dict, into: Path) -> None:
+    """The case's root file system as a folder: what `run` packs, unpacked by cpio."""
+    archive = into.with_suffix(".cpio")
+    command = [str(ROOT / "drupe"), "build", "-o", str(archive)]
+    for pair in case.get("copy", []):
+        command += ["--copy", pair]
+    subprocess.run([*command, case["image"]], check=True, stdout=subprocess.DEVNULL)
+    into.mkdir()
+    size = archive.stat().st_size
+    with archive.open("rb") as file:  # several archives, one behind the other
+        while os.lseek(file.fileno(), 0, os.SEEK_CUR) < size:
+            subprocess.run(["cpio", "-idmu", "--quiet", "--no-absolute-filenames"], stdin=file, cwd=into, check=True)
+
+
+def oracle(case: dict, work: Path) -> subprocess.CompletedProcess:
+    emulator = shutil.which("qemu-aarch64-static")
+    if not emulator:
+        print("qemu-aarch64-static is missing (package qemu-user-static)")
+        sys.exit(77)
+    tree = work / "tree"
+    tree_of(case, tree)
+    shutil.copy(emulator, tree / ".emulator")
+    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": "dumb"}
+    for word in case.get("env", []):
+        key, _, value = word.partition("=")
+        environment[key] = value
+    enter = [] if os.geteuid() == 0 else ["unshare", "-r"]
+    program = case["command"][0]
+    found = program if "/" in program else next(
+        (f"{d}/{program}" for d in environment["PATH"].split(":") if (tree / f"{d}/{program}".lstrip("/")).exists()), program)
+    return subprocess.run([*enter, "chroot", str(tree), "/.emulator", "-0", program, found, *case["command"][1:]],
+                          input=case.get("stdin", "").encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=environment, timeout=TIMEOUT)
+
+
+def normalized(case: dict, output: bytes) -> list:
+    text = output.decode("utf-8", "backslashreplace")
+    for rule in case.get("normalize", []):
+        text = re.sub(rule.rsplit(": ", 1)[0], "#", text, flags=re.M)
+    return text.splitlines(keepends=True)
+
+
+def compare(case: dict, got: subprocess.CompletedProcess, want: subprocess.CompletedProcess) -> bool:
+    ours, theirs = normalized(case, got.stdout), normalized(case, want.stdout)
+    same = ours == theirs and got.returncode == want.returncode
+    if not same:
+        sys.stdout.writelines(difflib.unified_diff(theirs, ours, "oracle", "drupe"))
+        print(f"\nstatus: oracle {want.returncode}, drupe {got.returncode}")
+        print(got.stderr.decode(errors="replace"))
+    return same
+
+
+def expected(case: dict, got: subprocess.CompletedProcess) -> bool:
+    """A case about Drupe itself, where no oracle exists: its status and a part of its message."""
+    said = (got.stdout + got.stderr).decode(errors="replace")
+    if got.returncode == case["status"] and case["stderr_has"] in said:
+        return True
+    print(f"status {got.returncode}, expected {case['status']}; expected to read: {case['stderr_has']}\n{said}")
+    return False
+
+
+def main() -> int:
+    cases, name, programs, machine, cpu, isolation = sys.argv[1:]
+    with open(cases, "rb") as file:
+        case = {key: expand(value, programs) for key, value in tomllib.load(file)[name].items()}
+    got = drupe(case, machine, cpu, isolation)
+    if case.get("oracle") == "none":
+        return 0 if expected(case, got) else 1
+    with tempfile.TemporaryDirectory() as work:
+        return 0 if compare(case, got, oracle(case, Path(work))) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
