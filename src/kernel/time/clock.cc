@@ -43,16 +43,17 @@ void init() {
     detail::source = {
         .base_ticks = arch::ticks(),
         .mult = mult,
-        // Of mult, not of the frequency: a deadline must not come before now() says so.
-        .inverse = divide_power_of_two(detail::shift + detail::inverse_shift, mult),
+        // Of mult, not of the frequency: a deadline must not come before now() says so. Up by
+        // one: less than a tick too late in two years.
+        .inverse = divide_power_of_two(detail::shift + detail::inverse_shift, mult) + 1,
     };
 }
 
 std::uint64_t deadline_to_ticks(Nanos deadline) {
     if (deadline.ns <= 0) return detail::source.base_ticks;
     const auto ns = static_cast<std::uint64_t>(deadline.ns);
-    // The inverse is rounded down; one tick more makes it "not before". A deadline beyond the
-    // counter's range is as good as its end.
+    // The inverse is rounded up, the product down; one tick more makes it "not before". A deadline
+    // beyond the counter's range is as good as its end.
     const detail::Wide ticks =
         (detail::Wide{ns} * detail::source.inverse >> detail::inverse_shift) + 1;
     const std::uint64_t room = UINT64_MAX - detail::source.base_ticks;

@@ -17,13 +17,13 @@ struct SimCpu {
 };
 
 inline constexpr std::size_t max_cpus = 8;
-inline constexpr std::uint64_t ticks_per_second = 1'000'000'000; // a tick is a nanosecond
 
 struct Machine {
     SimCpu cpus[max_cpus];
     std::size_t cpu = 0; // the one whose instructions run now
     std::uint64_t clock = 0;
-    std::uint64_t interrupts = 0; // taken so far, all CPUs
+    std::uint64_t ticks_per_second = 1'000'000'000; // a tick is a nanosecond unless a test says so
+    std::uint64_t interrupts = 0;                   // taken so far, all CPUs
     /// Who answers interrupts: called with this CPU's interrupts masked. Null: nothing is taken.
     void (*on_interrupt)() = nullptr;
     /// cpu_wait_for_interrupt() comes here. Null: returns at once.
