@@ -36,6 +36,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::dentry: return "dentry";
     case LockRank::futex: return "futex";
     case LockRank::signal: return "signal";
+    case LockRank::signal_timer: return "signal_timer";
     case LockRank::process: return "process";
     case LockRank::device: return "device";
     }
