@@ -29,6 +29,19 @@ bool is_user_range(VirtAddr at, PageCount pages) {
            pages.n <= (AddressSpace::user_end - at) >> page_shift;
 }
 
+void set_up(Region& region, const MapRequest& request, VirtAddr at) {
+    region.begin = at;
+    region.end = at + request.pages.bytes();
+    region.object = request.object;
+    region.first_page = request.object ? request.first_page : 0;
+    region.perm = request.perm;
+    region.may = request.may;
+    region.sharing = request.sharing;
+    region.grows_down = request.grows_down;
+    region.no_reserve = request.no_reserve;
+    region.at_fork = request.at_fork;
+}
+
 } // namespace
 
 void AddressSpace::set_random(std::uint64_t (*random)()) { random_source = random; }
@@ -149,17 +162,6 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request, Spares& spa
     if (!replaces && extend_neighbour(request, at, doomed)) return at;
     TRY(spares.add());
     Region& region = spares.take();
-    const auto fill = [&] {
-        region.begin = at;
-        region.end = end;
-        region.object = request.object;
-        region.first_page = request.object ? request.first_page : 0;
-        region.perm = request.perm;
-        region.may = request.may;
-        region.sharing = request.sharing;
-        region.grows_down = request.grows_down;
-        region.no_reserve = request.no_reserve;
-    };
     if (replaces) {
         const auto unmapped = unmap_locked(at, end, spares, doomed);
         if (!unmapped) {
@@ -171,7 +173,7 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request, Spares& spa
             return at;
         }
     }
-    fill();
+    set_up(region, request, at);
     insert(region);
     return at;
 }
@@ -180,14 +182,7 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request, Spares& spa
 Region* AddressSpace::extend_neighbour(const MapRequest& request, VirtAddr at, Doomed& doomed) {
     if (request.grows_down) return nullptr;
     Region probe;
-    probe.begin = at;
-    probe.end = at + request.pages.bytes();
-    probe.object = request.object;
-    probe.first_page = request.object ? request.first_page : 0;
-    probe.perm = request.perm;
-    probe.may = request.may;
-    probe.sharing = request.sharing;
-    probe.no_reserve = request.no_reserve;
+    set_up(probe, request, at);
     Region* above = first_above(at);
     Region* below = above ? RegionTree::prev(*above) : regions_.last();
     if (below && below->continues_as(probe)) {
@@ -250,7 +245,10 @@ void AddressSpace::free_tables_in_hole(VirtAddr at, VirtAddr end) {
     table_.free_tables(at, {(end - at) >> page_shift});
 }
 
-Result<void> AddressSpace::protect(VirtAddr at, PageCount pages, Perm perm) {
+// Applies a change to the regions of a range, cut to it, and joins what became alike. Holes and
+// what `check` refuses end it; what came before stays changed, as Linux leaves it.
+template <class Check, class Apply>
+Result<void> AddressSpace::change_regions(VirtAddr at, PageCount pages, Check check, Apply apply) {
     if (!is_user_range(at, pages)) return Errc::no_memory;
     const VirtAddr end = at + pages.bytes();
     Doomed doomed;
@@ -264,23 +262,67 @@ Result<void> AddressSpace::protect(VirtAddr at, PageCount pages, Perm perm) {
     for (; reached < end; r = RegionTree::next(*r)) {
         if (!r || r->begin > reached)
             outcome = Errc::no_memory;
-        else if (arch::without(perm, r->may) != Perm::none)
-            outcome = Errc::access;
-        if (!outcome) break; // what came before stays changed, as Linux leaves it
+        else
+            outcome = check(*r);
+        if (!outcome) break;
         if (r->begin < at) {
             split(*r, at, spares);
             r = RegionTree::next(*r);
         }
         if (r->end > end) split(*r, end, spares);
         reached = r->end;
-        if (r->perm == perm) continue;
-        account(*r, -1);
-        r->perm = perm;
-        account(*r, 1);
-        reprotect(*r);
+        apply(*r);
     }
     merge_around(at, reached, doomed);
     return outcome;
+}
+
+Result<void> AddressSpace::protect(VirtAddr at, PageCount pages, Perm perm) {
+    return change_regions(
+        at, pages,
+        [&](const Region& r) -> Result<void> {
+            if (arch::without(perm, r.may) != Perm::none) return Errc::access;
+            return {};
+        },
+        [&](Region& r) {
+            if (r.perm == perm) return;
+            account(r, -1);
+            r.perm = perm;
+            account(r, 1);
+            reprotect(r);
+        });
+}
+
+Result<void> AddressSpace::set_at_fork(VirtAddr at, PageCount pages, AtFork at_fork) {
+    return change_regions(
+        at, pages,
+        [&](const Region& r) -> Result<void> {
+            if (at_fork == AtFork::wipe && (r.object || r.sharing == Sharing::shared))
+                return Errc::invalid;
+            return {};
+        },
+        [&](Region& r) { r.at_fork = at_fork; });
+}
+
+Result<VirtAddr> AddressSpace::stack_begin(VirtAddr at) {
+    Guard guard(lock_);
+    const Region* r = first_above(at);
+    if (!r) return Errc::no_memory;
+    if (!r->grows_down) return Errc::invalid;
+    return r->begin;
+}
+
+Result<void> AddressSpace::write_back(VirtAddr at, PageCount pages) {
+    if (!is_user_range(at, pages)) return Errc::no_memory;
+    const VirtAddr end = at + pages.bytes();
+    bool holes = false;
+    RegionInfo info{};
+    for (VirtAddr reached = at; reached < end; reached = info.end) {
+        if (!region_above(reached, info) || info.begin >= end) return Errc::no_memory;
+        holes = holes || info.begin > reached;
+        if (info.object && info.sharing == Sharing::shared) TRY(info.object->write_back());
+    }
+    return holes ? Result<void>{Errc::no_memory} : Result<void>{};
 }
 
 Result<void> AddressSpace::discard(VirtAddr at, PageCount pages) {

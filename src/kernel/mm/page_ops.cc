@@ -129,6 +129,7 @@ Result<OwnPtr<AddressSpace>> AddressSpace::clone() {
         copy->mmap_top_ = mmap_top_;
         copy->limits_ = limits_;
         for (Region* r = regions_.first(); r && outcome; r = RegionTree::next(*r)) {
+            if (r->at_fork == AtFork::skip) continue;
             auto* region = new (std::nothrow) Region;
             if (!region) {
                 outcome = Errc::no_memory;
@@ -136,16 +137,12 @@ Result<OwnPtr<AddressSpace>> AddressSpace::clone() {
             }
             region->begin = r->begin;
             region->end = r->end;
-            region->object = r->object;
+            region->copy_kind(*r);
             region->first_page = r->first_page;
-            region->perm = r->perm;
-            region->may = r->may;
-            region->sharing = r->sharing;
             region->grows_down = r->grows_down;
-            region->no_reserve = r->no_reserve;
             // The pages first: once inserted, a truncation may reach the copy's table. On no_memory
             // the copy's destructor finds what is in it through the region.
-            outcome = copy_region(*r, *copy);
+            if (r->at_fork == AtFork::copy) outcome = copy_region(*r, *copy);
             copy->insert(*region);
         }
         SpinGuard table_guard(table_lock_);

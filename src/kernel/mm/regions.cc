@@ -87,12 +87,8 @@ void AddressSpace::split(Region& region, VirtAddr at, Spares& spares) {
     Region& upper = spares.take();
     upper.begin = at;
     upper.end = region.end;
-    upper.object = region.object;
+    upper.copy_kind(region);
     upper.first_page = region.object ? region.page_index(at) : 0;
-    upper.perm = region.perm;
-    upper.may = region.may;
-    upper.sharing = region.sharing;
-    upper.no_reserve = region.no_reserve;
     // Only the lowest part of a stack may grow.
     set_bounds(region, region.begin, at);
     insert(upper);

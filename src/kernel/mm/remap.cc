@@ -73,12 +73,8 @@ Result<VirtAddr> AddressSpace::move_region(Region& region, VirtAddr at, PageCoun
     }
     fresh.begin = target;
     fresh.end = target_end;
-    fresh.object = request.object;
+    fresh.copy_kind(region);
     fresh.first_page = request.first_page;
-    fresh.perm = request.perm;
-    fresh.may = request.may;
-    fresh.sharing = request.sharing;
-    fresh.no_reserve = request.no_reserve;
     insert(fresh);
     if (old_pages.n == 0) return target;
 

@@ -40,6 +40,7 @@ struct MapRequest {
     bool grows_down = false;      // a stack: extends on a fault just below, up to its limit
     bool populate = false;
     bool no_reserve = false; // may be larger than all RAM
+    AtFork at_fork = AtFork::copy;
     arch::Perm may =
         arch::Perm::read | arch::Perm::write | arch::Perm::exec; // upper bound for protect
 };
@@ -121,6 +122,14 @@ public:
     /// Brings in every page of the range, for `access` when the region allows it, else for reading.
     /// no_memory (holes, out of memory), fault (beyond an object, no access at all).
     Result<void> populate(VirtAddr at, PageCount pages, arch::Access access);
+    /// madvise's DONTFORK and WIPEONFORK. no_memory: holes; invalid: wiping what is not private
+    /// anonymous memory.
+    Result<void> set_at_fork(VirtAddr at, PageCount pages, AtFork at_fork);
+    /// msync. no_memory: holes; io. May sleep.
+    Result<void> write_back(VirtAddr at, PageCount pages);
+    /// Lowest mapped address of the growing stack at or above `at`. no_memory: nothing there;
+    /// invalid: it does not grow.
+    Result<VirtAddr> stack_begin(VirtAddr at);
     FaultOutcome fault(VirtAddr address, arch::Access access);
     /// This CPU translates user addresses through this space. Cheap when it does already.
     void activate();
@@ -184,6 +193,9 @@ private:
     Result<void> unmap_locked(VirtAddr at, VirtAddr end, Spares& spares, Doomed& doomed);
     void free_tables_in_hole(VirtAddr at, VirtAddr end);
     void account(const Region& region, std::int64_t sign);
+
+    template <class Check, class Apply>
+    Result<void> change_regions(VirtAddr at, PageCount pages, Check check, Apply apply);
 
     // remap.cc
     Result<VirtAddr> move_region(Region& region, VirtAddr at, PageCount old_pages,

@@ -15,6 +15,8 @@ namespace drupe::mm {
 class AddressSpace;
 
 enum class Sharing : std::uint8_t { private_copy, shared };
+/// What a fork's copy gets of a region: a copy, nothing, or fresh zeros.
+enum class AtFork : std::uint8_t { copy, skip, wipe };
 
 class Region {
 public:
@@ -36,17 +38,27 @@ public:
     Sharing sharing = Sharing::private_copy;
     bool grows_down = false;
     bool no_reserve = false;
+    AtFork at_fork = AtFork::copy;
 
     PageCount pages() const { return {(end - begin) >> page_shift}; }
     bool contains(VirtAddr at) const { return at >= begin && at < end; }
     std::uint64_t page_index(VirtAddr at) const {
         return first_page + ((at - begin) >> page_shift);
     }
+    /// All but place and object offset.
+    void copy_kind(const Region& from) {
+        object = from.object;
+        perm = from.perm;
+        may = from.may;
+        sharing = from.sharing;
+        no_reserve = from.no_reserve;
+        at_fork = from.at_fork;
+    }
     /// `next` begins where this ends and differs in nothing else.
     bool continues_as(const Region& next) const {
         return end == next.begin && perm == next.perm && may == next.may &&
                sharing == next.sharing && object == next.object && !grows_down &&
-               !next.grows_down && no_reserve == next.no_reserve &&
+               !next.grows_down && no_reserve == next.no_reserve && at_fork == next.at_fork &&
                (!object || first_page + pages().n == next.first_page);
     }
 };

@@ -63,6 +63,9 @@ public:
     /// private copies included. The subclass has lowered page_limit() before.
     void truncate(std::uint64_t first);
 
+    /// Changes made through shared mappings reach what lies below the object. May sleep. io.
+    virtual Result<void> write_back() { return {}; }
+
     /// For /proc: what the object is, as a path; nothing by default.
     virtual void describe(FormatSink& sink) const;
     struct Identity {
