@@ -6,27 +6,26 @@ import json
 import os
 import shutil
 import time
-import tomllib
 from pathlib import Path
 
-from . import apt, debtree, elf, ldcache, places, programs, progress
+from . import apt, debtree, elf, ldcache, places, programs, progress, shape
 from .debtree import quote
 from .errors import UserError
 
 FORMAT = "1"  # of cached trees; another value makes them anew
 CROSS_ROOT = Path("/usr/aarch64-linux-gnu")
 MANIFESTS = places.ROOT / "manifests"
-MANIFEST_KEYS = {
-    "image",
-    "files",
-    "command",
-    "env",
-    "cwd",
-    "uid",
-    "gid",
-    "memory",
-    "kernel_args",
-    "note",
+MANIFEST_SHAPE = {
+    "image?": str,
+    "files?": str,
+    "command?": [str],
+    "env?": {"*": str},
+    "cwd?": str,
+    "uid?": int,
+    "gid?": int,
+    "memory?": str,
+    "kernel_args?": [str],
+    "note?": str,
 }
 
 
@@ -283,33 +282,28 @@ def _etc_lines(cache: bytes) -> str:
 
 
 def _manifest(name: str, file: Path, pull: bool) -> Image:
-    try:
-        data = tomllib.loads(file.read_text())
-    except tomllib.TOMLDecodeError as e:
-        raise UserError(f"manifests/{name}.toml: {e}") from None
-    unknown = set(data) - MANIFEST_KEYS
-    if unknown:
-        raise UserError(f"manifests/{name}.toml: unknown key '{min(unknown)}'")
-    image = (
-        resolve(data["image"], "", pull, _from=name)
-        if "image" in data
-        else Image(name, files="\n".join(_skeleton_lines()) + "\n")
-    )
+    data = shape.load(file.read_text(), f"manifests/{name}.toml", MANIFEST_SHAPE)
+    if "image" in data:
+        spec = data["image"]
+        image = resolve(spec if spec.startswith("deb:") else str(MANIFESTS / spec), "", pull)
+    else:
+        image = Image(name, files="\n".join(_skeleton_lines()) + "\n")
     image.name = name
     image.command = data.get("command", image.command)
     image.environment |= data.get("env", {})
     image.kernel_args += data.get("kernel_args", [])
     for key in ("cwd", "uid", "gid", "memory"):
         setattr(image, key, data.get(key, getattr(image, key)))
-    if "files" in data:
-        image.files += f"%define manifests {quote(str(MANIFESTS))}\n" + data["files"]
+    if "note" in data:
+        image.notes.append(data["note"])
+    image.files += f"%define manifests {quote(str(MANIFESTS))}\n" + data.get("files", "")
     return image
 
 
 # --- all ---
 
 
-def resolve(spec: str, rootfs: str = "", pull: bool = False, _from: str = "") -> Image:
+def resolve(spec: str, rootfs: str = "", pull: bool = False) -> Image:
     """The Image that `spec` names. Throws UserError for what is none."""
     if rootfs and (spec.startswith("deb:") or not os.path.isfile(spec)):
         raise UserError(
@@ -318,7 +312,7 @@ def resolve(spec: str, rootfs: str = "", pull: bool = False, _from: str = "") ->
     if spec.startswith("deb:"):
         return _deb(spec.removeprefix("deb:"), pull)
     manifest = MANIFESTS / f"{spec}.toml"
-    if "/" not in spec and manifest.is_file() and not _from:
+    if "/" not in spec and manifest.is_file():
         return _manifest(spec, manifest, pull)
     path = Path(spec)
     if path.is_dir():

@@ -5,14 +5,23 @@ Scripts of Debian packages never run. What matters of them is written down here 
 be read, printed (`run --dry-run`) and done without root. programs/README.md explains the keys."""
 import dataclasses
 import os
-import tomllib
+import re
 from pathlib import Path
 
-from . import ldcache, places
+from . import ldcache, places, shape
 from .errors import UserError
 
 FOLDER = places.ROOT / "programs"
-KEYS = {"note", "command", "env", "user", "group", "folder", "alternative", "file"}
+SHAPE = {
+    "note?": str,
+    "command?": [str],
+    "env?": {"*": str},
+    "user?": [{"name": str, "uid": int, "gid": int, "home?": str, "shell?": str, "comment?": str}],
+    "group?": [{"name": str, "gid": int}],
+    "folder?": [{"path": str, "mode?": str, "owner?": str}],
+    "alternative?": [{"name": str, "link": str, "target": str}],
+    "file?": [{"path": str, "text?": str, "copy?": str, "mode?": str, "owner?": str}],
+}
 
 
 @dataclasses.dataclass
@@ -45,39 +54,37 @@ class Program:
         )
 
 
-def _require(package: str, what: str, entries: list, needed: tuple) -> tuple:
-    for entry in entries:
-        for key in needed:
-            if key not in entry:
-                raise UserError(f"programs/{package}.toml: a [[{what}]] needs '{key}'")
-        if what == "file" and ("text" in entry) == ("copy" in entry):
-            raise UserError(f"programs/{package}.toml: a [[file]] needs either 'text' or 'copy'")
-        for key in ("path", "link", "copy"):
-            if key in entry and (not entry[key].startswith("/") or ".." in entry[key].split("/")):
-                raise UserError(
-                    f"programs/{package}.toml: '{entry[key]}' should be an absolute path"
-                )
-    return tuple(entries)
+def _check_values(where: str, data: dict) -> None:
+    """What a shape cannot say: paths are absolute, modes octal, owners numbers."""
+    patterns = {
+        "path": r"(?!.*/\.\.(/|$))/.*",
+        "link": r"(?!.*/\.\.(/|$))/.*",
+        "mode": r"[0-7]{3,4}",
+        "owner": r"\d+:\d+",
+    }
+    what = {"mode": "an octal mode", "owner": "UID:GID"}
+    for entries in data.values():
+        for entry in entries if isinstance(entries, list) else ():
+            for key, pattern in patterns.items() if isinstance(entry, dict) else ():
+                if key in entry and not re.fullmatch(pattern, entry[key], re.DOTALL):
+                    raise UserError(
+                        f"{where}: '{entry[key]}' should be {what.get(key, 'an absolute path')}"
+                    )
+    for file in data.get("file", ()):
+        if ("text" in file) == ("copy" in file):
+            raise UserError(f"{where}: a [[file]] needs either 'text' or 'copy'")
 
 
 def parse(package: str, text: str) -> Program:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
-        raise UserError(f"programs/{package}.toml: {e}") from None
-    unknown = set(data) - KEYS
-    if unknown:
-        raise UserError(f"programs/{package}.toml: unknown key '{min(unknown)}'")
+    where = f"programs/{package}.toml"
+    data = shape.load(text, where, SHAPE)
+    _check_values(where, data)
     return Program(
         package,
         data.get("note", ""),
         tuple(data.get("command", ())),
         data.get("env", {}),
-        _require(package, "user", data.get("user", []), ("name", "uid", "gid")),
-        _require(package, "group", data.get("group", []), ("name", "gid")),
-        _require(package, "folder", data.get("folder", []), ("path",)),
-        _require(package, "alternative", data.get("alternative", []), ("name", "link", "target")),
-        _require(package, "file", data.get("file", []), ("path",)),
+        *(tuple(data.get(key, ())) for key in ("user", "group", "folder", "alternative", "file")),
     )
 
 

@@ -223,11 +223,16 @@ class Programs(Scratch):
     def test_mistakes_are_named(self):
         for text, said in (
             ("comand = []", "unknown key 'comand'"),
-            ("[[user]]\nname='x'", "needs 'uid'"),
+            ("[[user]]\nname='x'", "'user' needs 'uid'"),
             ("[[file]]\npath='/x'", "either 'text' or 'copy'"),
             ("x", "programs/p.toml"),
             ("[[folder]]\npath='x/y'", "absolute path"),
             ("[[folder]]\npath='/../y'", "absolute path"),
+            ("command = 'x'", "'command' should be a list"),
+            ("command = [1]", "'command' should be a string"),
+            ("[env]\nA = true", "'env.A' should be a string"),
+            ("[[folder]]\npath = '/x'\nmode = 'rwx'", "octal mode"),
+            ("[[file]]\npath = '/x'\ntext = ''\nowner = 'root'", "UID:GID"),
         ):
             with self.assertRaisesRegex(UserError, said):
                 programs.parse("p", text)
@@ -290,7 +295,9 @@ class CommandLine(unittest.TestCase):
             self.assertGreaterEqual(qemu.memory_for(mib << 20) - max(128, 0) - mib, 64)
 
     def test_the_default_memory_is_always_enough_for_qemu(self):
-        self.assertEqual((qemu.least_memory(0), qemu.least_memory(700 << 10)), (3, 5))  # as QEMU 7.2 has it
+        self.assertEqual(
+            (qemu.least_memory(0), qemu.least_memory(700 << 10)), (3, 5)
+        )  # as QEMU 7.2 has it
         for mib in range(0, 3000, 37):
             self.assertLessEqual(qemu.least_memory(mib << 20), qemu.memory_for(mib << 20))
 
