@@ -129,7 +129,7 @@ class FakeGuest:
         self.got, self.seen = b"", b""
         self.thread = threading.Thread(target=play, args=(self,), daemon=True)
 
-    def run(self, typed: bytes, framed=True, timeout=10.0):
+    def run(self, typed: bytes, framed=True, timeout=60.0):
         def watch():
             while data := os.read(self._see, 65536):
                 self.seen += data
@@ -152,7 +152,7 @@ class FakeGuest:
             ).run()
         finally:
             os.close(self.user_out)
-            watcher.join(5)
+            watcher.join(60)
 
     def write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -192,7 +192,7 @@ class ThePump(unittest.TestCase):
     def test_output_is_there_before_the_guest_goes_on(self):
         def play(guest):
             guest.write(b"prompt\x1b")  # the escape looks like a frame and must not stay for long
-            until = time.monotonic() + 5
+            until = time.monotonic() + 60
             while guest.seen != b"prompt\x1b" and time.monotonic() < until:
                 time.sleep(0.01)
             guest.write(b"yes" if guest.seen == b"prompt\x1b" else b"no")

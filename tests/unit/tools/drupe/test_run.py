@@ -63,7 +63,7 @@ class Run(unittest.TestCase):
             "a b",
         ]
         done = subprocess.run(
-            words, input=input, capture_output=True, env=self.environment, timeout=50
+            words, input=input, capture_output=True, env=self.environment, timeout=120
         )
         self.assertEqual(os.listdir(self.folder / "tmp"), [], "a temporary file stayed")
         self.assertNotIn(b"Traceback", done.stderr)
@@ -107,7 +107,7 @@ class Run(unittest.TestCase):
         )
         began = time.monotonic()
         self.assertEqual(self.run_it("--timeout", "0.7").returncode, 124)
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(time.monotonic() - began, 50)
         with self.assertRaises(ProcessLookupError):
             os.kill(int((self.folder / "pid").read_text()), 0)
 
@@ -145,7 +145,7 @@ say(b'%d' % len(got) + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
         for name, size in ((self.folder / "input", 100004), (os.devnull, 4)):
             with open(name, "rb") as file:
                 done = subprocess.run(
-                    words, stdin=file, capture_output=True, env=self.environment, timeout=50
+                    words, stdin=file, capture_output=True, env=self.environment, timeout=120
                 )
             self.assertEqual((done.returncode, done.stdout), (0, b"%d" % size), done.stderr)
 
@@ -217,7 +217,7 @@ while True:
 
         def wait_for(text: bytes) -> None:
             nonlocal seen
-            until = time.monotonic() + 30
+            until = time.monotonic() + 120
             while text not in seen:
                 self.assertLess(time.monotonic(), until, seen)
                 with contextlib.suppress(OSError):
@@ -255,7 +255,7 @@ while True:
             )
             self.assertEqual(process.stdout.read(2), b"up")
             process.send_signal(number)
-            self.assertEqual(process.wait(30), status)
+            self.assertEqual(process.wait(120), status)
             self.assertEqual(process.stdout.read(), b"")  # ends only when QEMU has ended too
             process.stdout.close()
             if number != 9:
@@ -282,7 +282,7 @@ while True:
         )
         process.stdout.read(5000)
         process.stdout.close()
-        self.assertEqual(process.wait(30), 141)
+        self.assertEqual(process.wait(120), 141)
         self.assertEqual(process.stderr.read(), b"")
         process.stderr.close()
 
