@@ -25,6 +25,16 @@ struct TrapFrame {
     bool is_syscall() const { return number >= 0; }
     std::uint64_t syscall_number() const { return static_cast<std::uint32_t>(number); }
     void set_return(std::uint64_t value) { x[0] = value; }
+    std::int64_t returned() const { return static_cast<std::int64_t>(x[0]); }
+    std::uint64_t frame_pointer() const { return x[29]; }
+    /// Like restart_syscall, for a call whose registers are gone: a direct call that blocked.
+    void repeat_call(std::uint64_t call, const std::uint64_t (&args)[6]) {
+        for (unsigned n = 0; n < 6; n++) x[n] = args[n];
+        x[8] = call;
+        const bool by_svc = number >= 0 && (number >> 32 & 1) == 0;
+        elr = by_svc ? elr - 4 : reinterpret_cast<std::uint64_t>(drupe_direct_entry);
+        number = -1;
+    }
     /// The program will make the same call again. A direct call has no svc to go back to, but x30
     /// is still its return address: it starts again at the entry, as if just called.
     void restart_syscall() {

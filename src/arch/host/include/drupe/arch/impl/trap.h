@@ -12,6 +12,7 @@ struct TrapFrame {
     std::uint64_t result = 0;
     std::uint64_t program_counter = 0;
     std::uint64_t stack_pointer = 0;
+    unsigned repeats = 0;
     bool user = true;
 
     std::uint64_t pc() const { return program_counter; }
@@ -21,6 +22,14 @@ struct TrapFrame {
     std::uint64_t arg(unsigned n) const { return args[n]; }
     std::uint64_t syscall_number() const { return number; }
     void set_return(std::uint64_t value) { result = value; }
+    std::int64_t returned() const { return static_cast<std::int64_t>(result); }
+    std::uint64_t frame_pointer() const { return 0; }
+    /// The program will make this call (again); `repeats` tells the test.
+    void repeat_call(std::uint64_t call, const std::uint64_t (&with)[6]) {
+        number = call;
+        for (unsigned n = 0; n < 6; n++) args[n] = with[n];
+        repeats++;
+    }
     bool from_user() const { return user; }
 };
 
