@@ -19,9 +19,24 @@ class File;
 
 namespace drupe::process {
 
-/// Filled by who starts a program, before its first thread runs; afterwards only brk, the argument
-/// bounds (prctl) and the name change.
-class Image : public RefCounted<Image> {
+/// Where things lie. All 0 when not known.
+struct Bounds {
+    VirtAddr entry{}; // of the program, not of its interpreter
+    VirtAddr code_begin{}, code_end{};
+    VirtAddr data_begin{}, data_end{};
+    VirtAddr stack_begin{}, stack_end{};         // first thread's: lowest address it may reach, top
+    VirtAddr arguments_begin{}, arguments_end{}; // /proc/self/cmdline
+    VirtAddr environment_begin{}, environment_end{}; // /proc/self/environ
+    VirtAddr vdso{};
+    VirtAddr signal_return{};             // the vDSO's __kernel_rt_sigreturn
+    std::array<std::uint64_t, 64> auxv{}; // /proc/self/auxv
+    std::size_t auxv_words = 0;
+    bool is_dumpable = true;
+};
+
+/// Filled by who starts a program, before its first thread runs; afterwards only the argument
+/// bounds (prctl) and the name change. The heap's bounds are the space's own.
+class Image : public Bounds, public RefCounted<Image> {
 public:
     /// Takes the space over. no_memory.
     static Result<RefPtr<Image>> create(OwnPtr<mm::AddressSpace> space);
@@ -32,19 +47,6 @@ public:
     Result<RefPtr<Image>> copy();
 
     RefPtr<vfs::File> executable; // /proc/self/exe
-    VirtAddr entry{};             // of the program, not of its interpreter
-    VirtAddr code_begin{}, code_end{};
-    VirtAddr data_begin{}, data_end{};
-    VirtAddr brk_begin{}, brk_end{};
-    VirtAddr stack_begin{}, stack_end{};         // first thread's: lowest address it may reach, top
-    VirtAddr arguments_begin{}, arguments_end{}; // /proc/self/cmdline
-    VirtAddr environment_begin{}, environment_end{}; // /proc/self/environ
-    VirtAddr vdso{};
-    VirtAddr signal_return{};             // the vDSO's __kernel_rt_sigreturn
-    std::array<std::uint64_t, 64> auxv{}; // /proc/self/auxv
-    std::size_t auxv_words = 0;
-    bool is_dumpable = true;
-
     /// The program's name for messages: last part of its path, at most 63 bytes.
     std::string_view name() const { return {name_.data(), name_length_}; }
     void set_name(std::string_view path);

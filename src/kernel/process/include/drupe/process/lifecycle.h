@@ -13,10 +13,17 @@ using ProgramEnded = void (*)(Process& program, WaitStatus status);
 /// Makes the reaper, process 1. Once, before anything else here. no_memory.
 Result<void> init(ProgramEnded ended);
 Process& reaper();
+/// The machine's program, once started; null before.
+Process* program();
 
-/// Starts `process`, made by Process::create with image, files, fs and actions filled in, as the
-/// machine's program: one thread at `pc` with stack `sp`. no_memory. Returns its pid.
-Result<Pid> start_program(RefPtr<Process> process, VirtAddr pc, VirtAddr sp);
+/// Starts `process`, made by Process::create with image and actions filled in, as the machine's
+/// program: one thread at `start`. Returns its pid. no_memory.
+struct Start {
+    VirtAddr pc{}, sp{};
+    RefPtr<vfs::FdTable> files;
+    RefPtr<vfs::FsContext> fs;
+};
+Result<Pid> start_program(RefPtr<Process> process, Start start);
 
 /// clone(2)'s flags, [linux] include/uapi/linux/sched.h. The low byte is the exit signal.
 enum CloneFlag : std::uint64_t {

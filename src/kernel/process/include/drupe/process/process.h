@@ -20,11 +20,6 @@
 #include <atomic>
 #include <string_view>
 
-namespace drupe::vfs {
-class FdTable;
-class FsContext;
-} // namespace drupe::vfs
-
 namespace drupe::process {
 
 /// State that system calls keep for a process without this room knowing it (its timers). Deleted
@@ -48,14 +43,18 @@ public:
 
     // Constant while several threads live; exec replaces them when one is left.
     RefPtr<Image> image;
-    RefPtr<vfs::FdTable> files;
-    RefPtr<vfs::FsContext> fs;
     RefPtr<SignalActions> actions;
     OwnPtr<ProcessExtension> timers; // setitimer, timer_create
 
     // Changed by the process's own threads; others read single words.
     Credentials credentials;
     Limits limits = default_limits;
+    /// To be called after a change of credentials or limits: tells the files of every thread and
+    /// the address space.
+    void apply_changes();
+    /// The same for a thread not yet published.
+    void refresh(vfs::TaskContext& context) const;
+    const Limit& limit(Resource r) const { return limits[static_cast<std::size_t>(r)]; }
     std::uint32_t personality = 0;
     int exit_signal = sigchld; // sent to the parent at death; 0: none
     bool has_run_exec = false; // since fork: the parent may no longer change its group
@@ -63,13 +62,15 @@ public:
 
     // Under actions->lock.
     PendingSignals pending;
-    bool is_exiting = false;    // every thread leaves as soon as it sees it
-    bool is_stopped = false;    // every thread parks
-    WaitStatus status;          // valid with is_exiting or is_stopped
-    std::uint32_t parked = 0;   // threads waiting for SIGCONT
-    sched::WaitQueue continued; // where they wait
+    bool is_exiting = false;        // every thread leaves as soon as it sees it
+    bool is_stopped = false;        // every thread parks
+    WaitStatus status;              // valid with is_exiting or is_stopped
+    UserThread* survivor = nullptr; // execs: every other thread leaves
+    std::uint32_t parked = 0;       // threads waiting for SIGCONT
+    sched::WaitQueue continued;     // where they wait
 
-    // Under the tasks lock (task_table.h).
+    // Under the tasks lock (task_table.h). The list of threads changes under both locks, so either
+    // is enough to read it.
     Process* parent = nullptr;
     Pid group = 0, session = 0;
     bool is_zombie = false;    // no thread left, status not yet waited for
@@ -79,9 +80,11 @@ public:
     IntrusiveList<sched::Thread, &sched::Thread::process_hook> threads;
     ListHook sibling_hook;
     IntrusiveList<Process, &Process::sibling_hook> children;
-    ListHook all_hook;
+    Process* next_process = nullptr;
+    Process* previous_process = nullptr;
     Process* next_by_pid = nullptr;
     sched::WaitQueue child_changed; // wait4 sleeps here
+    sched::WaitQueue thread_gone;   // exec sleeps here
     Nanos ended_threads_time{0};    // CPU time of threads that are gone
     Nanos children_time{0};         // of children waited for
     Nanos started{0};

@@ -24,11 +24,12 @@ struct QueuedSignal {
 /// Signal 0 checks that the target exists and sends nothing, everywhere below.
 
 /// To a process: any thread that does not block it takes it. would_block: a real-time signal could
-/// not be queued (no memory, or RLIMIT_SIGPENDING). Context: thread; no lock of rank `process` or
-/// lower held (`process` itself may be, by who looked the target up).
+/// not be queued (no memory). Context: thread; no lock of rank `process` or lower held; the
+/// `_locked` ones under the tasks lock.
 Result<void> send_signal(Process& target, const SigInfo& info);
-/// To one thread (tgkill, faults).
-Result<void> send_signal(UserThread& target, const SigInfo& info);
+Result<void> send_signal_locked(Process& target, const SigInfo& info);
+/// To one thread (tgkill).
+Result<void> send_signal_locked(UserThread& target, const SigInfo& info);
 /// To every process of a group; no_process when there is none.
 Result<void> send_signal_to_group(Pid group, const SigInfo& info);
 
@@ -36,10 +37,14 @@ Result<void> send_signal_to_group(Pid group, const SigInfo& info);
 /// only. Same rule about locks: a terminal gives its own up before it signals.
 void post_signal(Process& target, int signo);
 void post_signal_to_group(Pid group, int signo);
-/// With the caller's own node. False: it is still queued from before (a timer counts an overrun).
-/// The node must outlive the queue or be withdrawn.
+/// With the caller's own node; SI_TIMER. False: it is still queued from before, and its overrun
+/// count (info.u.timer.overrun, which stays readable after delivery) has grown by one. The node
+/// must outlive the queue or be withdrawn.
 bool post_signal(Process& target, QueuedSignal& node);
-bool post_signal(UserThread& target, QueuedSignal& node);
+/// To the thread `tid` of the process, if it still lives.
+bool post_signal(Process& target, Pid tid, QueuedSignal& node);
+/// An instruction of the running thread raised it: cannot be blocked or ignored, that kills.
+void force_signal(const SigInfo& info);
 /// Takes the node back if it still waits in a queue of the process or its threads.
 void withdraw_signal(Process& target, QueuedSignal& node);
 

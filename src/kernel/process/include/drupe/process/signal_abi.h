@@ -162,6 +162,9 @@ enum SigActionFlag : std::uint64_t {
     sa_restart = 0x1000'0000,
     sa_nodefer = 0x4000'0000,
     sa_resethand = 0x8000'0000,
+    // Others are cleared: that is how a program finds out what is supported.
+    sa_known = sa_nocldstop | sa_nocldwait | sa_siginfo | sa_restorer | sa_onstack | sa_restart |
+               sa_nodefer | sa_resethand,
 };
 
 /// stack_t.

@@ -38,6 +38,9 @@ public:
     const SignalAction& operator[](int signo) const {
         return actions_[static_cast<std::size_t>(signo - 1)];
     }
+    /// sigaction of the running process: the old action. A signal that is ignored from now on is
+    /// forgotten where it is pending.
+    SignalAction replace(int signo, const SignalAction& action);
     /// fork: the same actions in a table of its own. no_memory.
     Result<RefPtr<SignalActions>> copy();
     /// exec: handlers become defaults, ignored stays ignored.

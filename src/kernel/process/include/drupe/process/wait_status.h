@@ -16,7 +16,7 @@ public:
     static constexpr WaitStatus continued() { return WaitStatus(0xffff); }
 
     constexpr std::int32_t raw() const { return raw_; }
-    constexpr bool is_killed() const { return (raw_ & 0x7f) != 0 && (raw_ & 0xff) != 0x7f; }
+    constexpr bool is_killed() const { return signal() != 0 && signal() != 0x7f; }
     constexpr bool is_exited() const { return (raw_ & 0x7f) == 0; }
     constexpr int signal() const { return raw_ & 0x7f; }
     constexpr int code() const { return raw_ >> 8 & 0xff; }

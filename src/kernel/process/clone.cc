@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Birth: threads and forks differ only in what they share.
+#include "send.h"
+
+#include <drupe/process/lifecycle.h>
+
+#include <drupe/arch/user_access.h>
+#include <drupe/arch/user_context.h>
+#include <drupe/mm/address_space.h>
+
+namespace drupe::process {
+namespace {
+
+/// First code of every program's thread.
+void run_program(void* argument) {
+    UserThread& self = *static_cast<UserThread*>(argument);
+    self.thread->user_frame = arch::user_frame_of(self.thread->kernel_stack_top);
+    if (raw(self.set_child_tid) != 0)
+        (void)arch::put_user(self.set_child_tid, static_cast<std::uint32_t>(self.tid)).ok();
+    arch::enter_user(self.first_frame, self.thread->kernel_stack_top);
+}
+
+/// A thread that nobody knows yet, with the registers of `frame`.
+struct NewThread {
+    RefPtr<sched::Thread> thread;
+    OwnPtr<UserThread> user;
+};
+
+Result<NewThread> make_thread(Process& process, std::string_view name,
+                              const arch::TrapFrame& frame) {
+    auto* user = new (std::nothrow) UserThread(process);
+    if (!user) return Errc::no_memory;
+    NewThread fresh{nullptr, OwnPtr<UserThread>(user)};
+    fresh.thread = TRY(sched::Thread::create(name, run_program, user));
+    user->thread = fresh.thread.get();
+    user->first_frame = frame;
+    fresh.thread->process = &process;
+    fresh.thread->user = user;
+    fresh.thread->entry_kind = arch::entry_full;
+    fresh.thread->address_space = &process.image->space();
+    return fresh;
+}
+
+/// From here on others can find it. would_block: no id is free, or the process is ending.
+Result<Pid> publish(Process& process, NewThread& fresh, bool is_first) {
+    IrqGuard tasks{tasks_lock()};
+    const Pid id = TRY(allocate_id_locked());
+    IrqGuard guard{process.actions->lock};
+    if (process.is_exiting || process.survivor) return Errc::would_block;
+    UserThread& user = *fresh.user;
+    user.context.files = user.files.get();
+    user.context.fs = user.fs.get();
+    process.refresh(user.context);
+    user.tid = id;
+    if (is_first) {
+        process.pid = id;
+        if (process.group == 0) process.group = process.session = id;
+        add_process_locked(process);
+        process.parent->children.push_back(process);
+        process.parent_pid = process.parent->pid;
+    }
+    add_thread_locked(user);
+    process.threads.push_back(*fresh.thread);
+    process.thread_count++;
+    return id;
+}
+
+Result<void> check(const CloneRequest& request) {
+    const std::uint64_t flags = request.flags;
+    const auto has = [&](std::uint64_t f) { return (flags & f) != 0; };
+    constexpr std::uint64_t namespaces = 0x7e02'0080; // CLONE_NEW*
+    if (has(namespaces)) return has(clone_fs) ? Errc::invalid : Errc::not_permitted;
+    if (has(clone_thread) && !has(clone_sighand)) return Errc::invalid;
+    if (has(clone_sighand) && !has(clone_vm)) return Errc::invalid;
+    if (has(clone_pidfd)) return Errc::invalid; // there are none; a caller falls back
+    if (has(clone_thread) && has(clone_vfork)) return Errc::invalid;
+    if ((flags & clone_signal_mask) > signal_count) return Errc::invalid;
+    return {};
+}
+
+/// A process that shares with, or copies of, the running one what `flags` say.
+Result<RefPtr<Process>> fork_process(std::uint64_t flags) {
+    Process& self = current_process();
+    Process* parent = (flags & clone_parent) != 0 ? self.parent : &self;
+    RefPtr<Process> child = TRY(Process::create(parent ? parent : &self));
+    child->exit_signal = static_cast<int>(flags & clone_signal_mask);
+    child->group = self.group;
+    child->session = self.session;
+    child->credentials = self.credentials;
+    child->limits = self.limits;
+    child->personality = self.personality;
+    child->image = (flags & clone_vm) != 0 ? self.image : TRY(self.image->copy());
+    child->actions = (flags & clone_sighand) != 0 ? self.actions : TRY(self.actions->copy());
+    return child;
+}
+
+/// Not ended by signals, but by the end of the parent itself.
+void wait_for(VforkWait& wait) {
+    Process& self = current_process();
+    (void)wait.over.wait_until(
+        [&] { return wait.is_over.load(std::memory_order_acquire) || self.is_exiting; },
+        Nanos::never(), sched::Interruptible::no);
+}
+
+} // namespace
+
+Result<Pid> start_program(RefPtr<Process> process, Start start) {
+    const arch::TrapFrame frame = arch::first_user_frame(start.pc, start.sp);
+    NewThread fresh = TRY(make_thread(*process, process->image->name(), frame));
+    arch::context_make_user(fresh.thread->context(), 0);
+    fresh.user->files = std::move(start.files);
+    fresh.user->fs = std::move(start.fs);
+    const Pid pid = TRY(publish(*process, fresh, true));
+    set_program(*process);
+    fresh.user.leak(); // its own from now on; it deletes itself when it ends
+    fresh.thread->start();
+    return pid;
+}
+
+Result<Pid> clone(const arch::TrapFrame& frame, const CloneRequest& request) {
+    TRY(check(request));
+    const std::uint64_t flags = request.flags;
+    const auto has = [&](CloneFlag f) { return (flags & f) != 0; };
+    UserThread& caller = current_user();
+    RefPtr<Process> process(caller.process);
+    if (!has(clone_thread)) process = TRY(fork_process(flags));
+
+    NewThread fresh = TRY(make_thread(*process, caller.thread->name(), frame));
+    UserThread& user = *fresh.user;
+    user.first_frame.set_return(0);
+    if (raw(request.stack) != 0) user.first_frame.set_sp(raw(request.stack));
+    user.blocked = caller.blocked;
+    user.files = caller.files;
+    user.fs = caller.fs;
+    if (!has(clone_files)) user.files = TRY(caller.files->clone());
+    if (!has(clone_fs)) user.fs = TRY(caller.fs->clone());
+    // The alternate stack lies in memory that both would use: only a copy of the memory has its
+    // own.
+    if (!has(clone_vm) || has(clone_vfork)) user.alternate = caller.alternate;
+    arch::context_make_user(fresh.thread->context(),
+                            has(clone_settls) ? raw(request.tls) : arch::user_tls());
+    arch::context_copy_fpu(fresh.thread->context());
+    if (has(clone_child_settid)) user.set_child_tid = request.child_tid;
+    if (has(clone_child_cleartid)) user.clear_child_tid = request.child_tid;
+    RefPtr<VforkWait> wait;
+    if (has(clone_vfork)) user.vfork = wait = TRY(make_ref<VforkWait>());
+
+    const Pid id = TRY(publish(*process, fresh, !has(clone_thread)));
+    if (has(clone_parent_settid))
+        (void)arch::put_user(request.parent_tid, static_cast<std::uint32_t>(id)).ok();
+    fresh.user.leak(); // its own from now on; it deletes itself when it ends
+    fresh.thread->start();
+    if (wait) wait_for(*wait);
+    return id;
+}
+
+} // namespace drupe::process

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/process/process.h>
+
+#include <drupe/mm/address_space.h>
+#include <drupe/process/lifecycle.h>
+#include <drupe/process/task_table.h>
+#include <drupe/time/clock.h>
+
+namespace drupe::process {
+
+Process::~Process() = default;
+void Process::destroy(Process* process) { delete process; }
+
+Result<RefPtr<Process>> Process::create(Process* parent) {
+    auto* fresh = new (std::nothrow) Process;
+    if (!fresh) return Errc::no_memory;
+    RefPtr<Process> process = RefPtr<Process>::adopt(fresh);
+    process->started = time::now();
+    if (parent) {
+        process->parent = parent;
+        process->group = parent->group;
+        process->session = parent->session;
+        process->credentials = parent->credentials;
+        process->limits = parent->limits;
+        process->personality = parent->personality;
+    }
+    return process;
+}
+
+void Process::refresh(vfs::TaskContext& context) const {
+    context.credentials = {credentials.uid, credentials.gid, credentials.fsuid, credentials.fsgid,
+                           credentials.groups ? std::as_const(*credentials.groups).ids()
+                                              : std::span<const std::uint32_t>{}};
+    context.max_descriptors = limit(Resource::open_files).soft;
+    context.max_file_bytes = limit(Resource::file_size).soft;
+}
+
+void Process::apply_changes() {
+    image->space().set_limits({limit(Resource::address_space).soft, limit(Resource::data).soft,
+                               limit(Resource::stack).soft});
+    IrqGuard guard{tasks_lock()};
+    for (sched::Thread& thread : threads) refresh(thread.user->context);
+}
+
+Nanos Process::cpu_time() {
+    IrqGuard guard{tasks_lock()};
+    Nanos total = ended_threads_time;
+    for (const sched::Thread& thread : threads) total = total + thread.cpu_time();
+    return total;
+}
+
+} // namespace drupe::process

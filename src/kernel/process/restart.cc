@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What is remembered of a call that a signal interrupted.
+#include <drupe/process/restart.h>
+
+#include <drupe/process/return_to_user.h>
+
+namespace drupe::process {
+
+void record_interrupted(const InterruptedCall& call) {
+    UserThread& self = current_user();
+    self.interrupted = call;
+    self.thread->work.fetch_or(sched::work_restart);
+}
+
+Errc restart_later(const RestartBlock& block) {
+    current_user().restart = block;
+    return Errc::restart_no_handler;
+}
+
+} // namespace drupe::process

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Private: steps of sending that birth and death of processes need too.
+#pragma once
+
+#include <drupe/process/process.h>
+#include <drupe/process/task_table.h>
+
+namespace drupe::process {
+
+void set_program(Process& process);
+
+/// Makes a thread look at its signals soon. Context: signal lock or tasks lock held.
+void kick(UserThread& thread);
+/// Every thread of the process.
+void kick_all(Process& process);
+/// Ends the process, if nothing else did so before. Context: signal lock held.
+void begin_exit_locked(Process& process, WaitStatus status);
+/// Another thread takes over what `leaving` would have taken. Context: signal lock held.
+void hand_over_locked(Process& process, UserThread& leaving);
+/// Tells the parent that a child stopped, went on or ended; wakes its wait4. Context: tasks lock.
+/// False: the parent does not want to wait for a dead child (it ignores SIGCHLD).
+bool notify_parent_locked(Process& child, int signo, SignalCode code, int status);
+
+} // namespace drupe::process

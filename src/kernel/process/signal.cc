@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Sending: is it noticed at all, where does it wait, who is woken. Every sender holds the tasks
+// lock, then the signal lock of the target.
+#include <drupe/process/signal.h>
+
+#include "send.h"
+
+#include <drupe/sched/thread.h>
+
+#include <new>
+
+namespace drupe::process {
+namespace {
+
+bool wants(const UserThread& thread, int signo) {
+    return !thread.blocked.has(signo) || thread.waiting_for.has(signo);
+}
+
+UserThread* first_thread(Process& process) {
+    sched::Thread* first = process.threads.front();
+    return first ? first->user : nullptr;
+}
+
+/// A blocked signal stays, ignored or not: the program may change its mind before it looks.
+bool is_discarded(Process& process, const UserThread* target, int signo) {
+    const UserThread* looks = target ? target : first_thread(process);
+    if (looks && (looks->blocked.has(signo) || looks->waiting_for.has(signo))) return false;
+    return (*process.actions)[signo].discards(signo);
+}
+
+void forget(Process& process, SignalSet which) {
+    process.pending.clear(which);
+    for (sched::Thread& thread : process.threads) thread.user->pending.clear(which);
+}
+
+/// True: the process was stopped and goes on now.
+bool resume_locked(Process& process) {
+    if (!process.is_stopped) return false;
+    process.is_stopped = false;
+    process.continued.wake_all();
+    return true;
+}
+
+void wake_for(Process& process, UserThread* target, int signo) {
+    if (target) {
+        if (wants(*target, signo)) kick(*target);
+        return;
+    }
+    for (sched::Thread& thread : process.threads) {
+        if (!wants(*thread.user, signo)) continue;
+        kick(*thread.user);
+        return;
+    }
+}
+
+struct Sending {
+    Process& process;
+    UserThread* target; // null: whole process
+    int signo;
+    QueuedSignal* node; // null: the bit alone
+};
+
+/// What is left to do once the signal lock is free.
+struct Outcome {
+    bool queued = false;
+    bool resumed = false;
+};
+
+Outcome queue_locked(const Sending& s) REQUIRES(s.process.actions->lock) {
+    Outcome outcome;
+    if (stop_signals.has(s.signo)) forget(s.process, SignalSet{sigcont});
+    if (s.signo == sigcont) {
+        forget(s.process, stop_signals);
+        outcome.resumed = resume_locked(s.process);
+    }
+    if (s.signo == sigkill) {
+        begin_exit_locked(s.process, WaitStatus::killed(sigkill));
+        return outcome;
+    }
+    if (is_discarded(s.process, s.target, s.signo)) return outcome;
+    PendingSignals& where = s.target ? s.target->pending : s.process.pending;
+    if (s.node)
+        outcome.queued = where.add(*s.node);
+    else
+        where.add(s.signo);
+    s.process.actions->arrived.wake_all();
+    wake_for(s.process, s.target, s.signo);
+    return outcome;
+}
+
+/// True: the node is queued.
+bool send_locked(const Sending& s) {
+    if (s.process.is_zombie || s.process.is_reaper()) return false;
+    Outcome outcome;
+    {
+        IrqGuard guard{s.process.actions->lock};
+        outcome = queue_locked(s);
+    }
+    if (outcome.resumed) {
+        s.process.reports_stop = false;
+        s.process.reports_continue = true;
+        notify_parent_locked(s.process, sigchld, child_continued, sigcont);
+    }
+    return outcome.queued;
+}
+
+Result<void> send_info_locked(Process& process, UserThread* target, const SigInfo& info) {
+    if (info.signo == 0) return {};
+    auto* node = new (std::nothrow) QueuedSignal;
+    if (!node) {
+        if (is_realtime(info.signo) && info.code != si_user) return Errc::would_block;
+        send_locked({process, target, info.signo, nullptr});
+        return {};
+    }
+    node->info = info;
+    node->is_allocated = true;
+    if (!send_locked({process, target, info.signo, node})) delete node;
+    return {};
+}
+
+bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node) {
+    if (node.is_queued()) {
+        node.info.u.timer.overrun++;
+        return false;
+    }
+    node.info.u.timer.overrun = 0;
+    send_locked({process, target, node.info.signo, &node});
+    return true;
+}
+
+} // namespace
+
+void kick(UserThread& thread) { thread.thread->post_work(sched::work_signal); }
+
+void kick_all(Process& process) {
+    for (sched::Thread& thread : process.threads) {
+        kick(*thread.user);
+        sched::wake(thread); // waits that signals do not end look again too: vfork, stops
+    }
+}
+
+void begin_exit_locked(Process& process, WaitStatus status) {
+    if (process.is_exiting) return;
+    process.is_exiting = true;
+    process.status = status;
+    process.is_stopped = false;
+    process.continued.wake_all();
+    kick_all(process);
+}
+
+void hand_over_locked(Process& process, UserThread& leaving) {
+    const SignalSet left = process.pending.set().without(leaving.blocked);
+    for (sched::Thread& thread : process.threads)
+        if (thread.user != &leaving && !left.without(thread.user->blocked).is_empty())
+            kick(*thread.user);
+}
+
+bool notify_parent_locked(Process& child, int signo, SignalCode code, int status) {
+    Process* parent = child.parent;
+    if (!parent || parent->is_reaper()) return false;
+    bool waits = true;
+    bool told = signo != 0;
+    {
+        IrqGuard guard{parent->actions->lock};
+        const SignalAction& action = (*parent->actions)[sigchld];
+        const bool died = code != child_stopped && code != child_continued;
+        if (signo == sigchld && died)
+            waits = action.handler != handler_ignore && (action.flags & sa_nocldwait) == 0;
+        if (signo == sigchld &&
+            (action.handler == handler_ignore || (!died && (action.flags & sa_nocldstop) != 0)))
+            told = false;
+    }
+    if (told) {
+        SigInfo info = SigInfo::from_user(signo, code, child.pid, child.credentials.uid);
+        info.u.child.status = status;
+        constexpr std::int64_t tick = 10'000'000; // USER_HZ is 100
+        info.u.child.user_ticks = child.ended_threads_time.ns / tick;
+        info.u.child.system_ticks = 0;
+        (void)send_info_locked(*parent, nullptr, info); // without memory the bit alone is set
+    }
+    parent->child_changed.wake_all();
+    return waits;
+}
+
+Result<void> send_signal_locked(Process& target, const SigInfo& info) {
+    return send_info_locked(target, nullptr, info);
+}
+Result<void> send_signal_locked(UserThread& target, const SigInfo& info) {
+    return send_info_locked(*target.process, &target, info);
+}
+Result<void> send_signal(Process& target, const SigInfo& info) {
+    IrqGuard guard{tasks_lock()};
+    return send_info_locked(target, nullptr, info);
+}
+
+Result<void> send_signal_to_group(Pid group, const SigInfo& info) {
+    IrqGuard guard{tasks_lock()};
+    Result<void> outcome = Errc::no_process;
+    for (Process* p = next_process_locked(nullptr); p; p = next_process_locked(p)) {
+        if (p->group != group || p->is_reaper()) continue;
+        Result<void> sent = may_signal(*p, info.signo);
+        if (sent) sent = send_info_locked(*p, nullptr, info);
+        if (sent || outcome.error() == Errc::no_process) outcome = sent;
+    }
+    return outcome;
+}
+
+void post_signal(Process& target, int signo) {
+    DRUPE_ASSERT(!is_realtime(signo));
+    IrqGuard guard{tasks_lock()};
+    send_locked({target, nullptr, signo, nullptr});
+}
+
+void post_signal_to_group(Pid group, int signo) {
+    IrqGuard guard{tasks_lock()};
+    for (Process* p = next_process_locked(nullptr); p; p = next_process_locked(p))
+        if (p->group == group) send_locked({*p, nullptr, signo, nullptr});
+}
+
+bool post_signal(Process& target, QueuedSignal& node) {
+    IrqGuard guard{tasks_lock()};
+    return post_node_locked(target, nullptr, node);
+}
+
+bool post_signal(Process& target, Pid tid, QueuedSignal& node) {
+    IrqGuard guard{tasks_lock()};
+    UserThread* thread = find_thread_locked(tid);
+    if (!thread || thread->process != &target) return true;
+    return post_node_locked(target, thread, node);
+}
+
+void force_signal(const SigInfo& info) {
+    UserThread& self = current_user();
+    SignalActions& actions = *self.process->actions;
+    IrqGuard guard{actions.lock};
+    SignalAction& action = actions[info.signo];
+    if (self.blocked.has(info.signo) || action.handler == handler_ignore) {
+        self.blocked.remove(info.signo);
+        action = {};
+    }
+    // A node still queued belongs to a fault whose signal is not taken yet: this one comes second
+    // and finds it pending, as any standard signal would.
+    if (!self.fault.is_queued()) {
+        self.fault.info = info;
+        if (!self.pending.add(self.fault)) self.fault.info = {};
+    }
+    self.thread->work.fetch_or(sched::work_signal);
+}
+
+SignalAction SignalActions::replace(int signo, const SignalAction& action) {
+    IrqGuard guard{lock};
+    const SignalAction old = (*this)[signo];
+    (*this)[signo] = action;
+    (*this)[signo].mask = action.mask.without(never_blocked);
+    if (action.discards(signo)) forget(current_process(), SignalSet{signo});
+    return old;
+}
+
+void withdraw_signal(Process& target, QueuedSignal& node) {
+    IrqGuard tasks{tasks_lock()};
+    if (target.is_zombie) return;
+    IrqGuard guard{target.actions->lock};
+    if (target.pending.withdraw(node)) return;
+    for (sched::Thread& thread : target.threads)
+        if (thread.user->pending.withdraw(node)) return;
+}
+
+Result<void> may_signal(const Process& target, int signo) {
+    const Process& self = current_process();
+    const Credentials& mine = self.credentials;
+    const Credentials& theirs = target.credentials;
+    if (&self == &target || mine.is_privileged() || mine.euid == theirs.suid ||
+        mine.euid == theirs.uid || mine.uid == theirs.suid || mine.uid == theirs.uid)
+        return {};
+    if (signo == sigcont && self.session == target.session) return {};
+    return Errc::not_permitted;
+}
+
+} // namespace drupe::process

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Two hash tables over ids and one list of all processes. Chains are short: ids are handed out in
+// order, so neighbours fall into different buckets.
+#include <drupe/process/task_table.h>
+
+#include <array>
+
+namespace drupe::process {
+namespace {
+
+constexpr std::size_t buckets = 64;
+constexpr std::size_t bucket_of(Pid id) { return static_cast<std::size_t>(id) % buckets; }
+
+struct Tables {
+    SpinLock<LockRank::process> lock;
+    std::array<Process*, buckets> processes{};
+    std::array<UserThread*, buckets> threads{};
+    Process* first = nullptr;
+    Process* last = nullptr;
+    Pid last_id = 0;
+};
+constinit Tables tables;
+
+template <class T>
+void unlink(T*& head, T& element, T* T::*next) {
+    T** at = &head;
+    while (*at != &element) {
+        DRUPE_ASSERT(*at != nullptr);
+        at = &((*at)->*next);
+    }
+    *at = element.*next;
+    element.*next = nullptr;
+}
+
+/// A number is taken while anything carries it, a group or session of somebody included.
+bool is_taken(Pid id) {
+    if (find_thread_locked(id)) return true;
+    for (Process* p = tables.first; p; p = p->next_process)
+        if (p->pid == id || p->group == id || p->session == id) return true;
+    return false;
+}
+
+} // namespace
+
+SpinLock<LockRank::process>& tasks_lock() { return tables.lock; }
+
+Process* find_process_locked(Pid pid) {
+    for (Process* p = tables.processes[bucket_of(pid)]; p; p = p->next_by_pid)
+        if (p->pid == pid) return p;
+    return nullptr;
+}
+
+UserThread* find_thread_locked(Pid tid) {
+    for (UserThread* t = tables.threads[bucket_of(tid)]; t; t = t->next_by_tid)
+        if (t->tid == tid) return t;
+    return nullptr;
+}
+
+RefPtr<Process> find_process(Pid pid) {
+    IrqGuard guard{tables.lock};
+    return RefPtr<Process>(find_process_locked(pid));
+}
+
+Process* next_process_locked(Process* previous) {
+    return previous ? previous->next_process : tables.first;
+}
+
+Result<Pid> allocate_id_locked() {
+    for (Pid tries = 0; tries < max_pid; tries++) {
+        tables.last_id = tables.last_id + 1 < max_pid ? tables.last_id + 1 : 2;
+        if (!is_taken(tables.last_id)) return tables.last_id;
+    }
+    return Errc::would_block;
+}
+
+void add_process_locked(Process& process) {
+    process.retain();
+    Process*& head = tables.processes[bucket_of(process.pid)];
+    process.next_by_pid = head;
+    head = &process;
+    process.previous_process = tables.last;
+    (tables.last ? tables.last->next_process : tables.first) = &process;
+    tables.last = &process;
+}
+
+void remove_process_locked(Process& process) {
+    unlink(tables.processes[bucket_of(process.pid)], process, &Process::next_by_pid);
+    Process* before = process.previous_process;
+    Process* behind = process.next_process;
+    (before ? before->next_process : tables.first) = behind;
+    (behind ? behind->previous_process : tables.last) = before;
+    process.previous_process = process.next_process = nullptr;
+    // The caller holds a reference of its own: the last one must not go under a spin lock.
+    DRUPE_ASSERT(process.use_count() > 1);
+    process.release();
+}
+
+void add_thread_locked(UserThread& thread) {
+    UserThread*& head = tables.threads[bucket_of(thread.tid)];
+    thread.next_by_tid = head;
+    head = &thread;
+}
+
+void remove_thread_locked(UserThread& thread) {
+    unlink(tables.threads[bucket_of(thread.tid)], thread, &UserThread::next_by_tid);
+}
+
+} // namespace drupe::process
