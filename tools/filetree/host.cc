@@ -71,9 +71,9 @@ InodePtr inode_of(const std::string& host, const struct stat& s, const HostOptio
     inode->mode = static_cast<std::uint16_t>(s.st_mode & 07777);
     inode->owner = options.owner.value_or(Owner{s.st_uid, s.st_gid});
     inode->mtime = options.mtime.value_or(s.st_mtim.tv_sec);
+    inode->source = host;
     if (inode->kind == Kind::file) {
         inode->size = static_cast<std::uint64_t>(s.st_size);
-        inode->source = host;
     } else if (inode->kind == Kind::symlink) {
         inode->target = read_link(host, static_cast<std::size_t>(s.st_size));
     } else if (inode->kind == Kind::char_device || inode->kind == Kind::block_device) {

@@ -11,6 +11,7 @@
 #include <drupe/zfs/space_map.h>
 
 #include <algorithm>
+#include <sys/stat.h>
 
 namespace drupe::mkzfs {
 
@@ -50,14 +51,24 @@ unsigned metaslab_shift_for(std::uint64_t asize) {
     return std::clamp<unsigned>(shift, zfs::min_metaslab_shift, largest);
 }
 
+// A sparse file takes what it has of blocks.
+std::uint64_t allocated_size(const filetree::Inode& inode) {
+    constexpr std::uint64_t worth_asking = 8 * mebibyte;
+    struct stat st {};
+    if (inode.size < worth_asking || stat(inode.source.c_str(), &st) != 0) return inode.size;
+    return std::min(inode.size, static_cast<std::uint64_t>(st.st_blocks) * 512);
+}
+
 // An upper bound of what a tree takes, before anything is read.
 std::uint64_t estimate(const Settings& settings) {
     std::uint64_t total = 4 * mebibyte, unit = std::uint64_t{1} << settings.ashift;
     for (const DatasetSettings& d : settings.datasets) {
         for (const auto& [path, node] : d.tree.nodes()) {
             total += 2 * unit + zfs::dnode_size;
-            if (node.inode->kind == filetree::Kind::file)
-                total += node.inode->size + node.inode->size / 64;
+            if (node.inode->kind == filetree::Kind::file) {
+                std::uint64_t size = allocated_size(*node.inode);
+                total += size + size / 64;
+            }
         }
     }
     return total;

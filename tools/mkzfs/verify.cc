@@ -40,6 +40,13 @@ public:
         }
     }
 
+    /// Where data begins at or after `at`, as far as the file system knows.
+    std::uint64_t next_data(std::uint64_t at) const {
+        off_t found = lseek(fd_, static_cast<off_t>(at), SEEK_DATA);
+        if (found >= 0) return static_cast<std::uint64_t>(found);
+        return errno == ENXIO ? UINT64_MAX : at;
+    }
+
 private:
     const std::string& path_;
     int fd_;
@@ -93,6 +100,11 @@ private:
         ours_.resize(size);
         theirs_.resize(size);
         for (std::uint64_t at = 0; at < f.attrs.size; at += size) {
+            // Where both have nothing but holes there is nothing to compare.
+            std::uint64_t data = must(f.object.next_data(at / f.object.block_size()), path);
+            std::uint64_t next = std::min(data * f.object.block_size(), source.next_data(at));
+            if (next > at + size) at = std::min(next, f.attrs.size) / size * size;
+            if (at >= f.attrs.size) break;
             std::size_t n = std::min<std::uint64_t>(size, f.attrs.size - at);
             must(f.object.read(at, {ours_.data(), n}), "/" + path);
             source.read(at, {theirs_.data(), n});

@@ -39,7 +39,7 @@ struct Inode {
     Owner owner;
     std::int64_t mtime = 0;             // seconds since 1970
     std::uint64_t size = 0;             // bytes; files only
-    std::string source;                 // file: path on the host
+    std::string source;                 // path on the host: a file's content, anything's xattrs
     std::string target;                 // symlink: where it points
     std::uint32_t major = 0, minor = 0; // devices
 };
