@@ -2,9 +2,9 @@
 #include "image.h"
 
 #include "codecs.h"
+#include "disk.h"
 #include "dsl.h"
 #include "failure.h"
-#include "gpt.h"
 
 #include <drupe/zfs/checksum.h>
 #include <drupe/zfs/label.h>
@@ -313,6 +313,8 @@ Encoding metadata_encoding(const Settings& settings) {
 } // namespace
 
 Report write_image(const Settings& settings, Output& out, const Progress& progress) {
+    std::optional<DiskLayout> disk;
+    if (settings.disk) out.set_region(disk.emplace(settings).pool_offset());
     SystemCodecs codecs;
     Encoding metadata = metadata_encoding(settings);
     std::uint64_t asize =
@@ -344,7 +346,12 @@ Report write_image(const Settings& settings, Output& out, const Progress& progre
     report.pool_size = report.file_size = pool.pool_size();
     report.pool_guid = pool.pool_guid();
     report.metaslab_shift = space.metaslab_shift();
-    out.set_sizes(pool.pool_size(), pool.pool_size());
+    if (disk) {
+        report.pool_offset = disk->pool_offset();
+        report.file_size = disk->file_size(pool.pool_size());
+        disk->write(out, pool.pool_size(), seed);
+    }
+    out.set_sizes(report.pool_size, report.file_size);
     return report;
 }
 

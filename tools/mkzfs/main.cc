@@ -3,6 +3,7 @@
 // is in image.cc, browse.cc and check.cc.
 #include "browse.h"
 #include "check.h"
+#include "disk.h"
 #include "failure.h"
 #include "image.h"
 #include "properties.h"
@@ -44,6 +45,8 @@ constexpr std::string_view usage =
        mkzfs --list IMAGE [DATASET]
        mkzfs --cat IMAGE DATASET PATH
        mkzfs --extract IMAGE DATASET FOLDER
+       mkzfs --get-args IMAGE
+       mkzfs --set-args IMAGE TEXT
 Writes a ZFS pool from folders and manifests, later ones over earlier ones; or reads one.
 DATASET is a name like pool/data or pool/data@snapshot.
 
@@ -79,7 +82,15 @@ DATASET is a name like pool/data or pool/data@snapshot.
 )";
 
 struct Job {
-    enum class Action { build, check, list, cat, extract } action = Action::build;
+    enum class Action {
+        build,
+        check,
+        list,
+        cat,
+        extract,
+        get_arguments,
+        set_arguments
+    } action = Action::build;
     Settings settings;
     std::vector<std::string> operands;
     bool verify = false, json = false, quiet = false;
@@ -187,7 +198,9 @@ private:
         if (is("--json")) return job_.json = true;
         if (is("-q", "--quiet")) return job_.quiet = true;
         return action("--check", Job::Action::check) || action("--list", Job::Action::list) ||
-               action("--cat", Job::Action::cat) || action("--extract", Job::Action::extract);
+               action("--cat", Job::Action::cat) || action("--extract", Job::Action::extract) ||
+               action("--get-args", Job::Action::get_arguments) ||
+               action("--set-args", Job::Action::set_arguments);
     }
 
     bool image_option() {
@@ -274,7 +287,9 @@ private:
         std::size_t wanted = 0;
         switch (job_.action) {
         case Job::Action::build: return read_sources();
-        case Job::Action::check: wanted = 1; break;
+        case Job::Action::check:
+        case Job::Action::get_arguments: wanted = 1; break;
+        case Job::Action::set_arguments: wanted = 2; break;
         case Job::Action::list: wanted = job_.operands.size() == 2 ? 2 : 1; break;
         case Job::Action::cat:
         case Job::Action::extract: wanted = 3; break;
@@ -385,6 +400,8 @@ int run(const Job& job) {
     case Job::Action::cat: return cat_command(job.operands[0], job.operands[1], job.operands[2]);
     case Job::Action::extract:
         return extract_command(job.operands[0], job.operands[1], job.operands[2]);
+    case Job::Action::get_arguments: return get_arguments_command(job.operands[0]);
+    case Job::Action::set_arguments: return set_arguments_command(job.operands[0], job.operands[1]);
     }
     return 1;
 }
