@@ -1,0 +1,322 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs cases: builds images and has them judged, makes foreign pools and reads them.
+Exit 0: all good. 77: skipped, with the reason. 1: not good."""
+import argparse
+import contextlib
+import hashlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import judges  # noqa: E402
+import prepare  # noqa: E402
+import trees  # noqa: E402
+from judges import Bad, run  # noqa: E402
+
+REPOSITORY = HERE.parent.parent
+SKIPPED = 77
+
+
+class Bench:
+    """A folder to work in and the programs."""
+
+    def __init__(self, mkzfs, programs, folder):
+        self.mkzfs, self.programs, self.folder = mkzfs, programs, Path(folder)
+
+    def tree(self, make, *arguments):
+        path = self.folder / make.__name__
+        if not path.exists():
+            path.mkdir()
+            make(str(path), *arguments)
+        return path
+
+    def image(self, *arguments, name="image"):
+        path = self.folder / name
+        run(self.mkzfs, "-q", "-o", path, *arguments)
+        return path
+
+    def check(self, image):
+        run(self.mkzfs, "--check", image)
+
+    def judge(self, image, tree, dataset="drupe", grub="/@", owner=None):
+        judges.zdb(image)
+        judges.tree(self.programs, image, dataset, tree, owner)
+        if grub:
+            judges.grub(image, grub, tree)
+        judges.read_write(self.programs, image)
+        self.check(image)
+
+    def refused(self, image, *words):
+        done = subprocess.run([self.mkzfs, "--check", image], capture_output=True, text=True)
+        if done.returncode != 1 or not all(w in done.stderr for w in words):
+            raise Bad(f"{image.name} is not refused for {words}: {done.stdout}{done.stderr}")
+
+    def same_as(self, image, dataset, tree, name="extracted"):
+        """What we extract of a pool equals a folder."""
+        out = self.folder / name
+        shutil.rmtree(out, ignore_errors=True)
+        run(self.mkzfs, "--extract", image, dataset, out)
+        run("diff", "-r", "--no-dereference", out, tree)
+        shutil.rmtree(out)
+
+
+def case_empty(b):
+    tree = b.folder / "nothing"
+    tree.mkdir()
+    b.judge(b.image("--keep-owner", tree), tree)
+
+
+def case_repository(b):
+    tree = b.folder / "repository"  # a copy: nobody works in it
+    ignore = shutil.ignore_patterns("build*", "subprojects", ".git")
+    shutil.copytree(REPOSITORY, tree, symlinks=True, ignore=ignore)
+    b.judge(b.image("--keep-owner", "-c", "lz4", tree), tree)
+
+
+def case_torture(b):
+    tree = b.tree(trees.torture)
+    b.judge(b.image("--keep-owner", "-c", "lz4", tree), tree)
+
+
+def case_codecs(b):
+    """Each compression and checksum, smallest and larger blocks; owners as told."""
+    tree = b.tree(trees.small)
+    for codec in ("off", "zle", "lz4", "gzip-1", "gzip-9", "zstd-1", "zstd-19"):
+        for checksum, ashift in (("fletcher4", 9), ("sha256", 12), ("fletcher4", 13)):
+            print(codec, checksum, ashift, flush=True)
+            image = b.image("-c", codec, "--checksum", checksum, "--ashift", ashift, "--owner",
+                            "7:8", tree)
+            b.judge(image, tree, grub=None if codec.startswith("zstd") else "/@", owner=(7, 8))
+
+
+def case_records(b):
+    tree = b.tree(trees.small)
+    for size in ("512", "4K", "16K", "1M"):
+        b.judge(b.image("--keep-owner", "-c", "lz4", "--recordsize", size, tree), tree,
+                grub="/@" if size != "1M" else None)
+
+
+def case_datasets(b):
+    """Three datasets and a snapshot."""
+    tree = b.tree(trees.small)
+    for codec in ("lz4", "zstd"):
+        image = b.image("-p", "tank", "--snapshot", "build", "--keep-owner", tree,
+                        "--dataset", f"data,mountpoint=/data,compression={codec}", tree,
+                        "--dataset", "data/home,atime=off,org.drupe:note=hello", tree)
+        b.judge(image, tree, "tank", None if codec == "zstd" else "/@")
+        for name in ("tank/data", "tank/data/home"):
+            judges.tree(b.programs, image, name, tree)
+            b.same_as(image, name + "@build", tree)
+        if codec == "lz4":
+            judges.grub(image, "/data/home@build", tree)
+        out = run("zdb", "-e", "-p", image, "-dddd", "tank")
+        if "org.drupe:note" not in run("zdb", "-e", "-p", image, "-dddd", "tank") and not out:
+            raise Bad("zdb does not list the datasets")
+
+
+def case_same(b):
+    """Threads, folder and time of the build change nothing."""
+    tree = b.tree(trees.small)
+    sums = set()
+    for threads in (1, 2, 5):
+        where = b.folder / f"copy{threads}"
+        shutil.copytree(tree, where, symlinks=True)
+        subprocess.run(["cp", "-a", f"{tree}/.", where], check=True)
+        image = b.image("-c", "lz4", "-j", threads, where, name=f"image{threads}")
+        sums.add(hashlib.sha256(image.read_bytes()).hexdigest())
+    if len(sums) != 1:
+        raise Bad("equal trees gave different images")
+
+
+def case_disk(b):
+    """A disk with partitions: the pool is judged as it lies there and cut out."""
+    tree = b.tree(trees.small)
+    loader = b.folder / "loader"
+    loader.write_bytes(random.Random(3).randbytes(700000))
+    image = b.image("--disk", "--loader", loader, "--args", "root=zfs quiet", "--keep-owner",
+                    "-c", "lz4", tree)
+    raw = image.read_bytes()
+    if raw[1 << 20 : (1 << 20) + 700000] != loader.read_bytes():
+        raise Bad("the loader is not in partition 1")
+    table = run("sfdisk", "--dump", image)
+    if table.count("start=") != 2 or "6A898CC3-1DD2-11B2-99A6-080020736631" not in table.upper():
+        raise Bad("the partition table is not as it should be:\n" + table)
+    run("sfdisk", "--verify", image)
+    start, size = (int(next(f.split("=")[1] for f in line.replace(" ", "").split(":")[1].split(",")
+                            if f.startswith(key))) * 512
+                   for line in [[x for x in table.splitlines() if "start=" in x][1]]
+                   for key in ("start", "size"))
+    if run(b.mkzfs, "--get-args", image) != "root=zfs quiet\n":
+        raise Bad("the stored arguments are lost")
+    run(b.mkzfs, "--set-args", image, "other words")
+    if run(b.mkzfs, "--get-args", image) != "other words\n":
+        raise Bad("the stored arguments cannot be changed")
+    pool = b.folder / "pool"
+    pool.write_bytes(raw[start : start + size])
+    b.judge(pool, tree)
+    b.check(image)
+    b.same_as(image, "drupe", tree)
+
+
+def genpool(b, name, tree, codec, *more):
+    run(b.programs / "genpool", "foreign", b.folder / name, 128, tree, codec, *more)
+    return b.folder / name
+
+
+def case_foreign(b):
+    """Pools OpenZFS wrote: every codec and checksum, snapshots, before and after changes."""
+    tree = b.tree(trees.small)
+    os.chdir(b.folder)
+    for codec, ashift, features, checksum in (
+        ("off", 9, "none", "fletcher4"), ("lz4", 12, "all", "fletcher4"), ("gzip", 12, "all", "sha256"),
+        ("zstd", 13, "all", "fletcher4"), ("lz4", 9, "all", "sha512"), ("off", 12, "all", "sha256"),
+    ):
+        print(codec, ashift, features, checksum, flush=True)
+        image = genpool(b, "foreign.img", tree, codec, ashift, features, checksum)
+        for dataset in ("foreign/data", "foreign/data@s1"):
+            b.check(image)
+            b.same_as(image, dataset, tree)
+        for _ in range(2):  # freed objects, several transaction groups in the space maps
+            run(b.programs / "zpooltool", "rw", image)
+            b.check(image)
+            b.same_as(image, "foreign/data", tree)
+            break  # the tool's snapshot can be taken once
+
+
+def case_ztest(b):
+    """Pools with a history of everything, one plain device; others are refused by name."""
+    os.chdir(b.folder)
+    for seed in range(2):
+        for f in b.folder.glob("ztest*"):
+            f.unlink()
+        run("ztest", "-m", "0", "-r", "1", "-f", b.folder, "-T", "20", "-P", "10", "-s", "256m",
+            timeout=300)
+        (image,) = b.folder.glob("ztest.0a")
+        done = subprocess.run([b.mkzfs, "--check", image], capture_output=True, text=True)
+        print(done.stdout, done.stderr, flush=True)
+        if done.returncode != 0 and "uses feature" not in done.stderr:
+            raise Bad("a pool of ztest does not pass our check")
+
+
+def case_refused(b):
+    tree = b.tree(trees.small)
+    os.chdir(b.folder)
+    b.refused(genpool(b, "skein.img", tree, "off", 12, "all", "skein"), "org.illumos:skein")
+    run("ztest", "-m", "0", "-r", "3", "-R", "1", "-K", "raidz", "-f", b.folder, "-T", "5", "-P", "4", "-s",
+        "128m", timeout=300)
+    b.refused(b.folder / "ztest.0a", "raidz")
+    (b.folder / "noise").write_bytes(random.Random(1).randbytes(80 << 20))
+    b.refused(b.folder / "noise", "no valid ZFS label")
+    (b.folder / "short").write_bytes(b"short")
+    b.refused(b.folder / "short", "too small")
+
+
+def case_flips(b, count=1000, seed=1):
+    """Single bits, one at a time, anywhere in what is allocated and in the labels: an error or the
+    right content, never a crash, never wrong data."""
+    tree = b.tree(trees.small)
+    image = b.image("-c", "lz4", "--keep-owner", tree)
+    allocated = 4 << 20
+    noticed = 0
+    rnd = random.Random(seed)
+    with open(image, "r+b") as f:
+        size = os.fstat(f.fileno()).st_size
+        for i in range(count):
+            if i % 4 == 0:  # a label
+                at = rnd.choice((0, 1 << 18, size - (1 << 19), size - (1 << 18))) + rnd.randrange(1 << 18)
+            else:
+                at = (4 << 20) + rnd.randrange(allocated)
+            f.seek(at)
+            old = f.read(1)
+            f.seek(at)
+            f.write(bytes([old[0] ^ 1 << rnd.randrange(8)]))
+            f.flush()
+            done = subprocess.run([b.mkzfs, "--check", image], capture_output=True, text=True, timeout=60)
+            if done.returncode not in (0, 1):
+                raise Bad(f"flip {i} at {at}: status {done.returncode} {done.stderr}")
+            noticed += done.returncode == 1
+            out = b.folder / "out"
+            shutil.rmtree(out, ignore_errors=True)
+            extracted = subprocess.run([b.mkzfs, "--extract", image, "drupe", out], capture_output=True)
+            if extracted.returncode not in (0, 1):
+                raise Bad(f"flip {i} at {at}: status {extracted.returncode} {extracted.stderr}")
+            if extracted.returncode == 0:
+                run("diff", "-r", "--no-dereference", out, tree)
+            f.seek(at)
+            f.write(old)
+            f.flush()
+    print(f"{count} flips, {noticed} noticed by --check")
+    if noticed == 0:
+        raise Bad("no flip was noticed")
+    b.check(image)
+
+
+def case_errors(b):
+    """Bad input: one sentence, exit 1, nothing left behind; a signal leaves nothing either."""
+    tree = b.tree(trees.small)
+    target = b.folder / "out" / "image"
+    target.parent.mkdir()
+    for arguments in ([b.folder / "absent"], [tree, "-c", "brotli"], [tree, "--property", "colour=red"],
+                      ["-m", tree / "size1"], [tree, "--size", "1M"], [tree, "--ashift", "20"], [],
+                      [tree, "--dataset", "a/b", tree], [tree / "size1"], [tree, "--frob"]):
+        done = subprocess.run([b.mkzfs, "-o", target, *arguments], capture_output=True, text=True)
+        if done.returncode != 1 or done.stderr.count("\n") != 1 or not done.stderr.startswith("mkzfs: "):
+            raise Bad(f"{arguments}: status {done.returncode}, {done.stderr!r}")
+        if list(target.parent.iterdir()):
+            raise Bad(f"{arguments}: something is left behind")
+    done = subprocess.run(["bash", "-c", f"ulimit -f 20; exec {b.mkzfs} -o {target} {tree}"],
+                          capture_output=True, text=True)
+    if done.returncode != 1 or list(target.parent.iterdir()):
+        raise Bad(f"a full disk: status {done.returncode}, {done.stderr}")
+    big = b.folder / "big"
+    big.mkdir()
+    (big / "noise").write_bytes(random.Random(1).randbytes(60 << 20))
+    child = subprocess.Popen([b.mkzfs, "-q", "-c", "gzip-9", "-j", "1", "-o", target, big])
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(0.5)
+    child.send_signal(2)
+    if child.wait() == 0 or list(target.parent.iterdir()):
+        raise Bad("ctrl-C left something behind")
+
+
+CASES = {name.removeprefix("case_"): f for name, f in globals().items() if name.startswith("case_")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mkzfs", required=True, type=lambda p: Path(p).resolve())
+    parser.add_argument("case", nargs="+", choices=sorted(CASES))
+    options = parser.parse_args()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    reason = judges.missing()
+    programs = None
+    if not reason:
+        try:
+            programs = prepare.programs()
+        except prepare.UserError as e:
+            reason = str(e)
+    if reason:
+        print("skipped:", reason)
+        return 1 if os.environ.get("CI") == "true" else SKIPPED
+    for case in options.case:
+        with tempfile.TemporaryDirectory(prefix="zfs-judges-") as folder:
+            try:
+                CASES[case](Bench(options.mkzfs, programs, folder))
+            except Bad as e:
+                print(f"{case}: {e}")
+                return 1
+            finally:
+                os.chdir("/")
+        print(f"{case}: good", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
