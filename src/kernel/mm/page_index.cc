@@ -38,4 +38,18 @@ Result<void> PageIndex::insert(std::uint64_t index, PhysAddr frame) {
     return {};
 }
 
+std::uint64_t PageIndex::next_below(std::uint64_t at, unsigned height, std::uint64_t from) {
+    if (at == 0) return limit;
+    if (height == 0) return from == 0 ? 0 : limit;
+    const auto* node = reinterpret_cast<const Node*>(at);
+    const unsigned shift = node_bits * (height - 1);
+    for (std::uint64_t i = from >> shift; i < node_slots; i++) {
+        const std::uint64_t begin = i << shift;
+        const std::uint64_t found =
+            next_below(node->slots[i], height - 1, from > begin ? from - begin : 0);
+        if (found != limit) return begin + found;
+    }
+    return limit;
+}
+
 } // namespace drupe::mm

@@ -3,6 +3,8 @@
 // them. Frames go back only after the TLBs have been flushed.
 #include "space_parts.h"
 
+#include <algorithm>
+
 namespace drupe::mm {
 namespace {
 
@@ -52,6 +54,23 @@ void AddressSpace::unmap_object_pages(const Region& region, std::uint64_t first)
     if (first >= region.first_page + region.pages().n) return;
     const std::uint64_t skip = first > region.first_page ? first - region.first_page : 0;
     zap(region.begin + (skip << page_shift), region.end);
+}
+
+// Private copies are no part of the object: only entries that lead to its own frames go.
+void AddressSpace::unmap_object_hole(const Region& region, std::uint64_t first, std::uint64_t end) {
+    const std::uint64_t region_end = region.first_page + region.pages().n;
+    first = std::max(first, region.first_page);
+    end = std::min(end, region_end);
+    for (std::uint64_t i = first; i < end; i++) {
+        const VirtAddr at = region.begin + ((i - region.first_page) << page_shift);
+        Mapping was{};
+        {
+            SpinGuard guard(table_lock_);
+            was = table_.query(at);
+        }
+        if (was.perm != Perm::none && (frame_of(was.frame).flags & frame_in_cache) != 0)
+            zap(at, at + page_size);
+    }
 }
 
 // After region.perm changed.

@@ -44,6 +44,7 @@ Result<PhysAddr> VmObject::insert(std::uint64_t index, PhysAddr frame) {
     if (raw(present) != 0) return present;
     TRY(pages_.insert(index, frame));
     frame_of(frame).flags |= frame_in_cache;
+    page_count_.store(page_count() + 1, std::memory_order_relaxed);
     return frame;
 }
 
@@ -93,10 +94,29 @@ void VmObject::truncate(std::uint64_t first) {
     // Unmap before the frames lose the index's reference, and under one lock, so that no fault maps
     // a page again that is about to go.
     for (Region* r = regions_; r; r = r->next_of_object) r->space->unmap_object_pages(*r, first);
-    pages_.remove_from(first, [](PhysAddr frame) {
+    drop_pages(first, PageIndex::limit);
+}
+
+void VmObject::drop_pages(std::uint64_t first, std::uint64_t end) {
+    std::uint64_t dropped = 0;
+    pages_.remove_range(first, end, [&dropped](PhysAddr frame) {
         frame_of(frame).flags &= static_cast<std::uint8_t>(~frame_in_cache);
         release_frame(frame);
+        dropped++;
     });
+    page_count_.store(page_count() - dropped, std::memory_order_relaxed);
+}
+
+void VmObject::discard(std::uint64_t first, std::uint64_t end) {
+    SpinGuard guard(pages_lock_);
+    for (Region* r = regions_; r; r = r->next_of_object)
+        r->space->unmap_object_hole(*r, first, end);
+    drop_pages(first, end);
+}
+
+std::uint64_t VmObject::next_page(std::uint64_t from) {
+    SpinGuard guard(pages_lock_);
+    return pages_.next(from);
 }
 
 void VmObject::attach(Region& region) {

@@ -205,6 +205,7 @@ private:
     void zap(VirtAddr at, VirtAddr end);
     void reprotect(Region& region);
     void unmap_object_pages(const Region& region, std::uint64_t first);
+    void unmap_object_hole(const Region& region, std::uint64_t first, std::uint64_t end);
     Result<void> move_pages(VirtAddr from, VirtAddr to, PageCount pages);
 
     // fault.cc

@@ -36,9 +36,19 @@ public:
     /// Takes out everything from `first` on and calls each(frame).
     template <class Each>
     void remove_from(std::uint64_t first, Each&& each) {
-        if (first >> (node_bits * height_) != 0) return;
-        root_ = remove_below(root_, height_, first, each);
+        remove_range(first, limit, each);
+    }
+    /// The same for [first, end).
+    template <class Each>
+    void remove_range(std::uint64_t first, std::uint64_t end, Each&& each) {
+        if (first >> (node_bits * height_) != 0 || first >= end) return;
+        root_ = remove_below(root_, height_, first, end, each);
         if (root_ == 0) height_ = 0;
+    }
+    /// The first number >= `from` that has a frame; `limit` when none has.
+    std::uint64_t next(std::uint64_t from) const {
+        if (from >> (node_bits * height_) != 0) return limit;
+        return next_below(root_, height_, from);
     }
 
 private:
@@ -52,9 +62,11 @@ private:
     Result<void> raise();
     static void free_node(Node* node);
 
+    static std::uint64_t next_below(std::uint64_t at, unsigned height, std::uint64_t from);
+
     template <class Each>
     static std::uint64_t remove_below(std::uint64_t at, unsigned height, std::uint64_t first,
-                                      Each& each) {
+                                      std::uint64_t end, Each& each) {
         if (at == 0) return 0;
         if (height == 0) {
             each(PhysAddr{at});
@@ -64,10 +76,10 @@ private:
         const unsigned shift = node_bits * (height - 1);
         bool empty = true;
         for (std::uint64_t i = 0; i < node_slots; i++) {
-            const std::uint64_t begin = i << shift, end = (i + 1) << shift;
-            if (end > first)
+            const std::uint64_t from = i << shift, to = (i + 1) << shift;
+            if (to > first && from < end)
                 node->slots[i] = remove_below(node->slots[i], height - 1,
-                                              first > begin ? first - begin : 0, each);
+                                              first > from ? first - from : 0, end - from, each);
             empty = empty && node->slots[i] == 0;
         }
         if (!empty) return at;

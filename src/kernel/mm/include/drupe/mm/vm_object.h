@@ -14,6 +14,7 @@
 #include <drupe/mm/page_index.h>
 #include <drupe/sync/spin_lock.h>
 
+#include <atomic>
 #include <cstdint>
 
 namespace drupe {
@@ -65,6 +66,12 @@ public:
 
     /// Changes made through shared mappings reach what lies below the object. May sleep. io.
     virtual Result<void> write_back() { return {}; }
+    /// Drops the pages [first, end), a hole: mappings read zeros there, private copies stay.
+    void discard(std::uint64_t first, std::uint64_t end);
+    /// The first page >= `from` that is present; PageIndex::limit when none is.
+    std::uint64_t next_page(std::uint64_t from);
+    /// How many pages are present.
+    std::uint64_t page_count() const { return page_count_.load(std::memory_order_relaxed); }
 
     /// For /proc: what the object is, as a path; nothing by default.
     virtual void describe(FormatSink& sink) const;
@@ -91,11 +98,13 @@ private:
     void make_neighbours(std::uint64_t index);
     /// Puts `frame` in with its reference; the frame that is in already when somebody was faster.
     Result<PhysAddr> insert(std::uint64_t index, PhysAddr frame);
+    void drop_pages(std::uint64_t first, std::uint64_t end) REQUIRES(pages_lock_);
     void attach(Region& region) REQUIRES(pages_lock_);
     void detach(Region& region) REQUIRES(pages_lock_);
 
     SpinLock<LockRank::page_cache> pages_lock_;
     PageIndex pages_ GUARDED_BY(pages_lock_);
+    std::atomic<std::uint64_t> page_count_{0};          // written under the lock
     Region* regions_ GUARDED_BY(pages_lock_) = nullptr; // chained through the regions
 };
 
