@@ -209,7 +209,7 @@ Result<void> PagedInode::allocate(int mode, std::uint64_t offset, std::uint64_t 
                 mm::release_frame(tail);
             }
         }
-        if (first < last) pages_->discard(first, last - first);
+        if (first < last) pages_->discard(first, last);
         touch_modified();
         return {};
     }

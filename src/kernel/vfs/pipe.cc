@@ -8,6 +8,7 @@
 #include <drupe/vfs/file_system.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 namespace drupe::vfs {
@@ -81,7 +82,8 @@ void Pipe::discard(std::size_t bytes) {
     // An empty pipe keeps the page it used last: the next message is likely to be small, too.
     char* kept = left == 0 ? std::exchange(pages_[slot_of(head_ - 1)], nullptr) : nullptr;
     for (std::uint64_t page = first; page < head_ >> page_shift; page++)
-        drop_page(page << page_shift);
+        // A full ring's last bytes lie in the page its first ones came from.
+        if (tail_ <= (page << page_shift) + capacity()) drop_page(page << page_shift);
     if (left != 0) return;
     head_ = tail_ = 0;
     pages_[0] = kept;
@@ -104,7 +106,17 @@ Result<void> Pipe::set_capacity(std::size_t bytes) {
     }
     char* staged[first_slots] = {};
     char** target = fresh ? fresh : staged;
-    for (std::uint64_t i = 0; i < pages_used; i++)
+    if (pages_used > slots()) { // the first and the last bytes share a page: no longer
+        const Result<PhysAddr> copy = mm::alloc_frames();
+        if (!copy.ok()) {
+            delete[] fresh;
+            return copy.error();
+        }
+        char* last = static_cast<char*>(mm::phys_to_virt(copy.value()));
+        std::memcpy(last, pages_[slot_of(head_)], page_size);
+        target[pages_used - 1] = last;
+    }
+    for (std::uint64_t i = 0; i < std::min<std::uint64_t>(pages_used, slots()); i++)
         target[i] = std::exchange(pages_[slot_of((first_page + i) << page_shift)], nullptr);
     for (std::size_t i = 0; i < slots(); i++)
         if (pages_[i]) mm::release_frame(mm::virt_to_phys(pages_[i]));

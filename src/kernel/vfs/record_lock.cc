@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Advisory locks. An inode gets its list when the first lock is asked for; the list's mutex guards
+// Advisory locks. An inode gets its list when the first lock is asked for; the list's lock guards
 // it, and everybody who waits looks again whenever a lock goes.
 #include "record_locks.h"
 
 #include <drupe/base/list.h>
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/scope_exit.h>
-#include <drupe/sched/mutex.h>
+#include <drupe/sched/wait_queue.h>
+#include <drupe/sync/spin_lock.h>
 #include <drupe/vfs/file.h>
 
 #include <algorithm>
@@ -25,7 +26,7 @@ struct FileLock {
 };
 
 struct LockList {
-    sched::Mutex mutex;
+    SpinLock<LockRank::inode> lock;
     sched::WaitQueue changed;
     IntrusiveList<RecordLock, &RecordLock::hook> records;
     IntrusiveList<FileLock, &FileLock::hook> files;
@@ -126,18 +127,11 @@ void apply(LockList& list, RecordLockRequest want, RecordLock* (&spares)[2]) {
     list.records.push_back(*fresh);
 }
 
-Result<void> wait_for_change(LockList& list, RecordLock& conflict, const RecordLockRequest& want) {
-    WaitEdge edge{want.owner, conflict.range.owner, nullptr};
-    if (!want.is_ofd) {
-        Result<void> fine = begin_wait(edge);
-        if (!fine.ok()) {
-            list.mutex.unlock();
-            return fine;
-        }
-    }
-    list.mutex.unlock();
+Result<void> wait_for_change(LockList& list, const void* holder, const RecordLockRequest& want) {
+    WaitEdge edge{want.owner, holder, nullptr};
+    if (!want.is_ofd) TRY(begin_wait(edge));
     const Result<void> outcome = list.changed.wait_until([&] {
-        sched::MutexGuard guard(list.mutex);
+        SpinGuard guard(list.lock);
         return find_conflict(list, want) == nullptr;
     });
     if (!want.is_ofd) end_wait(edge);
@@ -156,18 +150,20 @@ Result<void> set_record_lock(Inode& inode, const RecordLockRequest& request, Whe
     }};
     if (!spares[0] || !spares[1]) return Errc::no_locks;
     for (;;) {
-        list.mutex.lock();
-        RecordLock* conflict =
-            request.type == LockType::none ? nullptr : find_conflict(list, request);
-        if (!conflict) break;
-        if (when_held == WhenHeld::fail) {
-            list.mutex.unlock();
-            return Errc::would_block;
+        const void* holder = nullptr;
+        {
+            SpinGuard guard(list.lock);
+            RecordLock* conflict =
+                request.type == LockType::none ? nullptr : find_conflict(list, request);
+            if (!conflict) {
+                apply(list, request, spares);
+                break;
+            }
+            holder = conflict->range.owner;
         }
-        TRY(wait_for_change(list, *conflict, request)); // unlocks
+        if (when_held == WhenHeld::fail) return Errc::would_block;
+        TRY(wait_for_change(list, holder, request));
     }
-    apply(list, request, spares);
-    list.mutex.unlock();
     list.changed.wake_all();
     return {};
 }
@@ -175,7 +171,7 @@ Result<void> set_record_lock(Inode& inode, const RecordLockRequest& request, Whe
 RecordLockRequest test_record_lock(Inode& inode, const RecordLockRequest& request) {
     LockList* list = inode.locks.load(std::memory_order_acquire);
     if (!list) return {};
-    sched::MutexGuard guard(list->mutex);
+    SpinGuard guard(list->lock);
     RecordLock* conflict = find_conflict(*list, request);
     return conflict ? conflict->range : RecordLockRequest{};
 }
@@ -197,7 +193,7 @@ void release_record_locks(Inode& inode, const void* owner) {
     LockList* list = inode.locks.load(std::memory_order_acquire);
     if (!list) return;
     {
-        sched::MutexGuard guard(list->mutex);
+        SpinGuard guard(list->lock);
         drop_records(*list,
                      [owner](const RecordLockRequest& r) { return r.owner == owner && !r.is_ofd; });
     }
@@ -237,7 +233,7 @@ Result<void> set_flock(File& file, LockType type, WhenHeld when_held) {
     bool gave_back = false;
     for (;;) {
         {
-            sched::MutexGuard guard(list.mutex);
+            SpinGuard guard(list.lock);
             FileLock* mine = find_flock(list, file);
             if (mine && mine->type == type) return {};
             // A change of kind is not atomic: the old lock goes first (flock(2)).
@@ -257,7 +253,7 @@ Result<void> set_flock(File& file, LockType type, WhenHeld when_held) {
         if (gave_back) list.changed.wake_all();
         if (when_held == WhenHeld::fail) return Errc::would_block;
         TRY(list.changed.wait_until([&] {
-            sched::MutexGuard guard(list.mutex);
+            SpinGuard guard(list.lock);
             return !has_conflict(list, file, type);
         }));
     }
@@ -269,7 +265,7 @@ void release_file_locks(File& file) {
     LockList* list = file.inode().locks.load(std::memory_order_acquire);
     if (!list) return;
     {
-        sched::MutexGuard guard(list->mutex);
+        SpinGuard guard(list->lock);
         drop_flock(*list, file);
         drop_records(*list, [&](const RecordLockRequest& r) { return r.owner == &file; });
     }

@@ -18,6 +18,7 @@ namespace drupe::vfs {
 
 class File;
 class FileSystem;
+class PagedInode;
 class Pipe;
 struct Credentials;
 struct LockList;
@@ -75,6 +76,8 @@ public:
     /// Permission was checked. Also sets ctime.
     virtual Result<void> change(const AttributeChange& change);
     virtual std::uint64_t size() const { return 0; }
+    /// Itself, when its bytes live in pages (paged_file.h).
+    virtual PagedInode* as_paged() { return nullptr; }
 
     /// Opens it. `flags` are OpenFlag; permission was checked. May sleep (a FIFO waits for its
     /// other end). Default: by kind — directory, FIFO, device; no_device for a socket.

@@ -48,7 +48,9 @@ struct TimeChange {
 Result<void> change_times(TaskContext& who, Dentry& dentry, const TimeChange& times);
 Result<void> truncate(TaskContext& who, Dentry& dentry, std::uint64_t size);
 
-/// An unnamed regular file in memory (memfd, shared memory). `name` is what /proc shows.
-Result<RefPtr<File>> create_memory_file(std::string_view name, std::uint32_t flags);
+/// An unnamed regular file in memory (memfd, shared memory), open for both. `name` is what /proc
+/// shows. wrong_device when no file system in memory is registered.
+enum class Sealing : bool { never, allowed };
+Result<RefPtr<File>> create_memory_file(std::string_view name, Sealing sealing);
 
 } // namespace drupe::vfs

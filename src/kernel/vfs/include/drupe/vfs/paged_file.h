@@ -43,6 +43,7 @@ class PagedInode : public Inode {
 public:
     FilePages& pages() { return *pages_; }
     std::uint64_t size() const override { return pages_->size.load(std::memory_order_acquire); }
+    PagedInode* as_paged() override { return this; }
     Attributes attributes() override;
     Result<RefPtr<File>> open(Dentry& dentry, std::uint32_t flags) override;
     /// Grows with a hole or cuts. file_too_large, not_permitted (sealed).
