@@ -89,7 +89,7 @@ Result<Range> page_range(VirtAddr at, std::uint64_t bytes) {
 
 /// The file part of a mapping's request.
 Result<void> map_file(mm::MapRequest& request, int fd, std::uint64_t offset) {
-    vfs::FileRef file = process::current_process().files->get(static_cast<std::uint32_t>(fd));
+    vfs::FileRef file = process::current_context().files->get(static_cast<std::uint32_t>(fd));
     if (!file || file->is_path_only()) return Errc::bad_descriptor;
     const bool shared = request.sharing == mm::Sharing::shared;
     if (!file->is_readable()) return Errc::access;
