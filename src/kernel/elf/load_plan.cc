@@ -174,36 +174,36 @@ Header read_header(std::span<const std::byte> start, std::uint64_t file_bytes) {
     return result;
 }
 
-Outcome plan(const Header& header, std::span<const std::byte> table, std::uint64_t file_bytes,
-             Bounds bounds) {
-    Outcome outcome;
-    LoadPlan& plan = outcome.plan;
+Flaw plan_into(LoadPlan& plan, const Header& header, std::span<const std::byte> table,
+               std::uint64_t file_bytes, Bounds bounds) {
+    if (table.size() < header.program_headers.size) return Flaw::headers_beyond_file;
     plan.movable = header.movable;
     plan.entry = header.entry;
     plan.alignment = page_size;
-    if (table.size() < header.program_headers.size) {
-        outcome.flaw = Flaw::headers_beyond_file;
-        return outcome;
-    }
     plan.header_count =
         static_cast<std::uint16_t>(header.program_headers.size / sizeof(ProgramHeader));
     for (std::size_t i = 0; i < plan.header_count; i++) {
         ProgramHeader entry;
         std::memcpy(&entry, table.data() + i * sizeof entry, sizeof entry);
-        outcome.flaw = add_header(plan, entry, file_bytes, bounds.high);
-        if (outcome.flaw != Flaw::none) return outcome;
+        if (Flaw flaw = add_header(plan, entry, file_bytes, bounds.high); flaw != Flaw::none)
+            return flaw;
     }
-    outcome.flaw = flaw_of_whole(plan, bounds);
-    if (outcome.flaw == Flaw::none) plan.headers = address_of_table(plan, header.program_headers);
-    return outcome;
+    if (Flaw flaw = flaw_of_whole(plan, bounds); flaw != Flaw::none) return flaw;
+    plan.headers = address_of_table(plan, header.program_headers);
+    return Flaw::none;
 }
 
 Outcome plan(std::span<const std::byte> start, std::uint64_t file_bytes, Bounds bounds) {
+    Outcome outcome;
     const Header header = read_header(start, file_bytes);
-    if (header.flaw != Flaw::none) return {header.flaw, {}};
     const FileRange& table = header.program_headers;
-    if (!is_inside(table.offset, table.size, start.size())) return {Flaw::truncated, {}};
-    return plan(header, start.subspan(table.offset, table.size), file_bytes, bounds);
+    outcome.flaw = header.flaw;
+    if (!outcome.ok()) return outcome;
+    outcome.flaw = Flaw::truncated;
+    if (is_inside(table.offset, table.size, start.size()))
+        outcome.flaw = plan_into(outcome.plan, header, start.subspan(table.offset, table.size),
+                                 file_bytes, bounds);
+    return outcome;
 }
 
 } // namespace drupe::elf

@@ -85,7 +85,8 @@ Result<RefPtr<vfs::File>> Loader::open(const char* path, const char* wanted_by) 
 }
 
 /// True when `file` is a script: `path` is its interpreter then, and the arguments name both.
-Result<bool> Loader::unwrap_script(vfs::File& file, Path& path) {
+// Not inlined: its buffer shall not lie below the rest of the loading.
+[[gnu::noinline]] Result<bool> Loader::unwrap_script(vfs::File& file, Path& path) {
     char start[script_line_bytes];
     const std::size_t n = TRY(read_file(file, 0, start));
     if (!is_script({start, n})) return false;
@@ -220,7 +221,7 @@ Result<void> Loader::map_stack(VirtAddr top, VirtAddr sp) {
     return {};
 }
 
-Result<void> Loader::make_stack() {
+[[gnu::noinline]] Result<void> Loader::make_stack() {
     struct UserSink final : StackSink {
         Result<void> put(VirtAddr at, const void* bytes, std::size_t count) override {
             return arch::copy_to_user(at, bytes, count);
@@ -258,7 +259,7 @@ Result<OwnPtr<ExecImage>> load(mm::AddressSpace& space, LoadRequest& request,
     if (image.ok()) {
         Loader loader(space, request, report, *image.value());
         auto done = loader.run();
-        if (done.ok()) return std::move(image);
+        if (done.ok()) return image;
         errc = done.error();
     }
     if (report.text().empty())

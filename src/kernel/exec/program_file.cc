@@ -25,7 +25,7 @@ struct LongTable {
     char bytes[size];
 };
 
-Result<std::uint64_t> size_of(vfs::File& file) { return file.seek(0, 2); }
+Result<std::uint64_t> size_of(vfs::File& file) { return file.seek(0, vfs::seek_end); }
 
 Errc refuse(const char* name, Part part, elf::Flaw flaw, FailureReport& report) {
     report.say(FailureReport::not_runnable, "{}{} {}",
@@ -33,24 +33,24 @@ Errc refuse(const char* name, Part part, elf::Flaw flaw, FailureReport& report) 
     return part == Part::interpreter ? Errc::bad_library : elf::to_errc(flaw);
 }
 
-Result<elf::Outcome> plan_long(vfs::File& file, const elf::Header& header,
-                               std::uint64_t file_bytes) {
+Result<elf::Flaw> plan_long(vfs::File& file, const elf::Header& header, std::uint64_t file_bytes,
+                            elf::LoadPlan& plan) {
     auto table = TRY(make_own<LongTable>());
     const std::size_t n =
         TRY(read_file(file, header.program_headers.offset, std::span(table->bytes)));
-    return elf::plan(header, std::as_bytes(std::span<const char>(table->bytes, n)), file_bytes,
-                     user_half);
+    return elf::plan_into(plan, header, std::as_bytes(std::span<const char>(table->bytes, n)),
+                          file_bytes, user_half);
 }
 
-Result<elf::Outcome> plan_of(vfs::File& file, Buffer& start) {
+Result<elf::Flaw> plan_file(vfs::File& file, Buffer& start, elf::LoadPlan& plan) {
     const std::uint64_t file_bytes = TRY(size_of(file));
     const std::size_t n = TRY(read_file(file, 0, std::span(start.bytes)));
     const elf::Header header = elf::read_header(start.first(n), file_bytes);
-    if (header.flaw != elf::Flaw::none) return elf::Outcome{header.flaw, {}};
+    if (header.flaw != elf::Flaw::none) return header.flaw;
     const elf::FileRange& table = header.program_headers;
-    if (table.offset + table.size > n) return plan_long(file, header, file_bytes);
-    return elf::plan(header, start.first(n).subspan(table.offset, table.size), file_bytes,
-                     user_half);
+    if (table.offset + table.size > n) return plan_long(file, header, file_bytes, plan);
+    return elf::plan_into(plan, header, start.first(n).subspan(table.offset, table.size),
+                          file_bytes, user_half);
 }
 
 Result<bool> read_property(vfs::File& file, elf::FileRange notes, Buffer& buffer) {
@@ -77,11 +77,8 @@ Result<OwnPtr<ProgramFile>> examine(RefPtr<vfs::File> file, const char* name, Pa
                                     FailureReport& report) {
     auto found = TRY(make_own<ProgramFile>());
     auto start = TRY(make_own<Buffer>());
-    {
-        auto outcome = TRY(plan_of(*file, *start));
-        if (!outcome.ok()) return refuse(name, part, outcome.flaw, report);
-        found->plan = outcome.plan;
-    }
+    const elf::Flaw flaw = TRY(plan_file(*file, *start, found->plan));
+    if (flaw != elf::Flaw::none) return refuse(name, part, flaw, report);
     found->has_branch_targets = TRY(read_property(*file, found->plan.property, *start));
     found->pages = TRY(file->mappable(/*shared=*/false, /*writable=*/false));
     found->file = std::move(file);

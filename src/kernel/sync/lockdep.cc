@@ -17,6 +17,8 @@ std::string_view name_of(LockRank rank) {
     switch (rank) {
     case LockRank::console: return "console";
     case LockRank::irq_chip: return "irq_chip";
+    case LockRank::entropy: return "entropy";
+    case LockRank::system_name: return "system_name";
     case LockRank::clock: return "clock";
     case LockRank::thread_ids: return "thread_ids";
     case LockRank::timer: return "timer";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "test_memory.h"
+#include "user_vector.h"
 
 #include <drupe/exec/argument_block.h>
 

@@ -107,14 +107,16 @@ struct Header {
 /// `start`: the file's first bytes, 64 or all it has.
 Header read_header(std::span<const std::byte> start, std::uint64_t file_bytes);
 
+/// `table`: the bytes of header.program_headers. `header.flaw` is none. Fills `plan`, a fresh one:
+/// it is too large to be handed from one kernel stack frame to the next.
+Flaw plan_into(LoadPlan& plan, const Header& header, std::span<const std::byte> table,
+               std::uint64_t file_bytes, Bounds bounds);
+
 struct Outcome {
     Flaw flaw = Flaw::none;
     LoadPlan plan;
     bool ok() const { return flaw == Flaw::none; }
 };
-/// `table`: the bytes of header.program_headers. `header.flaw` is none.
-Outcome plan(const Header& header, std::span<const std::byte> table, std::uint64_t file_bytes,
-             Bounds bounds);
 /// The same for bytes that begin with the file header and reach beyond the program headers.
 Outcome plan(std::span<const std::byte> start, std::uint64_t file_bytes, Bounds bounds);
 

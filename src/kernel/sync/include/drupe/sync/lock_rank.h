@@ -10,6 +10,8 @@ namespace drupe {
 enum class LockRank : std::uint8_t {
     console = 1,   // anything may log, so nothing is taken under it
     irq_chip,      // masking and sending interrupts happens under driver and scheduler locks
+    entropy,       // random numbers are wanted anywhere; computes one block
+    system_name,   // names that uname shows; copied under nothing else
     clock,         // the wall clock's offset; read and written under nothing else
     thread_ids,    // numbers of threads are given out and taken back anywhere
     timer,         // armed while a run queue is locked

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The test's own memory as a program's: a user address is a pointer, and one address is bad.
+// While no window is set, the simulator takes the test's own addresses for a program's.
 #pragma once
 
 #include <drupe/base/units.h>
@@ -9,7 +9,7 @@
 
 namespace drupe::test {
 
-inline constexpr VirtAddr bad_address{0xbad0'0000};
+inline constexpr VirtAddr bad_address{0x10};
 
 /// A NULL-ended vector of strings, as execve gets it.
 class UserVector {

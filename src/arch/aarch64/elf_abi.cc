@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/arch/cpu_features.h>
+#include <drupe/arch/elf_abi.h>
+
+namespace drupe::arch {
+namespace {
+
+// [linux] Documentation/arm64/signal frame: siginfo and ucontext with 4096 bytes of records, a
+// frame record, alignment. It is what Linux says on a CPU without SVE.
+constexpr std::uint64_t plain_frame = 4720;
+// The SVE record at the longest vector the architecture has (2048 bits): header, 32 Z registers, 16
+// predicates and FFR; with the record that leads to it beyond the 4096 bytes.
+constexpr std::uint64_t longest_vector = 256;
+constexpr std::uint64_t sve_record = 16 + 32 * longest_vector + 17 * longest_vector / 8 + 32 + 16;
+
+} // namespace
+
+std::uint64_t hwcap() { return cpu_features().hwcap; }
+std::uint64_t hwcap2() { return cpu_features().hwcap2; }
+std::uint64_t minimum_signal_stack() { return plain_frame + (cpu_features().sve ? sve_record : 0); }
+
+} // namespace drupe::arch

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One key. Every use replaces it by half of a block and works with the other half.
+#include <drupe/arch/clock.h>
+#include <drupe/entropy/chacha20.h>
+#include <drupe/entropy/random.h>
+#include <drupe/sync/spin_lock.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+namespace drupe::entropy {
+namespace {
+
+constexpr std::size_t key_bytes = sizeof(ChaChaKey);
+constexpr std::size_t input_bytes = sizeof(ChaChaInput);
+constexpr std::size_t enough_seed = 16;
+
+constinit SpinLock<LockRank::entropy> lock;
+constinit ChaChaKey key{};
+constinit std::atomic<std::size_t> seed_bytes{0};
+
+/// What must not stay on a stack; the compiler would drop a plain memset.
+void wipe(void* bytes, std::size_t count) {
+    std::memset(bytes, 0, count);
+    asm volatile("" : : "r"(bytes) : "memory");
+}
+
+/// Absorbs 16 bytes: to who does not know the key, the new one looks random whatever they are.
+void absorb_locked(const ChaChaInput& input) REQUIRES(lock) {
+    ChaChaBlock block = chacha20(key, input);
+    std::memcpy(&key, &block, key_bytes);
+    wipe(&block, sizeof block);
+}
+
+/// A key for one use, while the state moves on.
+ChaChaKey take_key() {
+    ChaChaKey fresh;
+    IrqGuard guard{lock};
+    // The counter's value keeps two machines with one seed (a snapshot resumed twice) apart.
+    const std::uint64_t ticks = arch::ticks();
+    ChaChaBlock block = chacha20(
+        key, {static_cast<std::uint32_t>(ticks), static_cast<std::uint32_t>(ticks >> 32), 0, 1});
+    std::memcpy(&key, &block, key_bytes);
+    std::memcpy(&fresh, reinterpret_cast<const char*>(&block) + key_bytes, key_bytes);
+    wipe(&block, sizeof block);
+    return fresh;
+}
+
+} // namespace
+
+void add(std::span<const std::byte> bytes, Quality quality) {
+    {
+        IrqGuard guard{lock};
+        for (std::size_t at = 0; at < bytes.size(); at += input_bytes) {
+            ChaChaInput input{};
+            std::memcpy(&input, bytes.data() + at, std::min(input_bytes, bytes.size() - at));
+            absorb_locked(input);
+        }
+        // The length last, so that padding cannot stand for bytes.
+        absorb_locked({static_cast<std::uint32_t>(bytes.size()), 0, 0, 2});
+    }
+    if (quality == Quality::seed) seed_bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
+}
+
+bool is_seeded() { return seed_bytes.load(std::memory_order_relaxed) >= enough_seed; }
+
+void fill(std::span<std::byte> bytes) {
+    ChaChaKey once = take_key();
+    if (bytes.size() <= key_bytes) {
+        std::memcpy(bytes.data(), &once, bytes.size());
+    } else {
+        ChaChaBlock block;
+        for (std::uint32_t n = 0; !bytes.empty(); n++) {
+            block = chacha20(once, {n, 0, 0, 0});
+            const std::size_t count = std::min(bytes.size(), sizeof block);
+            std::memcpy(bytes.data(), &block, count);
+            bytes = bytes.subspan(count);
+        }
+        wipe(&block, sizeof block);
+    }
+    wipe(&once, sizeof once);
+}
+
+std::uint64_t next_u64() {
+    std::uint64_t value;
+    fill(std::as_writable_bytes(std::span(&value, 1)));
+    return value;
+}
+
+} // namespace drupe::entropy

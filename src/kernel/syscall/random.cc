@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/arch/user_access.h>
+#include <drupe/entropy/random.h>
+#include <drupe/sched/thread.h>
+#include <drupe/syscall/handlers.h>
+#include <drupe/trace/log.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+namespace drupe::syscall {
+namespace {
+
+enum Flag : std::uint32_t { nonblock = 1, random = 2, insecure = 4 };
+constexpr std::uint64_t most_bytes = 0x7fff'f000;
+
+/// There is nothing to wait for on this machine: a seed comes at boot or never does. So a program
+/// goes on, and the operator is told.
+void warn_without_seed() {
+    static constinit std::atomic<bool> warned{false};
+    if (entropy::is_seeded() || warned.exchange(true)) return;
+    log(LogLevel::warning, "random numbers are predictable: the machine gave no seed "
+                           "(device tree rng-seed, or a CPU or device with a generator)");
+}
+
+} // namespace
+
+Result<std::uint64_t> getrandom(VirtAddr out, std::uint64_t size, std::uint32_t flags) {
+    if ((flags & ~(nonblock | random | insecure)) != 0) return Errc::invalid;
+    if ((flags & random) != 0 && (flags & insecure) != 0) return Errc::invalid;
+    if ((flags & insecure) == 0) warn_without_seed();
+    size = std::min(size, most_bytes);
+    std::array<std::byte, 256> bytes;
+    std::uint64_t done = 0;
+    while (done < size) {
+        const std::size_t count = std::min<std::uint64_t>(size - done, bytes.size());
+        entropy::fill(std::span(bytes).first(count));
+        const std::size_t left = arch::copy_to_user_raw(out + done, bytes.data(), count);
+        done += count - left;
+        if (left != 0) return done > 0 ? Result<std::uint64_t>(done) : Errc::fault;
+        // Long requests can be interrupted, those that fill a key or two never are.
+        if (done % page_size == 0 && done < size && sched::current().has_interrupt()) break;
+    }
+    return done;
+}
+
+} // namespace drupe::syscall

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The build machine has no hardware capabilities to report.
+#include <drupe/arch/elf_abi.h>
+
+namespace drupe::arch {
+std::uint64_t hwcap() { return 0; }
+std::uint64_t hwcap2() { return 0; }
+std::uint64_t minimum_signal_stack() { return 0; }
+} // namespace drupe::arch
