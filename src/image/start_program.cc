@@ -1,18 +1,138 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The kernel's first thread.
+// The kernel's first thread: puts files in place, reads what is to run, and starts it.
 #include "start_program.h"
 
+#include "boot_memory.h"
+#include "console_device.h"
 #include "machine_state.h"
+#include "user_start.h"
 
-#include <drupe/mm/frames.h>
+#include <drupe/arch/user_mode.h>
+#include <drupe/entropy/random.h>
+#include <drupe/init/start_config.h>
+#include <drupe/mm/address_space.h>
+#include <drupe/process/lifecycle.h>
+#include <drupe/ramfs/ramfs.h>
+#include <drupe/syscall/strace.h>
 #include <drupe/trace/log.h>
+#include <drupe/vdso/install.h>
+#include <drupe/vfs/file_system.h>
+#include <drupe/vfs/init.h>
+#include <drupe/vfs/operations.h>
+
+#include <array>
 
 namespace drupe::image {
+namespace {
+
+constexpr const char* start_record_path = "/.drupe/start";
+
+constinit init::CommandLine command_line{};
+
+void read_command_line() {
+    static constinit char storage[2048 + 1]; // COMMAND_LINE_SIZE of arm64 Linux
+    auto line = init::split_command_line(state.machine->command_line, storage);
+    if (!line) {
+        log(LogLevel::error, "the kernel command line is longer than {} bytes and was not read",
+            sizeof storage - 1);
+        return;
+    }
+    command_line = line.value();
+    state.options = init::read_options(command_line.options);
+    if (state.options.quiet) trace::set_console_level(LogLevel::error);
+    if (!state.options.unknown.empty())
+        log(LogLevel::warning, "unknown word on the kernel command line: {}",
+            state.options.unknown);
+    arch::set_isolation(state.options.isolation == init::Isolation::el0
+                            ? arch::IsolationMode::el0
+                            : arch::IsolationMode::el1t);
+    if (state.options.strace) syscall::enable_strace();
+}
+
+Result<void> make_root() {
+    TRY(vfs::init());
+    ramfs::register_types();
+    vfs::MountTable::mount_root(TRY(ramfs::create({.type = "rootfs"})), "rootfs");
+    const std::span<std::byte> archive = boot_archive(state.boot, *state.machine);
+    if (archive.empty()) {
+        log(LogLevel::error,
+            "there is no boot file system: give QEMU -initrd, or build one into the image");
+        return Errc::not_found;
+    }
+    const ramfs::UnpackReport report =
+        ramfs::unpack(*vfs::MountTable::root(), archive, ramfs::Archive::given);
+    if (report.defect)
+        log(LogLevel::error,
+            "the boot file system is damaged at byte {}: {}; what stands before it is used",
+            report.defect_at, report.defect);
+    return {};
+}
+
+/// The record's bytes, which the configuration borrows for ever; empty when there is none.
+Result<std::string_view> take_start_record(vfs::TaskContext& kernel) {
+    auto file = vfs::open(kernel, nullptr, start_record_path, {});
+    if (!file) return std::string_view{};
+    const std::size_t bytes = file.value()->inode().size();
+    char* text = static_cast<char*>(::operator new(bytes + 1, std::nothrow));
+    if (!text) return Errc::no_memory;
+    vfs::IoBuffer buffer = vfs::IoBuffer::kernel(text, bytes);
+    const std::size_t got = TRY(file.value()->read_at(buffer, 0));
+    TRY(vfs::unlink(kernel, nullptr, start_record_path));
+    TRY(vfs::remove_directory(kernel, nullptr, "/.drupe"));
+    return std::string_view{text, got};
+}
+
+Result<init::StartConfig> what_to_run(vfs::TaskContext& kernel) {
+    const std::string_view record = TRY(take_start_record(kernel));
+    const init::StartOutcome outcome =
+        record.empty() ? init::start_from_command_line(command_line, state.options)
+                       : init::parse_start_record(record);
+    if (outcome.ok()) return outcome.config;
+    log(LogLevel::error, "cannot tell what to run: {} {}", outcome.flaw, outcome.record);
+    return Errc::invalid;
+}
+
+// Only a program at the kernel's own level can enter it by a call.
+VirtAddr direct_entry() {
+    const bool is_reachable = arch::isolation() == arch::IsolationMode::el1t;
+    return VirtAddr{is_reachable ? reinterpret_cast<std::uint64_t>(arch::drupe_direct_entry) : 0};
+}
+
+void program_ended(process::Process&, process::WaitStatus status) {
+    if (status.is_killed()) end_machine({Ending::Kind::killed, status.signal()});
+    end_machine({Ending::Kind::exited, status.code()});
+}
+
+void seed_entropy() {
+    std::array<std::byte, 64> seed;
+    const std::size_t count = state.platform->seed_entropy(std::span<std::byte>(seed));
+    entropy::add(std::span<const std::byte>(seed).first(count),
+                 count >= 16 ? entropy::Quality::seed : entropy::Quality::stir);
+    mm::AddressSpace::set_random(entropy::next_u64);
+}
+
+Result<void> run() {
+    seed_entropy();
+    TRY(make_root());
+    vfs::TaskContext kernel;
+    const RefPtr<vfs::FsContext> fs = TRY(vfs::FsContext::create(vfs::MountTable::root()));
+    kernel.fs = fs.get();
+    TRY(vdso::install(direct_entry()));
+    TRY(process::init(program_ended));
+    TRY(add_devices(kernel));
+    const init::StartConfig config = TRY(what_to_run(kernel));
+    return start_user(kernel, config, TRY(open_console(kernel, config)));
+}
+
+} // namespace
 
 void start_program(void*) {
-    const mm::MemoryStats memory = mm::memory_stats();
-    log(LogLevel::notice, "{} of {} pages are free", memory.free.n, memory.total.n);
-    end_machine({Ending::Kind::exited, 0});
+    read_command_line();
+    if (auto outcome = run(); !outcome) {
+        if (outcome.error() == Errc::no_memory)
+            log(LogLevel::error, "there is too little memory to start: give the machine more");
+        end_machine({Ending::Kind::exited, start_failure_status()});
+    }
 }
 
 } // namespace drupe::image
