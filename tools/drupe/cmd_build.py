@@ -49,7 +49,8 @@ def add_arguments(parser) -> None:
 
 
 def _call(words: list, what: str) -> None:
-    """Runs a build step; silent unless it takes long or fails, and then everything it said is shown."""
+    """Runs a build step; silent unless it takes long or fails. Then it shows what the step said, from
+    the first failure on."""
     said = []
     with progress.step(what) as step:
         process = subprocess.Popen(
@@ -62,7 +63,8 @@ def _call(words: list, what: str) -> None:
                 if count:
                     step.note(f"{int(count[1])} of {int(count[2])}")
     if process.returncode != 0:
-        sys.stderr.buffer.write(b"".join(said))
+        failed = [i for i, line in enumerate(said) if line.startswith(b"FAILED:")]
+        sys.stderr.buffer.write(b"".join(said[failed[0] :] if failed else said))
         sys.stderr.flush()
         raise UserError(f"{what} failed: {' '.join(words)}")
 
