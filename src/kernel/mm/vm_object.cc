@@ -36,57 +36,51 @@ PhysAddr VmObject::get_present_page(std::uint64_t index) {
     return frame;
 }
 
-Result<PhysAddr> VmObject::insert(std::uint64_t index, PhysAddr frame) {
+Result<void> VmObject::insert(std::uint64_t index, PhysAddr frame) {
     SpinGuard guard(pages_lock_);
     // Again, now that truncate() cannot pass: it lowers the limit before it takes the lock.
-    if (index >= page_limit()) return Errc::out_of_range;
-    const PhysAddr present = pages_.find(index);
-    if (raw(present) != 0) return present;
+    if (index >= std::min(page_limit(), PageIndex::limit)) return Errc::out_of_range;
+    if (raw(pages_.find(index)) != 0) return Errc::exists;
     TRY(pages_.insert(index, frame));
+    retain_frame(frame);
     frame_of(frame).flags |= frame_in_cache;
     page_count_.store(page_count() + 1, std::memory_order_relaxed);
-    return frame;
+    return {};
 }
 
 Result<PhysAddr> VmObject::make_page(std::uint64_t index) {
     if (index >= std::min(page_limit(), PageIndex::limit)) return Errc::out_of_range;
-    const PhysAddr fresh = TRY(provide_page(index));
-    retain_frame(fresh); // the caller's
-    const auto in = insert(index, fresh);
-    if (!in || in.value() != fresh) {
-        // Not wanted: both references go, and the frame that won is looked up like any other.
-        release_frame(fresh);
-        release_frame(fresh);
-        if (!in) return in.error();
-        return get_page(index);
-    }
-    if (provides_in_place()) make_neighbours(index);
-    return fresh;
+    const PhysAddr in_place = page_in_place(index);
+    if (raw(in_place) == 0) return fill_fresh_page(index);
+    const auto in = insert(index, in_place);
+    if (!in && in.error() != Errc::exists) return in.error();
+    adopt_neighbours(index);
+    return get_page(index);
 }
 
-void VmObject::make_neighbours(std::uint64_t index) {
+Result<PhysAddr> VmObject::fill_fresh_page(std::uint64_t index) {
+    const PhysAddr fresh = TRY(alloc_zeroed_frame());
+    auto in = fill_page(index, phys_to_virt(fresh));
+    if (in) in = insert(index, fresh);
+    if (in) return fresh; // with the reference it was born with
+    release_frame(fresh);
+    // Somebody else was faster: the frame that is in is looked up like any other.
+    return in.error() == Errc::exists ? get_page(index) : in.error();
+}
+
+void VmObject::adopt_neighbours(std::uint64_t index) {
     const std::uint64_t begin = index & ~std::uint64_t{fault_around_pages - 1};
-    const std::uint64_t end = std::min(begin + fault_around_pages, page_limit());
-    for (std::uint64_t i = begin; i < end; i++) {
-        {
-            SpinGuard guard(pages_lock_);
-            if (raw(pages_.find(i)) != 0) continue;
-        }
-        const auto frame = provide_page(i);
-        if (!frame) return;
-        const auto in = insert(i, frame.value());
-        if (!in || in.value() != frame.value()) release_frame(frame.value());
-        if (!in) return;
+    for (std::uint64_t i = begin; i < begin + fault_around_pages; i++) {
+        if (i == index || i >= page_limit()) continue;
+        const PhysAddr frame = page_in_place(i);
+        if (raw(frame) == 0) continue;
+        const auto in = insert(i, frame);
+        if (!in && in.error() == Errc::no_memory) return;
     }
 }
 
 Result<void> VmObject::adopt_page(std::uint64_t index, PhysAddr frame) {
-    if (index >= PageIndex::limit) return Errc::out_of_range;
-    retain_frame(frame);
-    const auto in = insert(index, frame);
-    if (in && in.value() == frame) return {};
-    release_frame(frame);
-    return in ? Errc::exists : in.error();
+    return insert(index, frame);
 }
 
 void VmObject::truncate(std::uint64_t first) {
@@ -133,16 +127,7 @@ void VmObject::detach(Region& region) {
     region.prev_of_object = region.next_of_object = nullptr;
 }
 
-Result<PhysAddr> VmObject::provide_page(std::uint64_t index) {
-    const PhysAddr frame = TRY(alloc_zeroed_frame());
-    const auto filled = fill_page(index, phys_to_virt(frame));
-    if (!filled) {
-        release_frame(frame);
-        return filled.error();
-    }
-    return frame;
-}
-
+PhysAddr VmObject::page_in_place(std::uint64_t) { return PhysAddr{0}; }
 Result<void> VmObject::fill_page(std::uint64_t, void*) { return {}; }
 void VmObject::describe(FormatSink&) const {}
 

@@ -58,7 +58,7 @@ public:
     PhysAddr get_present_page(std::uint64_t index);
 
     /// Puts an existing frame in as page `index` (a boot archive's data in place) and takes a
-    /// reference to it. exists, no_memory, out_of_range.
+    /// reference to it; on an error none. exists, no_memory, out_of_range.
     Result<void> adopt_page(std::uint64_t index, PhysAddr frame);
     /// Drops pages from `first` on, and unmaps them from every region that maps this object,
     /// private copies included. The subclass has lowered page_limit() before.
@@ -81,23 +81,22 @@ public:
     virtual Identity identity() const { return {0, 0}; }
 
 protected:
-    /// A frame for page `index` with one reference, which becomes the index's. May sleep. Default:
-    /// a frame of zeros that fill_page() has filled. no_memory, io.
-    virtual Result<PhysAddr> provide_page(std::uint64_t index);
+    /// Where page `index` lies in memory already (a boot archive): the index takes that frame and a
+    /// reference to it, and a miss brings in its neighbours too. Never sleeps. Default: address 0,
+    /// nowhere; then the page is a fresh frame that fill_page() fills.
+    virtual PhysAddr page_in_place(std::uint64_t index);
     /// Fills a zeroed frame with page `index`. May sleep. Default: leaves it zero. io.
     virtual Result<void> fill_page(std::uint64_t index, void* page);
     /// Pages at and beyond this index do not exist (SIGBUS through a mapping). Never sleeps.
     virtual std::uint64_t page_limit() const = 0;
-    /// True when provide_page() neither sleeps nor allocates (data in place): a miss then brings in
-    /// its neighbours too.
-    virtual bool provides_in_place() const { return false; }
 
 private:
     friend class AddressSpace;
     Result<PhysAddr> make_page(std::uint64_t index);
-    void make_neighbours(std::uint64_t index);
-    /// Puts `frame` in with its reference; the frame that is in already when somebody was faster.
-    Result<PhysAddr> insert(std::uint64_t index, PhysAddr frame);
+    Result<PhysAddr> fill_fresh_page(std::uint64_t index);
+    void adopt_neighbours(std::uint64_t index);
+    /// Puts `frame` in and takes a reference. exists, no_memory, out_of_range.
+    Result<void> insert(std::uint64_t index, PhysAddr frame);
     void drop_pages(std::uint64_t first, std::uint64_t end) REQUIRES(pages_lock_);
     void attach(Region& region) REQUIRES(pages_lock_);
     void detach(Region& region) REQUIRES(pages_lock_);
