@@ -51,12 +51,12 @@ Result<void> Pool::take_config(const NvList& list, Refusal& why) {
     f.state = TRY(list.u64("state"));
     if (f.version > 28 && f.version != spa_version_features)
         return why.because(Errc::not_supported, "the pool has an unknown version");
-    if (list.u64("vdev_children").value_or(1) != 1)
-        return why.because(Errc::not_supported, "the pool has several devices");
     NvList tree = TRY(TRY(list.find("vdev_tree")).as_nvlist());
     std::string_view type = TRY(tree.string("type"));
     if (type != "disk" && type != "file" && type != "mirror")
         return why.because(Errc::not_supported, "the pool's device is of type ", type);
+    if (list.u64("vdev_children").value_or(1) != 1)
+        return why.because(Errc::not_supported, "the pool has several devices");
     f.vdev_guid = TRY(tree.u64("guid"));
     f.ashift = TRY(tree.u64("ashift"));
     f.asize = TRY(tree.u64("asize"));
