@@ -46,7 +46,10 @@ enum RemapFlags : unsigned { remap_may_move = 1, remap_fixed = 2 };
 enum SyncFlags : unsigned { sync_async = 1, sync_invalidate = 2, sync_sync = 4 };
 enum LockFlags : unsigned { lock_current = 1, lock_future = 2, lock_on_fault = 4 };
 
-AddressSpace& space() {
+AddressSpace& space() { return process::current_process().image->space(); }
+
+/// For calls that take addresses or data: with the process's limits as they are now.
+AddressSpace& limited_space() {
     process::Process& process = process::current_process();
     AddressSpace& space = process.image->space();
     const auto soft = [&](process::Resource r) {
@@ -223,7 +226,7 @@ Result<std::uint64_t> mmap(VirtAddr at, std::uint64_t bytes, int prot, int flags
     if ((flag_bits & map_anonymous) == 0)
         TRY(map_file(request, fd, static_cast<std::uint64_t>(offset)));
     if (request.placement == mm::Placement::anywhere) request.at = align_down(at, page_size);
-    return raw(TRY(space().map(request)));
+    return raw(TRY(limited_space().map(request)));
 }
 
 Result<std::uint64_t> munmap(VirtAddr at, std::uint64_t bytes) {
@@ -267,7 +270,7 @@ Result<std::uint64_t> mremap(VirtAddr at, std::uint64_t old_bytes, std::uint64_t
                           (flags & remap_may_move) != 0, fixed ? target : VirtAddr{0})));
 }
 
-Result<std::uint64_t> brk(VirtAddr wanted) { return raw(space().set_break(wanted)); }
+Result<std::uint64_t> brk(VirtAddr wanted) { return raw(limited_space().set_break(wanted)); }
 
 Result<std::uint64_t> madvise(VirtAddr at, std::uint64_t bytes, int advice) {
     const auto range = page_range(at, bytes);

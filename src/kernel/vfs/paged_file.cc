@@ -131,6 +131,7 @@ Result<std::size_t> PagedInode::write_at(IoBuffer& buffer, std::uint64_t& offset
             break;
         }
         const Result<std::size_t> taken = buffer.take(bytes_of(frame.value()) + within, piece);
+        mm::note_frame_written(frame.value());
         mm::release_frame(frame.value());
         if (!taken.ok()) {
             why = taken.error();
