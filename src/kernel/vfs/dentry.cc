@@ -78,7 +78,8 @@ private:
 Result<std::string_view> path_of(const Dentry& dentry, const Dentry* root, std::span<char> buffer) {
     Backwards out(buffer);
     SpinGuard guard(tree_lock);
-    const bool deleted = !dentry.is_root() && !dentry.is_in_table();
+    // Where names are found anew each time, not being in the table means nothing.
+    const bool deleted = !dentry.is_root() && !dentry.is_in_table() && dentry.fs().keeps_entries();
     bool fits = !deleted || out.put(" (deleted)");
     bool names = false;
     const Dentry* at = &dentry;

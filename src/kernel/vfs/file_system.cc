@@ -79,6 +79,11 @@ Result<void> MountTable::mount(Dentry& at, RefPtr<FileSystem> fs, std::string_vi
                  ((flags & mount_no_atime) ? 0u : std::uint32_t{mount_relatime});
     fs->source_length_ =
         static_cast<std::uint32_t>(source.copy(fs->source_, sizeof fs->source_ - 1));
+    // Where names are found anew each time, this one must stay.
+    if (!at.is_root() && !at.is_in_table()) {
+        if (at.fs().keeps_entries()) return Errc::not_found; // removed meanwhile
+        DentryTable::insert(at);
+    }
     SpinGuard guard(tree_lock);
     at.retain();
     fs->mount_point_ = &at;
@@ -105,6 +110,8 @@ Result<void> MountTable::unmount(Dentry& root_of, bool detach) {
         DentryTable::remove_mount(*at);
         fs.detached_ = true;
     }
+    if (!at->is_root() && !at->fs().keeps_entries() && !at->is_mount_point())
+        DentryTable::remove(*at);
     at->release();
     if (fs.users_.load(std::memory_order_acquire) == 0) fs.drop_root();
     fs.release(); // the list's

@@ -54,22 +54,19 @@ Result<std::size_t> Pipe::fill(IoBuffer& from, std::size_t bytes) {
     return moved;
 }
 
-Result<std::size_t> Pipe::drain(IoBuffer& to, Consume consume) {
-    const std::size_t bytes = std::min(used(), to.size());
+Result<std::size_t> Pipe::peek(IoBuffer& to, std::size_t skip) {
+    if (skip >= used()) return std::size_t{0};
+    const std::size_t bytes = std::min(used() - skip, to.size());
     std::size_t moved = 0;
     while (moved < bytes) {
-        const std::uint64_t at = head_ + moved;
+        const std::uint64_t at = head_ + skip + moved;
         const std::size_t within = at & page_mask;
         const std::size_t piece = std::min(bytes - moved, page_size - within);
         const Result<std::size_t> put = to.put(pages_[slot_of(at)] + within, piece);
-        if (!put.ok()) {
-            if (moved == 0) return put.error();
-            break;
-        }
+        if (!put.ok()) return moved ? Result<std::size_t>(moved) : put.error();
         moved += put.value();
         if (put.value() != piece) break;
     }
-    if (consume == Consume::yes) discard(moved);
     return moved;
 }
 
@@ -161,7 +158,8 @@ Result<std::size_t> PipeEnd::read(IoBuffer& buffer) {
         {
             sched::MutexGuard guard(pipe.mutex_);
             if (pipe.used() != 0) {
-                const Result<std::size_t> moved = pipe.drain(buffer, Pipe::Consume::yes);
+                const std::size_t moved = TRY(pipe.peek(buffer, 0));
+                pipe.discard(moved);
                 pipe.writable_.wake_all();
                 return moved;
             }

@@ -17,7 +17,6 @@ namespace drupe::vfs {
 class Pipe : public RefCounted<Pipe> {
 public:
     static constexpr std::size_t atomic_bytes = 4096; // PIPE_BUF
-    enum class Consume : bool { no, yes };
 
     Pipe() = default;
     ~Pipe();
@@ -32,7 +31,8 @@ public:
     // With the mutex held.
     /// Puts `bytes` in; there is space. Bytes moved, or why none were.
     Result<std::size_t> fill(IoBuffer& from, std::size_t bytes);
-    Result<std::size_t> drain(IoBuffer& to, Consume consume);
+    /// Copies bytes out, `skip` bytes from the front; they stay.
+    Result<std::size_t> peek(IoBuffer& to, std::size_t skip);
     void discard(std::size_t bytes);
 
     sched::Mutex mutex_;

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Waiting on the queues of many files at once. Private to this room.
+#pragma once
+
+#include "file_call.h"
+
+#include <drupe/sched/thread.h>
+#include <drupe/sched/wait_queue.h>
+#include <drupe/vfs/poll.h>
+
+#include <atomic>
+#include <cstddef>
+
+namespace drupe::syscall {
+
+class PollWait final : public vfs::PollWatcher {
+public:
+    PollWait() {}
+    ~PollWait() { clear(); }
+    PollWait(const PollWait&) = delete;
+    PollWait& operator=(const PollWait&) = delete;
+
+    void watch(sched::WaitQueue& queue) override;
+    /// A waiter could not be had: some change may go unseen.
+    bool failed() const { return failed_; }
+    /// Blocks until some queue was woken (is_ready) or the deadline passes. restart_no_handler.
+    Result<void> wait_for(Nanos deadline, bool& is_ready);
+    bool was_woken() const { return woken_.load(std::memory_order_acquire); }
+    /// Before asking the files again.
+    void rearm() { woken_.store(false, std::memory_order_release); }
+    void clear();
+
+private:
+    struct Entry final : sched::Waiter {
+        Entry(PollWait& w, sched::WaitQueue& q)
+            : Waiter(sched::current(), Kind::watching, After::stays), wait(w), queue(q) {}
+        void woken() override {
+            wait.woken_.store(true, std::memory_order_release);
+            Waiter::woken();
+        }
+        PollWait& wait;
+        sched::WaitQueue& queue;
+        Entry* next = nullptr;
+        bool is_allocated = false;
+    };
+    static constexpr std::size_t few = 4;
+    union {
+        Entry few_[few];
+    };
+    std::size_t few_used_ = 0;
+    Entry* entries_ = nullptr;
+    bool failed_ = false;
+    std::atomic<bool> woken_{false};
+};
+
+} // namespace drupe::syscall
