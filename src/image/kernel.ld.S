@@ -43,6 +43,10 @@ SECTIONS {
         drupe_rodata_end = .;
     } :rodata
     .data : {
+        drupe_sealed_begin = .;
+        *(.ro_after_init)
+        . = ALIGN(4096);
+        drupe_sealed_end = .;
         *(.data .data.*)
         *(.bss .bss.* COMMON)
         . = ALIGN(4096);

@@ -41,8 +41,7 @@ Result<void> find_machine(const arch::BootInfo& boot) {
 /// From here on: memory can be allocated, devices mapped.
 Result<void> start_memory(const arch::BootInfo& boot) {
     const void* tree = arch::boot_device_tree(boot);
-    TRY(take_memory(boot, *state.machine, TRY(platform::device_tree_bytes(tree))));
-    return seal_kernel();
+    return take_memory(boot, *state.machine, TRY(platform::device_tree_bytes(tree)));
 }
 
 /// From here on: threads run, time passes, interrupts arrive.

@@ -4,12 +4,13 @@
 #include <drupe/arch/cpu.h>
 #include <drupe/arch/irq_state.h>
 #include <drupe/base/format.h>
+#include <drupe/base/sections.h>
 #include <drupe/mm/kernel_space.h>
 #include <drupe/trace/log.h>
 
 namespace drupe::image {
 
-constinit MachineState state;
+DRUPE_RO_AFTER_INIT constinit MachineState state;
 
 void MachineState::use_console(drivers::Console& found) {
     console = &found;

@@ -121,7 +121,9 @@ Result<void> run() {
     TRY(process::init(program_ended));
     TRY(add_devices(kernel));
     const init::StartConfig config = TRY(what_to_run(kernel));
-    return start_user(kernel, config, TRY(open_console(kernel, config)));
+    RefPtr<vfs::FdTable> files = TRY(open_console(kernel, config));
+    TRY(seal_kernel());
+    return start_user(kernel, config, std::move(files));
 }
 
 } // namespace

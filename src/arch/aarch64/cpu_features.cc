@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reads the ID registers.
 #include <drupe/arch/cpu_features.h>
-
-#include "asm_offsets.h"
+#include <drupe/base/sections.h>
 
 namespace drupe::arch {
 
-static CpuFeatures features;
+DRUPE_RO_AFTER_INIT static constinit CpuFeatures features;
 
 void detect_cpu_features() {
     IdRegisters id{};
