@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 EXPORTS = ["__kernel_rt_sigreturn", "__kernel_gettimeofday", "__kernel_clock_gettime",
-           "__kernel_clock_getres", "__drupe_syscall"]
+           "__kernel_clock_getres", "__drupe_syscall", "__drupe_syscall_by_svc"]
 
 
 def main():
