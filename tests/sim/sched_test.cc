@@ -17,7 +17,7 @@ Nanos some(sim::Machine& m, std::uint64_t most) {
 }
 } // namespace
 
-TEST_CASE("threads run, end, and give their stacks and numbers back") {
+TEST_CASE("threads run, end, and give their stacks back") {
     sim::Machine machine;
     std::string order;
     for (char c : {'a', 'b', 'c'}) machine.spawn(std::string(1, c), [&order, c] { order += c; });
@@ -217,26 +217,4 @@ TEST_CASE("the address space changes only when the next thread has another") {
     sched::forget_address_space(*two);
     CHECK(activated.back() == nullptr);
     sched::install_address_space_switch(nullptr);
-}
-
-TEST_CASE("a thread number comes back only after the others were used") {
-    sim::Machine machine;
-    const auto first = sched::allocate_id();
-    REQUIRE(first.ok());
-    sched::free_id(first.value());
-    const auto second = sched::allocate_id();
-    REQUIRE(second.ok());
-    CHECK(second.value() != first.value());
-    sched::free_id(second.value());
-    std::vector<std::uint32_t> all;
-    for (;;) {
-        auto id = sched::allocate_id();
-        if (!id.ok()) break;
-        all.push_back(id.value());
-    }
-    CHECK(all.size() == 32767);
-    CHECK(std::find(all.begin(), all.end(), 0u) == all.end());
-    std::sort(all.begin(), all.end());
-    CHECK(std::unique(all.begin(), all.end()) == all.end());
-    for (auto id : all) sched::free_id(id);
 }

@@ -29,6 +29,8 @@ void Entity::set_weight() {
     weight_ =
         policy_ == Policy::idle ? idle_weight : weights[static_cast<std::size_t>(nice_ - min_nice)];
     inverse_ = static_cast<std::uint32_t>((std::uint64_t{1} << 32) / weight_);
+    turn_ = RunQueue::virtual_of(*this, RunQueue::slice);
+    first_turn_ = RunQueue::virtual_of(*this, RunQueue::wakeup_slice);
 }
 
 void Entity::set_nice(int nice) {
@@ -82,15 +84,12 @@ void RunQueue::drop_weight(Entity& entity) {
         return;
     }
     // More than a turn is never owed or overdrawn after a sleep.
-    const VirtualTime limit = virtual_of(entity, slice);
-    entity.lag_ = std::clamp(average() - entity.vruntime_, -limit, limit);
+    entity.lag_ = std::clamp(average() - entity.vruntime_, -entity.turn_, entity.turn_);
     weighted_ -= entity.weight_ * (entity.vruntime_ - base_);
     weight_ -= entity.weight_;
 }
 
-void RunQueue::renew(Entity& entity) {
-    entity.vdeadline_ = entity.vruntime_ + virtual_of(entity, slice);
-}
+void RunQueue::renew(Entity& entity) { entity.vdeadline_ = entity.vruntime_ + entity.turn_; }
 
 void RunQueue::place(Entity& entity, Nanos now) {
     VirtualTime lag = entity.lag_;
@@ -100,7 +99,7 @@ void RunQueue::place(Entity& entity, Nanos now) {
     if (lag != 0 && weight_ != 0) lag += lag * entity.weight_ / weight_;
     entity.vruntime_ = average() - lag;
     entity.lag_ = 0;
-    entity.vdeadline_ = entity.vruntime_ + virtual_of(entity, wakeup_slice);
+    entity.vdeadline_ = entity.vruntime_ + entity.first_turn_;
 }
 
 void RunQueue::insert(Entity& entity) {

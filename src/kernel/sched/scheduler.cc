@@ -92,6 +92,10 @@ void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now) 
 
 void Scheduler::watch_slice_locked(Cpu& cpu, Nanos now) {
     if (cpu.running == cpu.idle) return;
+    // Somebody looks again soon enough in any case: the usual answer between two that take turns.
+    if (cpu.slice_timer.is_armed() &&
+        cpu.slice_timer.deadline() <= now + RunQueue::wakeup_granularity)
+        return;
     const Nanos at = cpu.queue.next_decision(*cpu.running, now);
     // A timer that comes too early looks again and is cheaper than moving it at every switch.
     if (cpu.slice_timer.is_armed() && cpu.slice_timer.deadline() <= at) return;

@@ -6,7 +6,6 @@
 #include <drupe/base/assert.h>
 
 #include <algorithm>
-#include <bit>
 #include <new>
 
 alignas(drupe::sched::Thread) char drupe_boot_thread[sizeof(drupe::sched::Thread)];
@@ -14,40 +13,10 @@ alignas(drupe::sched::Thread) char drupe_boot_thread[sizeof(drupe::sched::Thread
 namespace drupe::sched {
 namespace {
 
-constexpr std::uint32_t id_limit = 32768;
-
-/// Free numbers are searched from behind the last one given out, so a number comes back late.
-struct Ids {
-    SpinLock<LockRank::thread_ids> lock;
-    std::uint32_t last GUARDED_BY(lock) = 0;
-    std::uint64_t used[id_limit / 64] GUARDED_BY(lock) = {1}; // 0 is nobody
-};
-constinit Ids ids;
+/// Only names threads in reports: programs see the numbers of kernel/process.
+constinit std::atomic<std::uint32_t> last_id{0};
 
 } // namespace
-
-Result<std::uint32_t> allocate_id() {
-    IrqGuard guard{ids.lock};
-    std::uint32_t at = (ids.last + 1) % id_limit;
-    for (std::uint32_t seen = 0; seen <= id_limit;) {
-        const std::uint64_t free = ~ids.used[at / 64] >> at % 64;
-        if (free != 0) {
-            at += static_cast<std::uint32_t>(std::countr_zero(free));
-            ids.used[at / 64] |= std::uint64_t{1} << at % 64;
-            ids.last = at;
-            return at;
-        }
-        seen += 64 - at % 64;
-        at = (at / 64 + 1) * 64 % id_limit;
-    }
-    return Errc::would_block;
-}
-
-void free_id(std::uint32_t id) {
-    IrqGuard guard{ids.lock};
-    DRUPE_ASSERT(id != 0 && id < id_limit && (ids.used[id / 64] >> id % 64 & 1) != 0);
-    ids.used[id / 64] &= ~(std::uint64_t{1} << id % 64);
-}
 
 static_assert(offsetof(ThreadHeader, cpu) == thread_cpu_offset);
 static_assert(offsetof(ThreadHeader, work) == 8 && offsetof(ThreadHeader, kernel_stack_top) == 24);
@@ -69,7 +38,7 @@ Result<RefPtr<Thread>> Scheduler::create(std::string_view name, Thread::Entry en
     auto thread = RefPtr<Thread>::adopt(new (std::nothrow) Thread);
     if (!thread) return Errc::no_memory;
     thread->stack_top_ = TRY(hooks.stacks.allocate());
-    thread->id_ = TRY(allocate_id());
+    thread->id_ = last_id.fetch_add(1, std::memory_order_relaxed) + 1;
     thread->set_name(name);
     thread->entry_ = entry;
     thread->argument_ = arg;
@@ -84,7 +53,6 @@ void Thread::destroy(Thread* thread) { Scheduler::destroy(thread); }
 void Scheduler::destroy(Thread* thread) {
     DRUPE_ASSERT(thread->state() == ThreadState::dead || thread->state() == ThreadState::created);
     if (thread->stack_top_) hooks.stacks.release(thread->stack_top_);
-    if (thread->id_ != 0) free_id(thread->id_);
     delete thread;
 }
 

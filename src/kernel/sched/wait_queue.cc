@@ -14,6 +14,7 @@ void Waiter::woken() { Scheduler::wake(*thread_); }
 bool WaitQueue::add(Waiter& waiter) {
     IrqGuard guard{lock_};
     if (waiter.hook.is_linked()) return false;
+    waiter.is_queued.store(true, std::memory_order_relaxed);
     if (waiter.kind == Waiter::Kind::watching)
         waiters_.push_front(waiter);
     else
@@ -24,11 +25,12 @@ bool WaitQueue::add(Waiter& waiter) {
 
 void WaitQueue::take_off_locked(Waiter& waiter) {
     waiters_.remove(waiter);
+    // With the lock held, so that remove() knows whom to wait for.
+    waiter.is_queued.store(false, std::memory_order_release);
     count_.store(count_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
 }
 
-bool WaitQueue::remove(Waiter& waiter) {
-    // The lock also when it is off already: a wake-up that took it off may still be in woken().
+bool WaitQueue::remove_queued(Waiter& waiter) {
     IrqGuard guard{lock_};
     if (!waiter.hook.is_linked()) return false;
     take_off_locked(waiter);

@@ -20,7 +20,6 @@ std::string_view name_of(LockRank rank) {
     case LockRank::entropy: return "entropy";
     case LockRank::system_name: return "system_name";
     case LockRank::clock: return "clock";
-    case LockRank::thread_ids: return "thread_ids";
     case LockRank::timer: return "timer";
     case LockRank::run_queue: return "run_queue";
     case LockRank::wait_queue: return "wait_queue";

@@ -55,7 +55,9 @@ private:
     std::int8_t nice_ = 0;
     std::uint8_t realtime_priority_ = 0;
     std::uint32_t weight_ = 0;
-    std::uint32_t inverse_ = 0; // 2^32 / weight
+    std::uint32_t inverse_ = 0;  // 2^32 / weight
+    VirtualTime turn_ = 0;       // a slice in its virtual time
+    VirtualTime first_turn_ = 0; // a wakeup_slice
     VirtualTime vruntime_ = 0;
     VirtualTime vdeadline_ = 0;
     VirtualTime lag_ = 0;        // average - vruntime when it left; what it is still owed

@@ -74,13 +74,14 @@ public:
     static constexpr std::size_t stack_bytes = 16 * 1024;
 
     /// A thread that will call entry(arg) once started, with interrupts on; when entry returns, the
-    /// thread ends. no_memory; would_block: no thread id is free. May sleep.
+    /// thread ends. no_memory. May sleep.
     static Result<RefPtr<Thread>> create(std::string_view name, Entry entry, void* arg);
     static void destroy(Thread* thread);
 
     /// Makes a created thread runnable. It keeps itself alive until it has ended.
     void start();
 
+    /// For reports; 0 is the boot CPU's idle thread. Programs' thread ids are kernel/process's.
     std::uint32_t id() const { return id_; }
     std::string_view name() const { return name_; }
     /// Keeps the first 15 bytes.
@@ -141,11 +142,6 @@ public:
     UserFaultsOff(const UserFaultsOff&) = delete;
     UserFaultsOff& operator=(const UserFaultsOff&) = delete;
 };
-
-/// Thread numbers, shared with processes: 1 .. 32767, each free again only after all the others
-/// have been given out. would_block: none is free.
-Result<std::uint32_t> allocate_id();
-void free_id(std::uint32_t id);
 
 /// Makes a blocked thread runnable; no-op on one that is not blocked. Any context.
 void wake(Thread& thread);

@@ -37,7 +37,8 @@ public:
     Waiter& operator=(const Waiter&) = delete;
     virtual void woken();
 
-    ListHook hook; // the queue's
+    ListHook hook;                      // the queue's
+    std::atomic<bool> is_queued{false}; // written under the queue's lock
     const Kind kind;
     const After after;
 
@@ -71,11 +72,18 @@ public:
     /// Puts a waiter on the queue; false: it is there already.
     bool add(Waiter& waiter);
     /// Takes it off; false: it was not queued any more. Afterwards `woken` does not run.
-    bool remove(Waiter& waiter);
+    bool remove(Waiter& waiter) {
+        // Acquire pairs with the release in take_off_locked().
+        if (waiter.is_queued.load(std::memory_order_acquire)) return remove_queued(waiter);
+        // Who took it off did so with the lock held and may still be in woken().
+        while (lock_.is_held()) arch::cpu_relax();
+        return false;
+    }
     bool has_waiters() const { return count_.load(std::memory_order_relaxed) != 0; }
 
 private:
     void wake_slow(std::size_t most);
+    bool remove_queued(Waiter& waiter);
     void take_off_locked(Waiter& waiter) REQUIRES(lock_);
 
     SpinLock<LockRank::wait_queue> lock_;

@@ -30,7 +30,8 @@ Result<void> WaitQueue::wait_until(Ready ready, Nanos deadline, Interruptible in
         outcome = reason_to_stop(deadline, interruptible);
         if (outcome != Errc::ok) break;
         block(deadline);
-        chosen = add(waiter);
+        if (ready()) break;
+        chosen = add(waiter); // and look again: it may have become ready before that
     }
     finish_wait();
     if (!remove(waiter)) chosen = true;

@@ -13,7 +13,6 @@ enum class LockRank : std::uint8_t {
     entropy,       // random numbers are wanted anywhere; computes one block
     system_name,   // names that uname shows; copied under nothing else
     clock,         // the wall clock's offset; read and written under nothing else
-    thread_ids,    // numbers of threads are given out and taken back anywhere
     timer,         // armed while a run queue is locked
     run_queue,     // wake-ups happen under nearly every other lock
     wait_queue,    // a wake-up takes the run queue; queues are woken under their owner's lock

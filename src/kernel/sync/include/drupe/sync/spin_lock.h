@@ -36,7 +36,8 @@ public:
         lockdep::acquired(rank, this);
         return true;
     }
-    bool is_held() const { return held_.load(std::memory_order_relaxed) != 0; }
+    /// Acquire: who sees it free sees what its last holder did.
+    bool is_held() const { return held_.load(std::memory_order_acquire) != 0; }
 
 private:
     std::atomic<std::uint32_t> held_{0};
