@@ -91,7 +91,8 @@ void on_user_fault(TrapFrame&, const Fault& fault) {
 
 bool on_user_access_fault(const Fault& fault) {
     const sched::Thread& thread = sched::current();
-    if (!thread.address_space || raw(fault.address) >= raw(mm::AddressSpace::user_end))
+    if (thread.user_faults_off != 0 || !thread.address_space ||
+        raw(fault.address) >= raw(mm::AddressSpace::user_end))
         return false;
     if (fault.kind != Fault::Kind::translation && fault.kind != Fault::Kind::permission)
         return false;

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// futex(2): which word is meant, until when, and what is done. The sleeping itself is
+// sched/futex.h.
+#include "user_time.h"
+
+#include <drupe/mm/address_space.h>
+#include <drupe/process/futex.h>
+#include <drupe/process/process.h>
+#include <drupe/process/return_to_user.h>
+#include <drupe/sched/futex.h>
+#include <drupe/syscall/handlers.h>
+#include <drupe/time/clock.h>
+
+#include <algorithm>
+
+namespace drupe::syscall {
+namespace {
+
+// [linux] include/uapi/linux/futex.h
+enum FutexCommand : int {
+    futex_wait = 0,
+    futex_wake = 1,
+    futex_requeue = 3,
+    futex_cmp_requeue = 4,
+    futex_wake_op = 5,
+    futex_wait_bitset = 9,
+    futex_wake_bitset = 10,
+};
+constexpr int futex_private_flag = 128;
+constexpr int futex_clock_realtime = 256;
+
+enum class Scope : std::uint8_t { private_word, any_word };
+
+/// invalid: not aligned; fault: not an address of a program's.
+Result<sched::FutexKey> make_key(VirtAddr word, Scope scope) {
+    if (!is_aligned(word, 4)) return Errc::invalid;
+    if (raw(word) >= raw(mm::AddressSpace::user_end)) return Errc::fault;
+    return scope == Scope::private_word ? process::private_futex_key(word)
+                                        : process::shared_futex_key(word);
+}
+
+struct Wait {
+    VirtAddr word;
+    std::uint32_t value;
+    std::uint32_t bitset;
+    Scope scope;
+    Nanos deadline;
+};
+
+Result<std::uint64_t> wait(const Wait& w) {
+    if (w.bitset == 0) return Errc::invalid;
+    const sched::FutexKey key = TRY(make_key(w.word, w.scope));
+    TRY(sched::futex_wait(key, {w.word, w.value}, w.bitset, w.deadline));
+    return 0;
+}
+
+Result<std::uint64_t> wait_relative(const Wait& w);
+
+Result<std::uint64_t> resume_wait(process::RestartBlock& block) {
+    return wait_relative({
+        .word = VirtAddr{block.args[0]},
+        .value = static_cast<std::uint32_t>(block.args[1]),
+        .bitset = sched::futex_any,
+        .scope = static_cast<Scope>(block.args[2]),
+        .deadline = Nanos{static_cast<std::int64_t>(block.args[3])},
+    });
+}
+
+/// A repetition of the whole call would start its timeout anew.
+Result<std::uint64_t> wait_relative(const Wait& w) {
+    auto result = wait(w);
+    if (result.ok() || result.error() != Errc::restart || w.deadline == Nanos::never())
+        return result;
+    return process::restart_later(
+        {.resume = &resume_wait,
+         .args = {raw(w.word), w.value, static_cast<std::uint64_t>(w.scope),
+                  static_cast<std::uint64_t>(w.deadline.ns)}});
+}
+
+Result<std::uint64_t> wake(VirtAddr word, std::uint32_t most, std::uint32_t bitset, Scope scope) {
+    if (bitset == 0) return Errc::invalid;
+    const sched::FutexKey key = TRY(make_key(word, scope));
+    // Linux wakes one also when asked for none.
+    return sched::futex_wake(key, std::max(most, 1u), bitset);
+}
+
+/// FUTEX_WAKE_OP's third value: an operation on the second word, and a test of what it held.
+struct WakeOp {
+    unsigned operation, comparison;
+    std::uint32_t operand;
+    std::int32_t compared;
+    explicit WakeOp(std::uint32_t encoded)
+        : operation(encoded >> 28 & 7), comparison(encoded >> 24 & 15),
+          operand(static_cast<std::uint32_t>(sign_extend(encoded >> 12 & 0xfff))),
+          compared(sign_extend(encoded & 0xfff)) {
+        if ((encoded >> 31) != 0) operand = 1u << (operand & 31); // FUTEX_OP_ARG_SHIFT
+    }
+    bool is_known() const { return operation <= 4 && comparison <= 5; }
+    std::uint32_t apply(std::uint32_t old) const {
+        switch (operation) {
+        case 0: return operand;
+        case 1: return old + operand;
+        case 2: return old | operand;
+        case 3: return old & ~operand;
+        default: return old ^ operand;
+        }
+    }
+    bool holds(std::uint32_t old) const {
+        const auto value = static_cast<std::int32_t>(old);
+        switch (comparison) {
+        case 0: return value == compared;
+        case 1: return value != compared;
+        case 2: return value < compared;
+        case 3: return value <= compared;
+        case 4: return value > compared;
+        default: return value >= compared;
+        }
+    }
+
+private:
+    static std::int32_t sign_extend(std::uint32_t twelve_bits) {
+        return static_cast<std::int32_t>(twelve_bits << 20) >> 20;
+    }
+};
+
+/// Two words of one call.
+struct Pair {
+    VirtAddr first, second;
+    std::uint32_t first_count, second_count;
+    Scope scope;
+};
+
+Result<std::uint64_t> wake_op(const Pair& pair, WakeOp op) {
+    if (!op.is_known()) return Errc::not_implemented;
+    const sched::FutexKey first = TRY(make_key(pair.first, pair.scope));
+    const sched::FutexKey second = TRY(make_key(pair.second, pair.scope));
+    std::uint32_t old = TRY(arch::user_load(pair.second));
+    for (;;) {
+        const auto seen = TRY(arch::user_compare_exchange(pair.second, old, op.apply(old)));
+        if (seen == old) break;
+        old = seen;
+    }
+    std::uint64_t woken = sched::futex_wake(first, std::max(pair.first_count, 1u));
+    if (op.holds(old)) woken += sched::futex_wake(second, std::max(pair.second_count, 1u));
+    return woken;
+}
+
+Result<std::uint64_t> requeue(const Pair& pair, const sched::FutexExpectation* expected) {
+    // Both counts are ints.
+    if (static_cast<std::int32_t>(pair.first_count) < 0 ||
+        static_cast<std::int32_t>(pair.second_count) < 0)
+        return Errc::invalid;
+    const sched::FutexKey from = TRY(make_key(pair.first, pair.scope));
+    const sched::FutexKey to = TRY(make_key(pair.second, pair.scope));
+    const auto done = TRY(sched::futex_requeue({.from = from,
+                                                .to = to,
+                                                .wake = pair.first_count,
+                                                .move = pair.second_count,
+                                                .expected = expected}));
+    return done.woken + done.moved;
+}
+
+/// FUTEX_WAIT counts from now, FUTEX_WAIT_BITSET names a time.
+Result<Nanos> read_deadline(int operation, int command, VirtAddr timeout) {
+    if (raw(timeout) == 0) return Nanos::never();
+    const Nanos given = TRY(read_timespec(timeout));
+    if (command == futex_wait) return add_saturated(time::now(), given);
+    return monotonic_deadline(
+        (operation & futex_clock_realtime) != 0 ? clock_realtime : clock_monotonic, given);
+}
+
+} // namespace
+
+Result<std::uint64_t> futex(VirtAddr word, int operation, std::uint32_t value, VirtAddr timeout,
+                            VirtAddr second, std::uint32_t value3) {
+    const int command = operation & ~(futex_private_flag | futex_clock_realtime);
+    const Scope scope =
+        (operation & futex_private_flag) != 0 ? Scope::private_word : Scope::any_word;
+    if ((operation & futex_clock_realtime) != 0 && command != futex_wait_bitset)
+        return Errc::not_implemented;
+    const Pair pair{word, second, value, static_cast<std::uint32_t>(raw(timeout)), scope};
+    switch (command) {
+    case futex_wake: return wake(word, value, sched::futex_any, scope);
+    case futex_wait:
+    case futex_wait_bitset: {
+        const bool plain = command == futex_wait;
+        const Wait w{word, value, plain ? sched::futex_any : value3, scope,
+                     TRY(read_deadline(operation, command, timeout))};
+        return plain ? wait_relative(w) : wait(w);
+    }
+    case futex_wake_bitset: return wake(word, value, value3, scope);
+    case futex_wake_op: return wake_op(pair, WakeOp(value3));
+    case futex_requeue: return requeue(pair, nullptr);
+    case futex_cmp_requeue: {
+        const sched::FutexExpectation expected{word, value3};
+        return requeue(pair, &expected);
+    }
+    default: return Errc::not_implemented; // priority inheritance among them
+    }
+}
+
+} // namespace drupe::syscall

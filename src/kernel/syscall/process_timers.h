@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A process's timers that signal it: the three of setitimer(2) and those of timer_create(2).
+#pragma once
+
+#include "user_time.h"
+
+#include <drupe/base/list.h>
+#include <drupe/base/ref_ptr.h>
+#include <drupe/process/process.h>
+#include <drupe/process/signal.h>
+#include <drupe/sched/cpu.h>
+#include <drupe/sched/mutex.h>
+#include <drupe/sched/thread.h>
+#include <drupe/sync/spin_lock.h>
+#include <drupe/time/timer.h>
+
+#include <cstdint>
+
+namespace drupe::syscall {
+
+/// What a signalling timer counts.
+struct TimeSource {
+    enum class Kind : std::uint8_t { monotonic, process_cpu, thread_cpu };
+    Kind kind = Kind::monotonic;
+    process::Process* process = nullptr;
+    RefPtr<sched::Thread> thread{};
+    Nanos now() const;
+};
+
+struct TimerSetting {
+    Nanos left;     // until the next expiry; 0: disarmed
+    Nanos interval; // 0: once
+};
+
+/// One timer: fires when its source reaches a value, again after each interval. CPU time is not
+/// watched tick by tick: the earliest moment at which it can reach the value is, as often as
+/// needed.
+class SignalTimer {
+public:
+    /// `fire` runs in interrupt context and is told how many intervals passed (1: the usual).
+    using Fire = void (*)(SignalTimer& timer, std::uint64_t expiries);
+    SignalTimer(TimeSource source, Fire fire);
+    ~SignalTimer() { timer_.cancel(); }
+
+    /// Context: thread, one at a time. `first` in the source's time; 0 disarms.
+    void set(Nanos first, Nanos interval);
+    TimerSetting setting() const;
+    const TimeSource& source() const { return source_; }
+
+private:
+    struct Alarm : time::Timer {
+        explicit Alarm(SignalTimer& o);
+        SignalTimer* owner;
+    };
+    void on_alarm();
+    Nanos earliest(Nanos now) const;
+
+    TimeSource source_;
+    Fire fire_;
+    mutable SpinLock<LockRank::signal_timer> lock_; // with the alarm, which interrupts
+    Nanos next_ GUARDED_BY(lock_){0};
+    Nanos interval_ GUARDED_BY(lock_){0};
+    Alarm timer_;
+};
+
+/// A timer of timer_create(2).
+struct PosixTimer : SignalTimer {
+    PosixTimer(int timer_id, int clock_id, TimeSource source, Fire fire)
+        : SignalTimer(std::move(source), fire), id(timer_id), clock(clock_id) {}
+    int id;
+    int clock;
+    process::Pid target_tid = 0; // 0: the process
+    bool is_silent = false;      // SIGEV_NONE
+    process::Process* process = nullptr;
+    process::QueuedSignal node;
+    ListHook hook;
+};
+
+class ProcessTimers final : public process::ProcessExtension {
+public:
+    /// The running process's, made at first use. no_memory.
+    static Result<ProcessTimers*> of_current();
+    explicit ProcessTimers(process::Process& process);
+    ~ProcessTimers() override;
+    void on_exec() override;
+
+    static constexpr int interval_timers = 3; // ITIMER_REAL, _VIRTUAL, _PROF
+    SignalTimer& interval_timer(int which);
+
+    sched::Mutex lock; // everything below, and setting any timer
+    /// The timer, or null.
+    PosixTimer* find(int id);
+    int free_id();
+    void add(PosixTimer& timer) { timers_.push_back(timer); }
+    void remove(PosixTimer& timer);
+
+private:
+    struct IntervalTimer : SignalTimer {
+        IntervalTimer(process::Process& p, TimeSource::Kind kind, int signal);
+        process::Process* process;
+        int signo;
+    };
+    process::Process& process_;
+    IntervalTimer real_, virtual_, profiling_;
+    IntrusiveList<PosixTimer, &PosixTimer::hook> timers_;
+};
+
+} // namespace drupe::syscall

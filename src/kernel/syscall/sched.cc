@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// How threads share CPUs, as programs see and set it.
+#include "user_time.h"
+
+#include <drupe/process/process.h>
+#include <drupe/process/task_table.h>
+#include <drupe/sched/cpu.h>
+#include <drupe/sched/thread.h>
+#include <drupe/syscall/handlers.h>
+
+#include <algorithm>
+
+namespace drupe::syscall {
+namespace {
+
+using process::Pid;
+using process::UserThread;
+using sched::Entity;
+using sched::Policy;
+
+constexpr int reset_on_fork = 0x4000'0000; // SCHED_RESET_ON_FORK: accepted, nothing is inherited up
+
+/// Runs visit(sched::Thread&) on thread `tid`, 0 being the caller. invalid, no_process, and what
+/// `visit` says.
+template <class Visit>
+Result<void> with_target(Pid tid, Visit visit) {
+    if (tid < 0) return Errc::invalid;
+    if (tid == 0) return visit(sched::current());
+    return process::with_thread(tid, [&](UserThread& t) { return visit(*t.thread); });
+}
+
+struct Parameters {
+    Policy policy;
+    int realtime_priority;
+    int nice;
+};
+
+Parameters parameters_of(const sched::Thread& t) {
+    return {t.policy(), t.realtime_priority(), t.nice()};
+}
+
+Result<Policy> to_policy(int number) {
+    switch (number) {
+    case static_cast<int>(Policy::other):
+    case static_cast<int>(Policy::fifo):
+    case static_cast<int>(Policy::round_robin):
+    case static_cast<int>(Policy::batch):
+    case static_cast<int>(Policy::idle): return static_cast<Policy>(number);
+    default: return Errc::invalid;
+    }
+}
+
+bool is_realtime(Policy policy) { return policy == Policy::fifo || policy == Policy::round_robin; }
+
+/// May the running process ask for this? Others' threads, fixed priorities beyond the limit, and
+/// more weight than before are for the privileged. not_permitted.
+Result<void> may_set(const sched::Thread& target, const Parameters& wanted) {
+    const process::Process& self = process::current_process();
+    if (self.credentials.is_privileged()) return {};
+    const process::Process* owner = target.process;
+    if (owner && owner->credentials.uid != self.credentials.euid &&
+        owner->credentials.euid != self.credentials.euid)
+        return Errc::not_permitted;
+    const auto limit = [&](process::Resource r) {
+        return self.limits[static_cast<std::size_t>(r)].soft;
+    };
+    if (is_realtime(wanted.policy) &&
+        static_cast<std::uint64_t>(wanted.realtime_priority) >
+            std::max<std::uint64_t>(limit(process::Resource::realtime_priority),
+                                    static_cast<std::uint64_t>(target.realtime_priority())))
+        return Errc::not_permitted;
+    // RLIMIT_NICE counts 20 - nice.
+    if (wanted.nice < target.nice() &&
+        static_cast<std::uint64_t>(20 - wanted.nice) > limit(process::Resource::nice))
+        return Errc::not_permitted;
+    return {};
+}
+
+Result<void> set_parameters(sched::Thread& target, const Parameters& wanted) {
+    const bool fixed = is_realtime(wanted.policy);
+    if (fixed ? wanted.realtime_priority < Entity::min_realtime ||
+                    wanted.realtime_priority > Entity::max_realtime
+              : wanted.realtime_priority != 0)
+        return Errc::invalid;
+    TRY(may_set(target, wanted));
+    target.set_parameters(wanted.policy, wanted.realtime_priority, wanted.nice);
+    return {};
+}
+
+} // namespace
+
+Result<std::uint64_t> sched_yield() {
+    sched::yield();
+    return 0;
+}
+
+Result<std::uint64_t> sched_setscheduler(int pid, int policy_number, VirtAddr parameter) {
+    if (raw(parameter) == 0) return Errc::invalid;
+    const auto priority = TRY(arch::get_user<std::int32_t>(parameter));
+    const Policy policy = TRY(to_policy(policy_number & ~reset_on_fork));
+    TRY(with_target(pid, [&](sched::Thread& t) {
+        return set_parameters(t, {policy, priority, t.nice()});
+    }));
+    return 0;
+}
+
+Result<std::uint64_t> sched_setparam(int pid, VirtAddr parameter) {
+    if (raw(parameter) == 0) return Errc::invalid;
+    const auto priority = TRY(arch::get_user<std::int32_t>(parameter));
+    TRY(with_target(pid, [&](sched::Thread& t) {
+        return set_parameters(t, {t.policy(), priority, t.nice()});
+    }));
+    return 0;
+}
+
+namespace {
+
+Result<Parameters> read_parameters(Pid pid) {
+    Parameters found{};
+    TRY(with_target(pid, [&](sched::Thread& t) -> Result<void> {
+        found = parameters_of(t);
+        return {};
+    }));
+    return found;
+}
+
+} // namespace
+
+Result<std::uint64_t> sched_getscheduler(int pid) {
+    return static_cast<std::uint64_t>(TRY(read_parameters(pid)).policy);
+}
+
+Result<std::uint64_t> sched_getparam(int pid, VirtAddr parameter) {
+    if (raw(parameter) == 0) return Errc::invalid;
+    const Parameters found = TRY(read_parameters(pid));
+    TRY(arch::put_user(parameter, std::int32_t{found.realtime_priority}));
+    return 0;
+}
+
+Result<std::uint64_t> sched_get_priority_max(int policy) {
+    return is_realtime(TRY(to_policy(policy))) ? std::uint64_t{Entity::max_realtime} : 0;
+}
+
+Result<std::uint64_t> sched_get_priority_min(int policy) {
+    return is_realtime(TRY(to_policy(policy))) ? std::uint64_t{Entity::min_realtime} : 0;
+}
+
+Result<std::uint64_t> sched_rr_get_interval(int pid, VirtAddr at) {
+    Nanos turn{0};
+    switch (TRY(read_parameters(pid)).policy) {
+    case Policy::fifo: break; // for ever
+    case Policy::round_robin: turn = sched::RunQueue::round_robin_slice; break;
+    default: turn = sched::RunQueue::slice; break;
+    }
+    TRY(arch::put_user(at, to_timespec(turn)));
+    return 0;
+}
+
+// ---- the structure with everything
+
+namespace {
+
+/// struct sched_attr, first version. [linux] include/uapi/linux/sched/types.h.
+struct UserSchedAttr {
+    std::uint32_t size;
+    std::uint32_t policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+};
+static_assert(sizeof(UserSchedAttr) == 48);
+
+} // namespace
+
+Result<std::uint64_t> sched_setattr(int pid, VirtAddr at, std::uint32_t flags) {
+    if (raw(at) == 0 || flags != 0) return Errc::invalid;
+    const auto attr = TRY(arch::get_user<UserSchedAttr>(at));
+    if (attr.size != 0 && attr.size < sizeof attr) return Errc::too_big;
+    const Policy policy = TRY(to_policy(static_cast<int>(attr.policy)));
+    if (!is_realtime(policy) && (attr.nice < Entity::min_nice || attr.nice > Entity::max_nice))
+        return Errc::invalid;
+    TRY(with_target(pid, [&](sched::Thread& t) {
+        return set_parameters(t, {policy, static_cast<int>(attr.priority),
+                                  is_realtime(policy) ? t.nice() : attr.nice});
+    }));
+    return 0;
+}
+
+Result<std::uint64_t> sched_getattr(int pid, VirtAddr at, std::uint32_t size, std::uint32_t flags) {
+    if (raw(at) == 0 || flags != 0 || size < sizeof(UserSchedAttr) || size > page_size)
+        return Errc::invalid;
+    const Parameters found = TRY(read_parameters(pid));
+    TRY(arch::put_user(at, UserSchedAttr{
+                               .size = sizeof(UserSchedAttr),
+                               .policy = static_cast<std::uint32_t>(found.policy),
+                               .flags = 0,
+                               .nice = found.nice,
+                               .priority = static_cast<std::uint32_t>(found.realtime_priority),
+                               .runtime = 0,
+                               .deadline = 0,
+                               .period = 0,
+                           }));
+    return 0;
+}
+
+// ---- affinity
+
+namespace {
+
+sched::CpuMask online_of(const sched::CpuMask& mask) {
+    sched::CpuMask online{};
+    for (std::uint32_t i = 0; i < sched::cpu_count(); ++i)
+        if (mask.has(i)) online.add(i);
+    return online;
+}
+
+} // namespace
+
+Result<std::uint64_t> sched_setaffinity(int pid, std::uint64_t size, VirtAddr at) {
+    sched::CpuMask wanted{};
+    TRY(arch::copy_from_user(&wanted, at, std::min<std::uint64_t>(size, sizeof wanted)));
+    const sched::CpuMask usable = online_of(wanted);
+    if (std::all_of(std::begin(usable.bits), std::end(usable.bits),
+                    [](std::uint64_t word) { return word == 0; }))
+        return Errc::invalid;
+    TRY(with_target(pid, [&](sched::Thread& t) -> Result<void> {
+        TRY(may_set(t, parameters_of(t)));
+        t.affinity = wanted;
+        return {};
+    }));
+    return 0;
+}
+
+Result<std::uint64_t> sched_getaffinity(int pid, std::uint64_t size, VirtAddr at) {
+    // As many words as hold a bit for each CPU there is.
+    const std::uint64_t needed = (std::uint64_t{sched::cpu_count()} + 63) / 64 * 8;
+    if (size < needed || size % 8 != 0) return Errc::invalid;
+    sched::CpuMask usable{};
+    TRY(with_target(pid, [&](sched::Thread& t) -> Result<void> {
+        usable = online_of(t.affinity);
+        return {};
+    }));
+    TRY(arch::copy_to_user(at, &usable, needed));
+    return needed;
+}
+
+// ---- nice values
+
+namespace {
+
+enum Which : int { prio_process = 0, prio_group = 1, prio_user = 2 };
+
+bool is_meant(const process::Process& p, int which, int who) {
+    const process::Process& self = process::current_process();
+    if (which == prio_group) return p.group == (who == 0 ? self.group : who);
+    return p.credentials.uid == (who == 0 ? self.credentials.uid : static_cast<std::uint32_t>(who));
+}
+
+/// visit(sched::Thread&) for each thread meant; no_process when there is none.
+template <class Visit>
+Result<void> for_each_meant(int which, int who, Visit visit) {
+    if (which == prio_process) return with_target(who, visit);
+    if (which != prio_group && which != prio_user) return Errc::invalid;
+    bool any = false;
+    Errc first = Errc::ok;
+    process::for_each_process([&](process::Process& p) {
+        if (!is_meant(p, which, who)) return;
+        for (sched::Thread& t : p.threads) {
+            any = true;
+            const auto done = visit(t);
+            if (!done.ok() && first == Errc::ok) first = done.error();
+        }
+    });
+    if (!any) return Errc::no_process;
+    if (first != Errc::ok) return first;
+    return {};
+}
+
+} // namespace
+
+Result<std::uint64_t> getpriority(int which, int who) {
+    int best = 20;
+    TRY(for_each_meant(which, who, [&](sched::Thread& t) -> Result<void> {
+        best = std::min(best, t.nice());
+        return {};
+    }));
+    return static_cast<std::uint64_t>(20 - best); // never negative, as the interface wants it
+}
+
+Result<std::uint64_t> setpriority(int which, int who, int nice) {
+    const int wanted = std::clamp(nice, Entity::min_nice, Entity::max_nice);
+    TRY(for_each_meant(which, who, [&](sched::Thread& t) -> Result<void> {
+        Parameters p = parameters_of(t);
+        p.nice = wanted;
+        const auto allowed = may_set(t, p);
+        if (!allowed.ok()) // lowering one's own nice too far is EACCES, others' threads EPERM
+            return wanted < t.nice() && t.process == &process::current_process() ? Errc::access
+                                                                                 : allowed.error();
+        t.set_parameters(p.policy, p.realtime_priority, wanted);
+        return {};
+    }));
+    return 0;
+}
+
+} // namespace drupe::syscall
