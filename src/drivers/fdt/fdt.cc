@@ -25,8 +25,7 @@ Result<Bytes> blob_at(const void* at) {
 
 std::size_t used_bytes(Bytes blob) {
     const void* tree = blob.data();
-    if (blob.size() < sizeof(fdt_header) || fdt_check_header(tree) != 0) return blob.size();
-    if (fdt_version(tree) < 17) return blob.size(); // does not say how long its structure is
+    if (!Tokens::open(blob).ok()) return blob.size();
     const std::uint64_t structure =
         std::uint64_t{fdt_off_dt_struct(tree)} + fdt_size_dt_struct(tree);
     const std::uint64_t strings =

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/tty/console.h>
+
+#include "framed_input.h"
+
+#include <drupe/vfs/char_device.h>
+#include <drupe/vfs/file_system.h>
+
+namespace drupe::tty {
+namespace {
+
+class TtyFile final : public vfs::File {
+public:
+    TtyFile(vfs::Dentry& dentry, std::uint32_t flags, Tty& tty) : File(dentry, flags), tty_(tty) {}
+    Result<std::size_t> read(vfs::IoBuffer& buffer) override {
+        return tty_.read(buffer, is_nonblocking());
+    }
+    Result<std::size_t> write(vfs::IoBuffer& buffer) override {
+        return tty_.write(buffer, is_nonblocking());
+    }
+    Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument) override {
+        return tty_.ioctl(request, argument);
+    }
+    std::uint32_t poll(vfs::PollWatcher* watcher) override { return tty_.poll(watcher); }
+    bool can_poll() const override { return true; }
+
+private:
+    Tty& tty_;
+};
+
+/// Bytes to the host as they are; nothing to read.
+class RawFile final : public vfs::File {
+public:
+    RawFile(vfs::Dentry& dentry, std::uint32_t flags, Tty::Write device)
+        : File(dentry, flags), write_(device) {}
+    Result<std::size_t> read(vfs::IoBuffer&) override { return std::size_t{0}; }
+    Result<std::size_t> write(vfs::IoBuffer& buffer) override {
+        std::size_t moved = 0;
+        char piece[256];
+        while (buffer.size() != 0) {
+            const Result<std::size_t> taken = buffer.take(piece, sizeof piece);
+            if (!taken.ok()) return moved != 0 ? Result<std::size_t>(moved) : taken;
+            write_({piece, taken.value()});
+            moved += taken.value();
+        }
+        return moved;
+    }
+
+private:
+    Tty::Write write_;
+};
+
+/// Lives as long as the machine; made once there is memory.
+struct Console {
+    explicit Console(const ConsoleLine& console_line)
+        : line(console_line), tty(console_line.write) {}
+    ConsoleLine line;
+    Tty tty;
+    OwnPtr<FramedInput> framed;
+    InputPump pump;
+};
+constinit Console* console = nullptr;
+
+Result<RefPtr<vfs::File>> open_console(vfs::Dentry& dentry, std::uint32_t flags) {
+    return RefPtr<vfs::File>(TRY(make_ref<TtyFile>(dentry, flags, console->tty)));
+}
+
+// [posix] "/dev/tty": the terminal of the caller's session.
+Result<RefPtr<vfs::File>> open_own(vfs::Dentry& dentry, std::uint32_t flags) {
+    if (job_control() && (console->tty.session() == 0 ||
+                          console->tty.session() != job_control()->session_of_caller()))
+        return Errc::no_device;
+    return open_console(dentry, flags);
+}
+
+Result<RefPtr<vfs::File>> open_raw(vfs::Dentry& dentry, std::uint32_t flags) {
+    return RefPtr<vfs::File>(TRY(make_ref<RawFile>(dentry, flags, console->line.write)));
+}
+
+constinit vfs::CharDevice devices[] = {{5, 0, "tty", 0666, open_own},
+                                       {5, 1, "console", 0600, open_console},
+                                       {240, 0, "rawconsole", 0600, open_raw}};
+
+} // namespace
+
+Result<void> start_console(const ConsoleLine& line, InputKind kind) {
+    DRUPE_ASSERT(!console);
+    auto fresh = TRY(make_own<Console>(line));
+    if (kind == InputKind::framed) {
+        fresh->framed = TRY(make_own<FramedInput>());
+        fresh->framed->set_pump(fresh->pump);
+    }
+    fresh->tty.set_pump(fresh->pump);
+    InputReceiver& receiver =
+        fresh->framed ? static_cast<InputReceiver&>(*fresh->framed) : fresh->tty;
+    if (line.read) TRY(fresh->pump.start(line.read, receiver));
+    console = fresh.leak();
+    for (vfs::CharDevice& device : devices) vfs::register_char_device(device);
+    on_console_input(); // what came before the pump
+    return {};
+}
+
+void on_console_input() {
+    if (console && console->line.read) console->pump.notify();
+}
+
+Tty& console_tty() { return console->tty; }
+
+Result<RefPtr<vfs::File>> open_framed_input() {
+    if (!console->framed) return Errc::invalid;
+    auto dentry = TRY(vfs::create_anonymous("pipe", vfs::mode_fifo | 0600, true));
+    return RefPtr<vfs::File>(
+        TRY(make_ref<FramedFile>(*dentry, vfs::open_read_only, *console->framed)));
+}
+
+} // namespace drupe::tty
