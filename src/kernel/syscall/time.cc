@@ -119,20 +119,6 @@ Result<std::uint64_t> settimeofday(VirtAddr at, VirtAddr) {
     return 0;
 }
 
-Result<std::uint64_t> times(VirtAddr at) {
-    constexpr std::int64_t nanos_per_tick = nanos_per_second / 100; // USER_HZ
-    struct {
-        std::int64_t user, system, children_user, children_system;
-    } ticks{};
-    if (raw(at) != 0) {
-        process::Process& self = process::current_process();
-        ticks.user = self.cpu_time().ns / nanos_per_tick;
-        ticks.children_user = self.children_time.ns / nanos_per_tick;
-        TRY(arch::put_user(at, ticks));
-    }
-    return static_cast<std::uint64_t>(time::now().ns / nanos_per_tick);
-}
-
 // ---- sleeping
 
 namespace {
