@@ -1,35 +1,76 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "console_device.h"
+
+#include "machine_state.h"
+
+#include <drupe/process/groups.h>
+#include <drupe/process/signal.h>
 #include <drupe/trace/log.h>
-#include <drupe/vfs/file.h>
+#include <drupe/tty/console.h>
+#include <drupe/tty/job_control.h>
+#include <drupe/vfs/operations.h>
+
 namespace drupe::image {
 namespace {
-class RawConsole final : public vfs::File {
-public:
-    RawConsole(vfs::Dentry& d, std::uint32_t flags) : File(d, flags) {}
-    Result<std::size_t> read(vfs::IoBuffer&) override { return std::size_t{0}; }
-    Result<std::size_t> write(vfs::IoBuffer& buffer) override {
-        char text[256];
-        std::size_t total = 0;
-        while (buffer.size() > 0) {
-            const std::size_t n = buffer.size() < sizeof text ? buffer.size() : sizeof text;
-            TRY(buffer.take(text, n));
-            trace::write_console({text, n});
-            total += n;
-        }
-        return total;
-    }
+
+std::size_t read_console(std::span<char> buffer) { return state.console->read(buffer); }
+
+constinit const tty::JobControl job_control = {
+    .session_of_caller = [] { return process::current_process().session; },
+    .group_of_caller = [] { return process::current_process().group; },
+    .caller_leads_session =
+        [] { return process::current_process().session == process::current_process().pid; },
+    .caller_ignores = process::caller_ignores,
+    .is_orphaned = process::is_orphaned_group,
+    .is_in_session = process::is_group_in_session,
+    .signal_group = [](tty::Id group, int signo) { process::post_signal_to_group(group, signo); },
 };
-} // namespace
-Result<void> add_devices(vfs::TaskContext&) { return {}; }
-Result<RefPtr<vfs::FdTable>> open_console(vfs::TaskContext&, const init::StartConfig&) {
-    auto table = TRY(vfs::FdTable::create());
-    RefPtr<vfs::Dentry> d = TRY(vfs::create_anonymous("console", 0020600, false));
-    for (int i = 0; i < 3; i++) {
-        auto* f = new (std::nothrow) RawConsole(*d, 2);
-        if (!f) return Errc::no_memory;
-        TRY(table->install(RefPtr<vfs::File>::adopt(f), false, 1024));
+
+Result<RefPtr<vfs::File>> open_input(vfs::TaskContext& kernel, init::StdinMode mode) {
+    switch (mode) {
+    case init::StdinMode::framed: return tty::open_framed_input();
+    case init::StdinMode::null: return vfs::open(kernel, nullptr, "/dev/null", {});
+    case init::StdinMode::tty: break;
     }
+    return vfs::open(kernel, nullptr, "/dev/console", {.flags = vfs::open_read_write});
+}
+
+} // namespace
+
+Result<void> start_console(const init::StartConfig& config) {
+    // The early console has no interrupt; the device found now has one if there is any.
+    if (auto console = state.platform->console(state.map_registers))
+        state.use_console(*console.value());
+    if (!state.console) return {};
+    const bool is_framed = config.stdin_mode == init::StdinMode::framed;
+    TRY(tty::start_console({read_console, trace::write_console},
+                           is_framed ? tty::InputKind::framed : tty::InputKind::keys));
+    tty::install(job_control);
+    if (config.stdout_mode == init::StdoutMode::raw)
+        trace::set_console_line_end(trace::LineEnd::stream);
+    if (config.rows != 0) tty::console_tty().set_window({config.rows, config.columns});
+    auto input = state.console->enable_input([](void*) { tty::on_console_input(); }, nullptr);
+    if (!input) log(LogLevel::warning, "the console takes no input");
+    return {};
+}
+
+Result<RefPtr<vfs::FdTable>> open_standard_files(vfs::TaskContext& kernel,
+                                                 const init::StartConfig& config) {
+    constexpr std::uint64_t limit = 3;
+    RefPtr<vfs::FdTable> table = TRY(vfs::FdTable::create());
+    const bool is_raw = config.stdout_mode == init::StdoutMode::raw;
+    const char* output = !state.console ? "/dev/null" : is_raw ? "/dev/rawconsole" : "/dev/console";
+    const init::StdinMode mode = state.console ? config.stdin_mode : init::StdinMode::null;
+    TRY(table->install(TRY(open_input(kernel, mode)), false, limit));
+    RefPtr<vfs::File> out =
+        TRY(vfs::open(kernel, nullptr, output, {.flags = vfs::open_read_write}));
+    TRY(table->install(out, false, limit));
+    TRY(table->install(std::move(out), false, limit));
     return table;
 }
+
+void give_terminal(std::int32_t session, std::int32_t group) {
+    if (state.console) tty::console_tty().give_to(session, group);
+}
+
 } // namespace drupe::image

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
+// The machine's console as the program's standard input and output.
 #pragma once
+
 #include <drupe/init/start_config.h>
 #include <drupe/vfs/context.h>
 #include <drupe/vfs/fd_table.h>
+
 namespace drupe::image {
-Result<void> add_devices(vfs::TaskContext& kernel);
-Result<RefPtr<vfs::FdTable>> open_console(vfs::TaskContext& kernel,
-                                          const init::StartConfig& config);
+
+/// Starts the terminal and registers its devices.
+Result<void> start_console(const init::StartConfig& config);
+/// Descriptors 0, 1 and 2 as the configuration asks. After the device nodes exist.
+Result<RefPtr<vfs::FdTable>> open_standard_files(vfs::TaskContext& kernel,
+                                                 const init::StartConfig& config);
+/// The program's session owns the terminal from now on.
+void give_terminal(std::int32_t session, std::int32_t group);
+
 } // namespace drupe::image

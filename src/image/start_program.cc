@@ -16,6 +16,7 @@
 #include <drupe/syscall/strace.h>
 #include <drupe/trace/log.h>
 #include <drupe/vdso/install.h>
+#include <drupe/vfs/char_device.h>
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/init.h>
 #include <drupe/vfs/operations.h>
@@ -92,6 +93,18 @@ Result<init::StartConfig> what_to_run(vfs::TaskContext& kernel) {
     return Errc::invalid;
 }
 
+Result<void> add_devices(vfs::TaskContext& kernel) {
+    (void)vfs::make_directory(kernel, nullptr, "/dev", 0755);
+    for (vfs::CharDevice* device = vfs::first_char_device(); device; device = device->next) {
+        char path[64];
+        BufferSink sink(path);
+        format_to(sink, "/dev/{}{}", device->name, '\0');
+        TRY(vfs::make_node(kernel, nullptr, path, vfs::mode_char | device->mode,
+                           vfs::make_device(device->major, device->minor)));
+    }
+    return {};
+}
+
 // Only a program at the kernel's own level can enter it by a call.
 VirtAddr direct_entry() {
     const bool is_reachable = arch::isolation() == arch::IsolationMode::el1t;
@@ -119,9 +132,10 @@ Result<void> run() {
     kernel.fs = fs.get();
     TRY(vdso::install(direct_entry()));
     TRY(process::init(program_ended));
-    TRY(add_devices(kernel));
     const init::StartConfig config = TRY(what_to_run(kernel));
-    RefPtr<vfs::FdTable> files = TRY(open_console(kernel, config));
+    TRY(start_console(config));
+    TRY(add_devices(kernel));
+    RefPtr<vfs::FdTable> files = TRY(open_standard_files(kernel, config));
     TRY(seal_kernel());
     return start_user(kernel, config, std::move(files));
 }

@@ -10,6 +10,7 @@
 #include <drupe/arch/irq_state.h>
 #include <drupe/arch/signal_frame.h>
 #include <drupe/arch/syscall_abi.h>
+#include <drupe/process/groups.h>
 #include <drupe/process/lifecycle.h>
 
 namespace drupe::process {
@@ -63,17 +64,6 @@ void stop(Process& process, int signo) {
     process.is_stopped = true;
     process.status = WaitStatus::stopped(signo);
     kick_all(process);
-}
-
-/// A group without anybody to continue it is not stopped by its terminal.
-bool is_orphaned_group(Pid group) {
-    bool orphaned = true;
-    for_each_process([&](Process& p) {
-        if (p.group != group || p.is_zombie || !p.parent) return;
-        if (p.parent->group != group && p.parent->session == p.session && !p.parent->is_reaper())
-            orphaned = false;
-    });
-    return orphaned;
 }
 
 void take_default(UserThread& self, const SigInfo& info, arch::TrapFrame& frame) {
