@@ -20,23 +20,13 @@ Result<Resource> resource_of(int number) {
     return static_cast<Resource>(number);
 }
 
-/// Memory management asks its own copy at every fault and mapping.
-void tell_memory(Process& process) {
-    auto soft = [&](Resource r) { return process.limits[static_cast<std::size_t>(r)].soft; };
-    process.image->space().set_limits({.address_space = soft(Resource::address_space),
-                                       .data = soft(Resource::data),
-                                       .stack = soft(Resource::stack)});
-}
-
 Result<void> change(Process& process, Resource resource, Limit wanted) {
     Limit& limit = process.limits[static_cast<std::size_t>(resource)];
     if (wanted.soft > wanted.hard) return Errc::invalid;
     const bool is_privileged = process::current_process().credentials.is_privileged();
     if (wanted.hard > limit.hard && !is_privileged) return Errc::not_permitted;
     limit = wanted;
-    if (resource == Resource::stack || resource == Resource::data ||
-        resource == Resource::address_space)
-        tell_memory(process);
+    process.apply_changes();
     return {};
 }
 
