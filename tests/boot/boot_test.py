@@ -49,10 +49,22 @@ def tree_of(case: dict, into: Path) -> None:
         command += ["--copy", pair]
     subprocess.run([*command, case["image"]], check=True, stdout=subprocess.DEVNULL)
     into.mkdir()
-    size = archive.stat().st_size
-    with archive.open("rb") as file:  # several archives, one behind the other
-        while os.lseek(file.fileno(), 0, os.SEEK_CUR) < size:
-            subprocess.run(["cpio", "-idmu", "--quiet", "--no-absolute-filenames"], stdin=file, cwd=into, check=True)
+    for part in archives(archive.read_bytes()):
+        subprocess.run(["cpio", "-idmu", "--quiet", "--no-absolute-filenames"], input=part, cwd=into, check=True)
+
+
+def archives(data: bytes):
+    """The newc archives that lie one behind the other in `data`, each up to its trailer."""
+    begin = at = 0
+    while data[at : at + 6] == b"070701":
+        size, name_size = int(data[at + 54 : at + 62], 16), int(data[at + 94 : at + 102], 16)
+        name = data[at + 110 : at + 110 + name_size].rstrip(b"\0")
+        at = (at + 110 + name_size + 3 & ~3) + (size + 3 & ~3)
+        if name == b"TRAILER!!!":
+            yield data[begin:at] + bytes(512)
+            while data[at : at + 1] == b"\0":
+                at += 1
+            begin = at
 
 
 def oracle(case: dict, work: Path) -> subprocess.CompletedProcess:
