@@ -81,6 +81,30 @@ def case_repository(b):
     b.judge(b.image("--keep-owner", "-c", "lz4", tree), tree)
 
 
+def case_closures(b):
+    """Debian's programs with all they depend on, from the cache of ./drupe."""
+    sys.path.insert(0, str(REPOSITORY / "tools"))
+    from drupe import image as drupe_image
+
+    for package, options in (("redis-server", ("-c", "lz4")), ("python3", ("-c", "zle")),
+                             ("nodejs", ("-c", "off"))):
+        tree = drupe_image.deb_tree([package]) / "rootfs"
+        print(package, flush=True)
+        b.judge(b.image("--keep-owner", *options, tree), tree)
+
+
+def case_large(b):
+    """More than a gibibyte, one file of it."""
+    tree = b.folder / "large"
+    tree.mkdir()
+    rnd = random.Random(5)
+    with open(tree / "file", "wb") as f:
+        for _ in range(1100):
+            f.write(rnd.randbytes(1 << 20))
+    (tree / "small").write_text("beside it")
+    b.judge(b.image("--keep-owner", "-c", "off", tree), tree)
+
+
 def case_torture(b):
     tree = b.tree(trees.torture)
     b.judge(b.image("--keep-owner", "-c", "lz4", tree), tree)

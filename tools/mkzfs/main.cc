@@ -164,6 +164,11 @@ private:
             name_ = text.substr(0, equals);
             inline_value_ = text.substr(equals + 1);
         }
+        // -j4, -clz4: the value of a short option may follow it at once.
+        if (text[1] != '-' && text.size() > 2) {
+            name_ = text.substr(0, 2);
+            inline_value_ = text.substr(2);
+        }
         bool known = place_option() || image_option() || content_option() || disk_option();
         if (!known) fail("unknown option {} (see --help)", name_);
         if (inline_value_) fail("{} takes no value", name_);
