@@ -85,7 +85,7 @@ def tree(programs, image, dataset, folder, owner=None):
         is_dir = stat.S_ISDIR(st.st_mode)
         uid, gid = owner or (st.st_uid, st.st_gid)
         good = (int(m[2], 8) == st.st_mode, (int(m[3]), int(m[4])) == (uid, gid), m[10] == extra,
-                is_dir or int(m[5]) == st.st_size, int(m[7]) == st.st_mtime_ns // 10**9)
+                is_dir or int(m[5]) == st.st_size, int(m[7] + m[8]) == st.st_mtime_ns)
         if not all(good):
             problems.append(f"differs (mode, owner, content, size, time): {path} {good}")
 

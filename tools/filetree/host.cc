@@ -71,6 +71,8 @@ InodePtr inode_of(const std::string& host, const struct stat& s, const HostOptio
     inode->mode = static_cast<std::uint16_t>(s.st_mode & 07777);
     inode->owner = options.owner.value_or(Owner{s.st_uid, s.st_gid});
     inode->mtime = options.mtime.value_or(s.st_mtim.tv_sec);
+    if (!options.mtime)
+        inode->mtime_nanoseconds = static_cast<std::uint32_t>(s.st_mtim.tv_nsec);
     inode->source = host;
     if (inode->kind == Kind::file) {
         inode->size = static_cast<std::uint64_t>(s.st_size);
@@ -213,7 +215,10 @@ private:
     void change(Inode& inode, const Attributes& attributes) const {
         if (attributes.mode) inode.mode = *attributes.mode;
         if (attributes.owner) inode.owner = *attributes.owner;
-        if (attributes.mtime) inode.mtime = *attributes.mtime;
+        if (attributes.mtime) {
+            inode.mtime = *attributes.mtime;
+            inode.mtime_nanoseconds = 0;
+        }
     }
 
     void copy(const std::string& path, const std::string& host, const Attributes& attributes) {

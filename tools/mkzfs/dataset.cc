@@ -202,7 +202,7 @@ private:
         a.flags = flag_acl_trivial;
         if ((inode.mode & 0111) == 0111) a.flags |= flag_no_execs_denied;
         if (inode.kind == Kind::file) a.flags |= flag_archive | flag_av_modified;
-        a.mtime = {static_cast<std::uint64_t>(inode.mtime), 0};
+        a.mtime = {static_cast<std::uint64_t>(inode.mtime), inode.mtime_nanoseconds};
         a.atime = a.ctime = a.crtime = a.mtime;
         a.dxattr = s.dxattr.span();
         finish_dnode(a, *node.path);

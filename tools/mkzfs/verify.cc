@@ -78,7 +78,8 @@ private:
         const zfs::ZplAttrs& a = f.attrs;
         if (a.mode != mode_of(inode)) differ(path, "its mode differs");
         if (a.uid != inode.owner.uid || a.gid != inode.owner.gid) differ(path, "its owner differs");
-        if (a.mtime.seconds != static_cast<std::uint64_t>(inode.mtime))
+        if (a.mtime.seconds != static_cast<std::uint64_t>(inode.mtime) ||
+            a.mtime.nanoseconds != inode.mtime_nanoseconds)
             differ(path, "its time differs");
         zfs::Buffer xattrs;
         if (inode.kind == Kind::file) {
