@@ -47,7 +47,7 @@ Result<void> start_console(const init::StartConfig& config) {
                            is_framed ? tty::InputKind::framed : tty::InputKind::keys));
     tty::install(job_control);
     if (config.stdout_mode == init::StdoutMode::raw)
-        trace::set_console_line_end(trace::LineEnd::stream);
+        trace::set_console_line_form(trace::LineForm::framed);
     if (config.rows != 0) tty::console_tty().set_window({config.rows, config.columns});
     auto input = state.console->enable_input([](void*) { tty::on_console_input(); }, nullptr);
     if (!input) log(LogLevel::warning, "the console takes no input");

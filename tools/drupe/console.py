@@ -7,6 +7,7 @@ import dataclasses
 import os
 import re
 import selectors
+import sys
 import signal
 import termios
 import time
@@ -45,6 +46,42 @@ def _could_be_frame(tail: bytes) -> bool:
             rb"\x1b\]drupe;(?:[a-z]{0,6}|(?:exit|signal)=[0-9]{0,3}|panic)(?:\x1b\\?)?\Z", tail
         )
     )
+
+
+class LogFrames:
+    """Takes the kernel's own lines, `ESC ] drupe;log;TEXT ESC \\`, out of a program's bytes."""
+
+    _BEGIN, _END = b"\x1b]drupe;log;", b"\x1b\\"
+    _LONGEST = 1024  # what is longer is no frame
+
+    def __init__(self):
+        self._held = b""
+
+    def feed(self, data: bytes):
+        """(bytes of the program, lines of the kernel)"""
+        buffer, out, lines = self._held + data, b"", []
+        while True:
+            at = buffer.find(self._BEGIN)
+            end = buffer.find(self._END, at) if at >= 0 else -1
+            if end < 0:
+                break
+            out += buffer[:at]
+            lines.append(buffer[at + len(self._BEGIN) : end])
+            buffer = buffer[end + len(self._END) :]
+        keep = len(buffer)
+        if at >= 0 and len(buffer) - at <= self._LONGEST:
+            keep = at
+        elif at < 0:  # the beginning of a beginning, at the very end
+            keep -= next((n for n in range(len(self._BEGIN) - 1, 0, -1) if buffer.endswith(self._BEGIN[:n])), 0)
+        self._held = buffer[keep:]
+        return out + buffer[:keep], lines
+
+    def waiting(self) -> bool:
+        return bool(self._held)
+
+    def release(self) -> bytes:
+        out, self._held = self._held, b""
+        return out
 
 
 class Trailer:
@@ -168,6 +205,7 @@ class Pump:
         self._deadline = time.monotonic() + timeout if timeout else None
         self._escape = EscapeKey()
         self._trailer = Trailer()
+        self._log = LogFrames()
         self._pending = START_OF_INPUT if framed else b""  # input that the guest has not taken yet
         self._ended = False  # no more of it will come
         os.set_blocking(to_guest, False)
@@ -184,16 +222,17 @@ class Pump:
                 events = self._wait.select(self._patience())
                 if self._deadline and time.monotonic() >= self._deadline:
                     raise Ended("timeout")
-                if not events and self._trailer.waiting():
-                    self._show(self._trailer.release())
+                if not events and self._is_holding():
+                    self._show(self._trailer.feed(self._log.release()) + self._trailer.release())
                 for key, _ in events:
                     if key.fd == self._from:
                         data = os.read(self._from, 1 << 16)
                         if not data:
+                            self._show(self._trailer.feed(self._log.release()))
                             rest, ending = self._trailer.finish()
                             self._show(rest)
                             return ending
-                        self._show(self._trailer.feed(data))
+                        self._take_output(data)
                     elif key.fd == self._in:
                         self._take_input()
                     else:
@@ -203,9 +242,19 @@ class Pump:
         left = None
         if self._deadline:
             left = max(0.0, self._deadline - time.monotonic())
-        if self._trailer.waiting():
+        if self._is_holding():
             left = HOLD_SECONDS if left is None else min(left, HOLD_SECONDS)
         return left
+
+    def _is_holding(self) -> bool:
+        return self._trailer.waiting() or self._log.waiting()
+
+    def _take_output(self, data: bytes) -> None:
+        shown, lines = self._log.feed(data)
+        self._show(self._trailer.feed(shown))
+        for line in lines:
+            sys.stderr.buffer.write(b"drupe: " + line + b"\n")
+            sys.stderr.buffer.flush()
 
     def _show(self, data: bytes) -> None:
         try:

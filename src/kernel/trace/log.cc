@@ -29,7 +29,7 @@ constinit std::uint64_t begin = 0; // of the oldest record that is whole
 constinit std::uint64_t end = 0;
 constinit ConsoleWriter console = nullptr;
 constinit LogLevel console_level = LogLevel::notice;
-constinit LineEnd line_end = LineEnd::terminal;
+constinit LineForm line_form = LineForm::plain;
 constinit bool at_line_start = true;
 
 class Guard {
@@ -87,12 +87,18 @@ void emit(std::string_view bytes) {
     at_line_start = bytes.back() == '\n';
 }
 
+// In a stream of a program's bytes a line of the kernel's is a frame, which ./drupe takes out again.
 void emit_line(std::string_view text) {
-    const std::string_view newline = line_end == LineEnd::terminal ? "\r\n" : "\n";
-    if (!at_line_start) emit(newline);
+    if (line_form == LineForm::framed) {
+        console("\x1b]drupe;log;");
+        console(text);
+        console("\x1b\\");
+        return;
+    }
+    if (!at_line_start) emit("\r\n");
     emit("drupe: ");
     emit(text);
-    emit(newline);
+    emit("\r\n");
 }
 
 void replay() {
@@ -119,9 +125,9 @@ void set_console_level(LogLevel least_important) {
     console_level = least_important;
 }
 
-void set_console_line_end(LineEnd end_of_line) {
+void set_console_line_form(LineForm form) {
     Guard guard;
-    line_end = end_of_line;
+    line_form = form;
 }
 
 void write_console(std::string_view bytes) {

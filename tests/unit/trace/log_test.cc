@@ -36,12 +36,16 @@ TEST_CASE("a kernel line begins on a line of its own") {
     shown.clear();
     log(LogLevel::warning, "x");
     CHECK(shown == "\r\ndrupe: x\r\n");
-    trace::set_console_line_end(trace::LineEnd::stream);
+}
+
+TEST_CASE("in a stream of bytes a kernel line is a frame, wherever it falls") {
+    trace::install_console(show);
+    trace::set_console_line_form(trace::LineForm::framed);
+    trace::write_console("half");
     shown.clear();
-    trace::write_console("whole\n");
     log(LogLevel::warning, "y");
-    CHECK(shown == "whole\ndrupe: y\n");
-    trace::set_console_line_end(trace::LineEnd::terminal);
+    CHECK(shown == "\x1b]drupe;log;y\x1b\\");
+    trace::set_console_line_form(trace::LineForm::plain);
 }
 
 TEST_CASE("the console shows only what is as important as asked for") {

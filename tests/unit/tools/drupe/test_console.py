@@ -5,7 +5,7 @@ import time
 import unittest
 
 from drupe import console
-from drupe.console import Ending, EscapeKey, Pump, Trailer
+from drupe.console import Ending, EscapeKey, LogFrames, Pump, Trailer
 
 
 def through(*pieces: bytes):
@@ -14,6 +14,23 @@ def through(*pieces: bytes):
     shown = b"".join(trailer.feed(piece) for piece in pieces)
     rest, ending = trailer.finish()
     return shown + rest, ending
+
+
+class TheKernelsLines(unittest.TestCase):
+    STREAM = b"one\x1b]drupe;log;first line\x1b\\two\x1b]drupe;log;second\x1b\\\x1b[1mthree\x1b]drupe;exit=3\x1b\\"
+
+    def test_they_are_taken_out_wherever_the_stream_is_cut(self):
+        for cut in range(len(self.STREAM) + 1):
+            frames = LogFrames()
+            out, lines = frames.feed(self.STREAM[:cut])
+            more, later = frames.feed(self.STREAM[cut:])
+            self.assertEqual(out + more + frames.release(), b"onetwo\x1b[1mthree\x1b]drupe;exit=3\x1b\\")
+            self.assertEqual(lines + later, [b"first line", b"second"])
+
+    def test_an_endless_frame_is_given_out(self):
+        frames = LogFrames()
+        text = b"\x1b]drupe;log;" + b"x" * 2000
+        self.assertEqual(frames.feed(text)[0] + frames.release(), text)
 
 
 class TheTrailer(unittest.TestCase):

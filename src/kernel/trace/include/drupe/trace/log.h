@@ -30,9 +30,10 @@ using ConsoleWriter = void (*)(std::string_view bytes);
 void install_console(ConsoleWriter writer);
 /// Lines of this level and more important ones reach the console. Default: notice.
 void set_console_level(LogLevel least_important);
-/// How the kernel's own lines end: "\r\n" (default) for a terminal, "\n" for a byte stream.
-enum class LineEnd : std::uint8_t { terminal, stream };
-void set_console_line_end(LineEnd end);
+/// How the kernel's own lines reach the console: as lines of text, or each as a frame
+/// `ESC ] drupe;log;TEXT ESC \` inside a program's unchanged bytes (docs/bootfs.md).
+enum class LineForm : std::uint8_t { plain, framed };
+void set_console_line_form(LineForm form);
 
 /// Bytes to the console as they are: a program's output takes this way, so that it and the kernel's
 /// lines do not mix inside a line. Does nothing before a console is installed.
