@@ -12,9 +12,4 @@ void record_interrupted(const InterruptedCall& call) {
     self.thread->work.fetch_or(sched::work_restart);
 }
 
-Errc restart_later(const RestartBlock& block) {
-    current_user().restart = block;
-    return Errc::restart_no_handler;
-}
-
 } // namespace drupe::process
