@@ -27,7 +27,7 @@ void Scheduler::adopt_boot_thread() {
     arch::set_thread_pointer(self);
 }
 
-void Scheduler::start(Thread& thread) {
+void Scheduler::start(Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
     DRUPE_ASSERT(thread.state() == ThreadState::created);
     thread.retain(); // its own reference; dropped when it has been switched away from for good
     const arch::IrqState irqs = arch::irq_save();

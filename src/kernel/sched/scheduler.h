@@ -29,10 +29,10 @@ public:
     static void set_parameters(Thread& thread, Policy policy, int realtime_priority, int nice);
     static void look_again(Cpu& cpu); // the slice timer or a kick
 
-    static void unlock(Cpu& cpu) { cpu.queue.lock.unlock(); }
+    static void unlock(Cpu& cpu) NO_THREAD_SAFETY_ANALYSIS { cpu.queue.lock.unlock(); }
 
 private:
-    static Cpu& lock_cpu_of(const Thread& thread);
+    static Cpu& lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS;
     static void make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now);
     static void request_switch_locked(Cpu& cpu);
     static void watch_slice_locked(Cpu& cpu, Nanos now);

@@ -53,7 +53,7 @@ private:
         SignalTimer* owner;
     };
     void on_alarm();
-    Nanos earliest(Nanos now) const;
+    Nanos earliest(Nanos now) const REQUIRES(lock_);
 
     TimeSource source_;
     Fire fire_;
