@@ -46,6 +46,7 @@ TEST_CASE("in a stream of bytes a kernel line is a frame, wherever it falls") {
     log(LogLevel::warning, "y");
     CHECK(shown == "\x1b]drupe;log;y\x1b\\");
     trace::set_console_line_form(trace::LineForm::plain);
+    trace::write_console("\n");
 }
 
 TEST_CASE("the console shows only what is as important as asked for") {
