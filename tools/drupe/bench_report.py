@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What `drupe bench` reads and prints: the lines of bench.c, the limits, the table, a profile. Pure functions."""
+import bisect
+import dataclasses
+import re
+
+from . import shape
+
+LIMITS_SHAPE = {"row": [{"name": str, "title": str, "limit?": int, "test?": str}]}
+_RESULT = re.compile(r"B (\S+) +([0-9]+(?:\.[0-9]+)?) +([0-9]+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    limit: int | None = None
+    test: str = ""  # bench.c's name for the test it comes from
+
+
+@dataclasses.dataclass
+class Output:
+    """What one run of bench.c said."""
+
+    results: dict = dataclasses.field(default_factory=dict)  # name -> (value, operations)
+    begun: list = dataclasses.field(default_factory=list)  # names of tests
+    errors: list = dataclasses.field(default_factory=list)
+    finished: bool = False
+
+
+def parse(text: str) -> Output:
+    """Reads a console: lines that are not bench.c's own are passed over, half ones (no line end) too."""
+    output = Output()
+    for line in text.replace("\r", "").split("\n")[:-1]:
+        result = _RESULT.fullmatch(line.rstrip())
+        if result:
+            output.results[result[1]] = (float(result[2]), int(result[3]))
+        elif re.fullmatch(r"W \S+", line):
+            output.begun.append(line[2:])
+        elif line.startswith("E "):
+            output.errors.append(line[2:])
+        elif line == "BENCH-END":
+            output.finished = True
+    return output
+
+
+def limits(text: str, where: str) -> list:
+    rows = shape.load(text, where, LIMITS_SHAPE)["row"]
+    return [
+        Row(r["name"], r["title"], r.get("limit"), r.get("test", r["name"])) for r in rows
+    ]
+
+
+def rows_for(known: list, *systems: dict) -> list:
+    """The rows to print: the known ones, then all else that a system measured, in the order it came."""
+    rows = {row.name: row for row in known}
+    for values in systems:
+        for name in values:
+            rows.setdefault(name, Row(name, name.replace("_", " "), None, name))
+    return list(rows.values())
+
+
+def missed(row: Row, value) -> bool:
+    """A limit that is not met; one without a figure is not met."""
+    return row.limit is not None and (value is None or value > row.limit)
+
+
+def number(value) -> str:
+    if value is None:
+        return "missing"
+    return f"{value:,.1f}" if value < 1000 and value != int(value) else f"{value:,.0f}"
+
+
+def ratio(here, there) -> str:
+    return f"{here / there:.2f}" if here is not None and there else ""
+
+
+def table(rows: list, here: dict, there: dict | None) -> str:
+    """The one table; `there` is None without an opponent."""
+    heads = ["row", "here"] + ([] if there is None else ["Linux", "ratio"]) + ["limit", ""]
+    lines = [heads]
+    for row in rows:
+        value = here.get(row.name)
+        cells = [row.title, number(value)]
+        if there is not None:
+            other = there.get(row.name)
+            cells += [number(other), ratio(value, other)]
+        limit = "" if row.limit is None else number(row.limit)
+        lines.append([*cells, limit, "MISSED" if missed(row, value) else ""])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i in (0, len(heads) - 1) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths))
+        ).rstrip()
+        for line in lines
+    )
+
+
+# --- profiles ---
+
+
+@dataclasses.dataclass
+class Symbols:
+    """The functions of one file and the addresses that belong to it."""
+
+    label: str
+    addresses: list
+    names: list
+    end: int
+
+    @classmethod
+    def of(cls, label: str, nm: str, end_name: str):
+        """From the output of `nm -n -C`; the file's addresses end at the symbol `end_name`."""
+        addresses, names, end = [], [], 0
+        for line in nm.splitlines():
+            found = re.fullmatch(r"([0-9a-f]{8,16}) (\w) (.+)", line)
+            if not found:
+                continue
+            if found[3] == end_name:
+                end = int(found[1], 16)
+            # $x and $d mark what the assembler put there; they are no functions
+            if found[2] in "tTwW" and not found[3].startswith("$"):
+                addresses.append(int(found[1], 16))
+                names.append(found[3])
+        return cls(label, addresses, names, end)
+
+    def find(self, address: int) -> str | None:
+        if not self.addresses or not self.addresses[0] <= address < self.end:
+            return None
+        return self.label + self.names[bisect.bisect_right(self.addresses, address) - 1]
+
+
+def profile(text: str, symbols: list) -> list:
+    """(instructions, function) for the plugin's block lines, most first."""
+    sums = {}
+    for line in text.splitlines():
+        address, _, count = line.split()
+        at = int(address, 16)
+        name = next(filter(None, (s.find(at) for s in symbols)), f"[page {at & ~0xfff:#x}]")
+        sums[name] = sums.get(name, 0) + int(count)
+    return sorted(((count, name) for name, count in sums.items()), key=lambda e: (-e[0], e[1]))
+
+
+def profile_table(functions: list, operations: int, top: int = 30) -> str:
+    total = sum(count for count, _ in functions)
+    lines = [f"{'instructions':>14}  {'per op':>10}  {'share':>6}  function"]
+    for count, name in [(total, "all"), *functions[:top]]:
+        lines.append(
+            f"{count:>14,}  {count / operations:>10,.1f}  {100 * count / max(total, 1):>5.1f}%  {name}"
+        )
+    return "\n".join(lines)
