@@ -7,6 +7,8 @@
 #include <drupe/process/task_table.h>
 #include <drupe/syscall/handlers.h>
 
+#include "../support/failing_allocator.h"
+
 using namespace drupe;
 using namespace drupe::process;
 using sim::at;
@@ -280,7 +282,7 @@ TEST_CASE("a dying thread marks its robust locks and wakes who waits for them") 
                         head = {raw(at(&first)), offsetof(Lock, word), 0};
                         REQUIRE(q.call([&] { return syscall::set_robust_list(at(&head), 24); }) ==
                                 0);
-                        q.compute(50'000);
+                        q.compute(20'000'000); // longer than a turn: the other one looks in between
                     },
                     raw(at(&tid_word))) > 0);
         while (first.word == 0) p.compute(1000);
@@ -295,6 +297,7 @@ TEST_CASE("a dying thread marks its robust locks and wakes who waits for them") 
         CHECK((second.word & 0x4000'0000) == 0);
     });
     CHECK(programs.run());
+    CHECK(programs.ended == WaitStatus::exited(0));
 }
 
 TEST_CASE("groups and sessions follow setpgid and setsid") {
@@ -323,4 +326,39 @@ TEST_CASE("groups and sessions follow setpgid and setsid") {
     });
     CHECK(programs.run());
     CHECK(programs.ended == WaitStatus::exited(0));
+}
+
+TEST_CASE("a clone that finds no memory leaves nothing behind") {
+    const Word flags = GENERATE(sim::thread_flags, sim::fork_flags);
+    Programs programs;
+    unsigned failures = 0;
+    programs.start([&](Program& p) {
+        static std::uint32_t tid_word = 1; // outlives this function, as the thread may
+        for (unsigned n = 1;; n++) {
+            std::int64_t id = 0;
+            bool failed = false;
+            {
+                const testing::FailingAllocator failing(n);
+                id = sim::clone(
+                    p, flags, [](Program&) {}, raw(at(&tid_word)));
+                failed = testing::FailingAllocator::failed();
+            }
+            if (id < 0) {
+                failures++;
+                CHECK(id == -12);
+                CHECK(current_process().thread_count == 1);
+                CHECK(current_process().children.is_empty());
+                CHECK(process_count() == 2);
+            } else if (flags == sim::fork_flags) {
+                int status = 0;
+                CHECK(wait4(p, static_cast<int>(id), &status) == id);
+            } else {
+                p.compute(20'000);
+            }
+            if (!failed) break;
+        }
+    });
+    CHECK(programs.run());
+    CHECK(programs.ended == WaitStatus::exited(0));
+    CHECK(failures >= 2);
 }

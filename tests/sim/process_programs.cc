@@ -4,9 +4,12 @@
 #include <drupe/arch/irq_state.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/process/restart.h>
+#include <drupe/process/task_table.h>
 #include <drupe/syscall/errno.h>
 #include <drupe/syscall/handlers.h>
 #include <drupe/vfs/file_system.h>
+
+#include <catch2/catch.hpp>
 
 #include <stdexcept>
 
@@ -111,7 +114,12 @@ Programs::Programs(Options options) : memory(2048), machine(without_checks(optio
     if (!once) throw std::runtime_error("no reaper");
 }
 
-Programs::~Programs() { the_programs = nullptr; }
+Programs::~Programs() {
+    the_programs = nullptr;
+    std::size_t left = 0;
+    proc::for_each_process([&](proc::Process&) { left++; });
+    CHECK(left == 1); // the reaper
+}
 
 void Programs::start(Body main) {
     auto space = mm::AddressSpace::create();

@@ -5,6 +5,8 @@
 
 #include <drupe/syscall/handlers.h>
 
+#include "../support/failing_allocator.h"
+
 #include <string>
 
 using namespace drupe;
@@ -380,6 +382,30 @@ TEST_CASE("ignoring a signal forgets it where it is pending") {
         CHECK(current_process().pending.set().is_empty());
         act(p, sigusr1, handler_default);
         mask(p, {});
+    });
+    CHECK(programs.run());
+    CHECK(programs.ended == WaitStatus::exited(0));
+}
+
+TEST_CASE("without memory a standard signal loses its facts, a real-time signal is refused") {
+    Programs programs;
+    int code = 1;
+    programs.start([&](Program& p) {
+        act(p, sigusr1,
+            programs.handler([&](Program&, int, const SigInfo& info) { code = info.code; }));
+        const Pid self = current_process().pid;
+        SigInfo queued = SigInfo::from_user(40, si_queue, 9, 9);
+        {
+            const testing::FailingAllocator failing(1);
+            CHECK(p.call([&] { return syscall::rt_sigqueueinfo(self, 40, at(&queued)); }) ==
+                  eagain);
+            CHECK(testing::FailingAllocator::failed());
+        }
+        {
+            const testing::FailingAllocator failing(1);
+            CHECK(kill_self(p, sigusr1) == 0);
+        }
+        CHECK(code == si_kernel);
     });
     CHECK(programs.run());
     CHECK(programs.ended == WaitStatus::exited(0));

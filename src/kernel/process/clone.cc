@@ -110,6 +110,8 @@ Result<Pid> start_program(RefPtr<Process> process, Start start) {
     arch::context_make_user(fresh.thread->context(), 0);
     fresh.user->files = std::move(start.files);
     fresh.user->fs = std::move(start.fs);
+    process->group = process->session = 0; // its own
+    process->apply_changes();
     const Pid pid = TRY(publish(*process, fresh, true));
     set_program(*process);
     fresh.user.leak(); // its own from now on; it deletes itself when it ends

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Death: of a thread, of a process with its last thread, and what parents and children see of it.
 #include "send.h"
+#include "use_space.h"
 
 #include <drupe/process/lifecycle.h>
 
@@ -117,7 +118,7 @@ RefPtr<Process> become_zombie(Process& process) {
 void end_process(Process& process) {
     process.timers = nullptr;
     if (&process == the_program) program_ended(process, process.status);
-    sched::current().address_space = nullptr;
+    use_space(nullptr);
     process.image = nullptr;
     while (pass_on_one_child(process)) {}
 }
@@ -226,13 +227,7 @@ void adopt_image(RefPtr<Image> image) {
     process.exit_signal = sigchld;
     sched::current().set_name(image->name());
     std::swap(process.image, image);
-    {
-        // The switch to the new space must not be seen half done by a preemption.
-        const arch::IrqState state = arch::irq_save();
-        sched::current().address_space = &process.image->space();
-        process.image->space().activate();
-        arch::irq_restore(state);
-    }
+    use_space(&process.image->space());
     release_vfork(self);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The build machine has no hardware capabilities to report.
+// The simulated CPU has no hardware capabilities to report.
 #include <drupe/arch/elf_abi.h>
 
 namespace drupe::arch {
