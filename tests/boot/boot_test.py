@@ -35,6 +35,7 @@ def drupe(case: dict, machine: str, cpu: str, isolation: str) -> subprocess.Comp
         command += ["-e", word]
     for pair in case.get("copy", []):
         command += ["--copy", pair]
+    command += [f"--qemu-arg={word}" for word in case.get("qemu", [])]
     if "memory" in case:
         command += ["-m", case["memory"]]
     command += [case["image"], *case["command"]]

@@ -2,6 +2,8 @@
 // The frame that the entry stubs save. Its layout is known to entry.S through asm_offsets.
 #pragma once
 
+#include <drupe/base/units.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -27,21 +29,14 @@ struct TrapFrame {
     void set_return(std::uint64_t value) { x[0] = value; }
     std::int64_t returned() const { return static_cast<std::int64_t>(x[0]); }
     std::uint64_t frame_pointer() const { return x[29]; }
-    /// Like restart_syscall, for a call whose registers are gone: a direct call that blocked.
-    void repeat_call(std::uint64_t call, const std::uint64_t (&args)[6]) {
+    /// The program makes a call again whose registers may be gone. An svc is executed again; a
+    /// direct call, which has none, begins again at `direct_at`, with x30 still its return address.
+    void repeat_call(std::uint64_t call, const std::uint64_t (&args)[6], VirtAddr direct_at) {
         for (unsigned n = 0; n < 6; n++) x[n] = args[n];
         x[8] = call;
         const bool by_svc = number >= 0 && (number >> 32 & 1) == 0;
-        elr = by_svc ? elr - 4 : reinterpret_cast<std::uint64_t>(drupe_direct_entry);
+        elr = by_svc ? elr - 4 : raw(direct_at);
         number = -1;
-    }
-    /// The program will make the same call again. A direct call has no svc to go back to, but x30
-    /// is still its return address: it starts again at the entry, as if just called.
-    void restart_syscall() {
-        x[0] = first_arg;
-        x[8] = syscall_number();
-        elr =
-            (number >> 32 & 1) != 0 ? reinterpret_cast<std::uint64_t>(drupe_direct_entry) : elr - 4;
     }
     /// [arm/arm] "SPSR_EL1": M[4:0]. EL1h is the kernel; EL0t and EL1t are the program.
     bool from_user() const { return (spsr & 0x1f) != 0x5; }

@@ -2,6 +2,8 @@
 // A program's registers on the simulator: only what neutral code asks for.
 #pragma once
 
+#include <drupe/base/units.h>
+
 #include <cstdint>
 
 namespace drupe::arch {
@@ -25,7 +27,7 @@ struct TrapFrame {
     std::int64_t returned() const { return static_cast<std::int64_t>(result); }
     std::uint64_t frame_pointer() const { return 0; }
     /// The program will make this call (again); `repeats` tells the test.
-    void repeat_call(std::uint64_t call, const std::uint64_t (&with)[6]) {
+    void repeat_call(std::uint64_t call, const std::uint64_t (&with)[6], VirtAddr) {
         number = call;
         for (unsigned n = 0; n < 6; n++) args[n] = with[n];
         repeats++;
