@@ -8,9 +8,11 @@
 #include "user_start.h"
 
 #include <drupe/arch/user_mode.h>
+#include <drupe/devfs/devfs.h>
 #include <drupe/entropy/random.h>
 #include <drupe/init/start_config.h>
 #include <drupe/mm/address_space.h>
+#include <drupe/proc/proc.h>
 #include <drupe/process/lifecycle.h>
 #include <drupe/ramfs/ramfs.h>
 #include <drupe/syscall/strace.h>
@@ -69,6 +71,24 @@ Result<void> make_root() {
     return {};
 }
 
+/// What every program finds, whatever its image brought.
+Result<void> mount_standard(vfs::TaskContext& kernel) {
+    devfs::register_types();
+    proc::register_types();
+    struct Place {
+        const char* path;
+        const char* type;
+    };
+    for (const Place& place : {Place{"/dev", "devtmpfs"}, {"/proc", "proc"}, {"/sys", "sysfs"}}) {
+        const Result<void> made = vfs::make_directory(kernel, nullptr, place.path, 0755);
+        if (!made.ok() && made.error() != Errc::exists) return made;
+        const RefPtr<vfs::Dentry> at =
+            TRY(vfs::walk(kernel, nullptr, place.path, vfs::walk_follow | vfs::walk_directory));
+        TRY(vfs::MountTable::mount(*at, {place.type, place.type, "", 0}));
+    }
+    return {};
+}
+
 /// The record's bytes, which the configuration borrows for ever; empty when there is none.
 Result<std::string_view> take_start_record(vfs::TaskContext& kernel) {
     auto file = vfs::open(kernel, nullptr, start_record_path, {});
@@ -91,18 +111,6 @@ Result<init::StartConfig> what_to_run(vfs::TaskContext& kernel) {
     if (outcome.ok()) return outcome.config;
     log(LogLevel::error, "cannot tell what to run: {} {}", outcome.flaw, outcome.record);
     return Errc::invalid;
-}
-
-Result<void> add_devices(vfs::TaskContext& kernel) {
-    (void)vfs::make_directory(kernel, nullptr, "/dev", 0755);
-    for (vfs::CharDevice* device = vfs::first_char_device(); device; device = device->next) {
-        char path[64];
-        BufferSink sink(path);
-        format_to(sink, "/dev/{}{}", device->name, '\0');
-        TRY(vfs::make_node(kernel, nullptr, path, vfs::mode_char | device->mode,
-                           vfs::make_device(device->major, device->minor)));
-    }
-    return {};
 }
 
 // Only a program at the kernel's own level can enter it by a call.
@@ -130,11 +138,11 @@ Result<void> run() {
     vfs::TaskContext kernel;
     const RefPtr<vfs::FsContext> fs = TRY(vfs::FsContext::create(vfs::MountTable::root()));
     kernel.fs = fs.get();
+    TRY(mount_standard(kernel));
     TRY(vdso::install(direct_entry()));
     TRY(process::init(program_ended));
     const init::StartConfig config = TRY(what_to_run(kernel));
     TRY(start_console(config));
-    TRY(add_devices(kernel));
     RefPtr<vfs::FdTable> files = TRY(open_standard_files(kernel, config));
     TRY(seal_kernel());
     return start_user(kernel, config, std::move(files));

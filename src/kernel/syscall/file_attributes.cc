@@ -117,10 +117,30 @@ Result<Word> ftruncate(int fd, std::int64_t size) {
     return Word{0};
 }
 
+namespace {
+
+/// The modes that some file system of Linux knows; which of them this file's does comes later.
+bool is_allocation_mode(std::uint32_t mode) {
+    constexpr std::uint32_t keep_size = 1, punch = 2, collapse = 8, zero = 0x10, insert = 0x20,
+                            unshare = 0x40;
+    switch (mode & ~keep_size) {
+    case 0:
+    case unshare:
+    case zero: return true;
+    case punch: return (mode & keep_size) != 0;
+    case collapse:
+    case insert: return (mode & keep_size) == 0;
+    default: return false;
+    }
+}
+
+} // namespace
+
 Result<Word> fallocate(int fd, std::uint32_t mode, std::int64_t offset, std::int64_t length) {
     FileRef file = file_at(fd);
     if (!file || file->is_path_only()) return Errc::bad_descriptor;
     if (offset < 0 || length <= 0) return Errc::invalid;
+    if (!is_allocation_mode(mode)) return Errc::not_supported;
     if (!file->is_writable()) return Errc::bad_descriptor;
     if (file->inode().kind() == mode_fifo) return Errc::illegal_seek;
     if (file->inode().is_directory()) return Errc::is_directory;

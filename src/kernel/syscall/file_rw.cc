@@ -73,6 +73,7 @@ Result<Word> pwritev2(int fd, VirtAddr vectors, int count, std::int64_t offset, 
 Result<Word> lseek(int fd, std::int64_t offset, int whence) {
     vfs::FileRef file = file_at(fd);
     if (!file || file->is_path_only()) return Errc::bad_descriptor;
+    if (whence < vfs::seek_set || whence > vfs::seek_hole) return Errc::invalid;
     return file->seek(offset, whence);
 }
 

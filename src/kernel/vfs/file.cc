@@ -122,7 +122,7 @@ Result<std::size_t> File::write(IoBuffer& buffer) {
     if (is_shared) position_mutex_.lock();
     std::uint64_t at = position_;
     const Result<std::size_t> moved = write_at(buffer, at, is_append());
-    if (moved.ok()) position_ = at + moved.value();
+    if (moved.ok() && moved.value() != 0) position_ = at + moved.value();
     if (is_shared) position_mutex_.unlock();
     return moved;
 }

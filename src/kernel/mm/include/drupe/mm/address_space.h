@@ -140,6 +140,7 @@ public:
 
     /// The heap of brk: begins at `start` (page aligned upwards) and is empty.
     void set_break_start(VirtAddr start);
+    VirtAddr break_start() const { return break_start_; }
     VirtAddr break_now() const { return break_; }
     /// The break afterwards: `wanted`, or what it was when that cannot be.
     VirtAddr set_break(VirtAddr wanted);

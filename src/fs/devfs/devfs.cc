@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "devices.h"
+
+#include <drupe/devfs/devfs.h>
+#include <drupe/ramfs/ramfs.h>
+#include <drupe/vfs/char_device.h>
+#include <drupe/vfs/context.h>
+#include <drupe/vfs/inode.h>
+#include <drupe/vfs/operations.h>
+
+namespace drupe::devfs {
+
+using namespace vfs;
+
+namespace {
+
+/// Where devices that come later get their node; holds a reference.
+constinit FileSystem* latest = nullptr;
+
+/// Makes nodes as user 0, with the modes as they are given.
+class Maker {
+public:
+    static Result<void> run(FileSystem& fs, Result<void> (*make)(Maker&)) {
+        RefPtr<FsContext> context = TRY(FsContext::create(fs.root()));
+        context->set_umask(0);
+        Maker maker(*context);
+        return make(maker);
+    }
+    Result<void> node(const CharDevice& device) {
+        return make_node(who_, nullptr, device.name, mode_char | device.mode,
+                         make_device(device.major, device.minor));
+    }
+    Result<void> link(const char* name, const char* target) {
+        return make_symlink(who_, target, nullptr, name);
+    }
+    Result<void> directory(const char* name, std::uint32_t mode) {
+        TRY(make_directory(who_, nullptr, name, mode));
+        return {};
+    }
+
+private:
+    explicit Maker(FsContext& context) { who_.fs = &context; }
+    TaskContext who_;
+};
+
+Result<void> fill(Maker& maker) {
+    for (CharDevice* device = first_char_device(); device; device = device->next)
+        TRY(maker.node(*device));
+    TRY(maker.link("fd", "/proc/self/fd"));
+    TRY(maker.link("stdin", "/proc/self/fd/0"));
+    TRY(maker.link("stdout", "/proc/self/fd/1"));
+    TRY(maker.link("stderr", "/proc/self/fd/2"));
+    TRY(maker.directory("shm", 01777));
+    return {};
+}
+
+constinit CharDevice* newcomer = nullptr;
+
+/// A node that cannot be made for lack of memory is left out; the device works through others.
+void on_device(CharDevice& device) {
+    if (!latest) return;
+    newcomer = &device;
+    (void)Maker::run(*latest, [](Maker& maker) { return maker.node(*newcomer); });
+}
+
+Result<RefPtr<FileSystem>> create_for_mount(std::string_view) { return create(); }
+constinit FileSystemType type{"devtmpfs", false, create_for_mount};
+
+} // namespace
+
+Result<RefPtr<FileSystem>> create() {
+    RefPtr<FileSystem> fs = TRY(ramfs::create({.mode = 0755, .type = "devtmpfs"}));
+    TRY(Maker::run(*fs, fill));
+    FileSystem* before = std::exchange(latest, RefPtr<FileSystem>(fs).leak());
+    if (before) before->release();
+    return fs;
+}
+
+void register_types() {
+    register_memory_devices();
+    set_char_device_listener(on_device);
+    register_file_system(type);
+}
+
+} // namespace drupe::devfs

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The texts about the machine and the kernel that programs read. Every number is the kernel's own;
+// rows that other kernels have and this one has no such thing for are zero or left out.
+#include "proc_inodes.h"
+
+#include <drupe/entropy/random.h>
+#include <drupe/mm/address_space.h>
+#include <drupe/mm/frames.h>
+#include <drupe/process/task_table.h>
+#include <drupe/sched/cpu.h>
+#include <drupe/sched/thread.h>
+#include <drupe/syscall/system_name.h>
+#include <drupe/time/clock.h>
+#include <drupe/vfs/fd_table.h>
+#include <drupe/vfs/generated_file.h>
+
+#include <array>
+
+namespace drupe::proc {
+
+using namespace vfs;
+
+namespace {
+
+std::string_view text_of(const syscall::SystemName::Field& field) { return field.data(); }
+
+void row(FormatSink& out, std::string_view name, std::uint64_t kib) {
+    out.put(name);
+    for (std::size_t n = name.size(); n < 16; n++) out.put(" ");
+    format_to(out, "{:8} kB\n", kib);
+}
+
+void write_meminfo(FormatSink& out) {
+    const mm::MemoryStats m = mm::memory_stats();
+    const auto kib = [](PageCount pages) { return std::uint64_t{pages.bytes() / 1024}; };
+    row(out, "MemTotal:", kib(m.total));
+    row(out, "MemFree:", kib(m.free));
+    // Files in memory are not given up for programs: only what is free is available.
+    row(out, "MemAvailable:", kib(m.free));
+    for (const char* none : {"Buffers:", "Cached:", "SwapCached:", "Active:", "Inactive:",
+                             "SwapTotal:", "SwapFree:", "Dirty:", "Writeback:"})
+        row(out, none, 0);
+    row(out, "Slab:", kib(m.slab));
+    row(out, "CommitLimit:", kib(m.total));
+    row(out, "VmallocTotal:", 0);
+    format_to(out,
+              "HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n");
+}
+
+std::uint64_t ticks(Nanos time) { return static_cast<std::uint64_t>(time.ns / 10'000'000); }
+
+/// CPU time of all programs.
+Nanos busy_time() {
+    Nanos sum{0};
+    IrqGuard guard{process::tasks_lock()};
+    for (process::Process* p = process::next_process_locked(nullptr); p;
+         p = process::next_process_locked(p)) {
+        sum = sum + p->ended_threads_time;
+        for (sched::Thread& thread : p->threads) sum = sum + thread.cpu_time();
+    }
+    return sum;
+}
+
+void write_stat(FormatSink& out) {
+    const Nanos up = time::now();
+    const std::uint64_t cpus = sched::cpu_count();
+    const std::uint64_t busy = ticks(busy_time());
+    const std::uint64_t all = ticks(up) * cpus;
+    const std::uint64_t idle = all > busy ? all - busy : 0;
+    format_to(out, "cpu  {} 0 0 {} 0 0 0 0 0 0\n", busy, idle);
+    for (std::uint64_t i = 0; i < cpus; i++)
+        format_to(out, "cpu{} {} 0 0 {} 0 0 0 0 0 0\n", i, busy / cpus, idle / cpus);
+    std::uint64_t switches = 0, processes = 0;
+    for (std::uint32_t i = 0; i < cpus; i++) switches += sched::cpu(i).switches;
+    process::for_each_process([&](process::Process&) { processes++; });
+    format_to(out, "intr 0\nctxt {}\nbtime {}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n",
+              switches, (time::wall() - up).ns / 1'000'000'000, processes);
+}
+
+void write_hundredths(FormatSink& out, std::uint64_t value) {
+    format_to(out, "{}.{:02}", value / 100, value % 100);
+}
+
+void write_uptime(FormatSink& out) {
+    const std::uint64_t up = ticks(time::now());
+    const std::uint64_t busy = ticks(busy_time());
+    const std::uint64_t all = up * sched::cpu_count();
+    write_hundredths(out, up);
+    out.put(" ");
+    write_hundredths(out, all > busy ? all - busy : 0);
+    out.put("\n");
+}
+
+void write_loadavg(FormatSink& out) {
+    std::uint32_t threads = 0;
+    process::Pid last = 0;
+    process::for_each_process([&](process::Process& p) {
+        threads += p.thread_count;
+        last = std::max(last, p.pid);
+    });
+    // No average is kept; the reader itself runs.
+    format_to(out, "0.00 0.00 0.00 1/{} {}\n", threads, last);
+}
+
+void write_version(FormatSink& out) {
+    const syscall::SystemName name = syscall::system_name();
+    format_to(out, "{} version {} {}\n", text_of(name.sysname), text_of(name.release),
+              text_of(name.version));
+}
+
+void write_filesystems(FormatSink& out) {
+    for (FileSystemType* type = first_file_system(); type; type = type->next)
+        format_to(out, "{}\t{}\n", type->needs_device ? "" : "nodev", type->name);
+}
+
+void write_swaps(FormatSink& out) { out.put("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"); }
+
+template <syscall::SystemName::Field syscall::SystemName::*field>
+void write_name(FormatSink& out) {
+    const syscall::SystemName name = syscall::system_name();
+    format_to(out, "{}\n", text_of(name.*field));
+}
+
+Result<void> store_hostname(std::string_view text) {
+    if (process::current_process().credentials.euid != 0) return Errc::not_permitted;
+    if (text.ends_with('\n')) text.remove_suffix(1);
+    return syscall::set_host_name(text);
+}
+
+template <std::uint64_t number>
+void write_number(FormatSink& out) {
+    format_to(out, "{}\n", number);
+}
+
+template <const auto& text>
+void write_text(FormatSink& out) {
+    out.put(text);
+}
+
+/// A random identifier in the form of RFC 4122, version 4.
+void write_uuid_bytes(FormatSink& out, std::array<std::byte, 16> bytes) {
+    bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
+    bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
+    for (std::size_t i = 0; i < bytes.size(); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) out.put("-");
+        format_to(out, "{:02x}", static_cast<unsigned>(bytes[i]));
+    }
+    out.put("\n");
+}
+
+void write_uuid(FormatSink& out) {
+    std::array<std::byte, 16> bytes;
+    entropy::fill(bytes);
+    write_uuid_bytes(out, bytes);
+}
+
+void write_boot_id(FormatSink& out) {
+    static constinit std::array<std::byte, 16> bytes{};
+    static constinit bool is_made = false;
+    if (!is_made) entropy::fill(bytes); // the first reader; threads switch only where they block
+    is_made = true;
+    write_uuid_bytes(out, bytes);
+}
+
+void write_entropy_available(FormatSink& out) {
+    format_to(out, "{}\n", entropy::is_seeded() ? 256 : 0);
+}
+
+void write_threads_max(FormatSink& out) {
+    // One thread costs at least its kernel stack.
+    format_to(out, "{}\n", mm::memory_stats().total.bytes() / sched::Thread::stack_bytes / 2);
+}
+
+void write_cpu_list(FormatSink& out) {
+    const std::uint32_t count = sched::cpu_count();
+    if (count > 1)
+        format_to(out, "0-{}\n", count - 1);
+    else
+        out.put("0\n");
+}
+
+constexpr char never[] = "always madvise [never]\n";
+constexpr char node_zero[] = "0\n";
+constexpr char empty[] = "";
+
+constinit GeneratedFile proc_list[] = {
+    {"meminfo", write_meminfo},
+    {"stat", write_stat},
+    {"uptime", write_uptime},
+    {"loadavg", write_loadavg},
+    {"version", write_version},
+    {"filesystems", write_filesystems},
+    {"swaps", write_swaps},
+    {"sys/kernel/ostype", write_name<&syscall::SystemName::sysname>},
+    {"sys/kernel/osrelease", write_name<&syscall::SystemName::release>},
+    {"sys/kernel/version", write_name<&syscall::SystemName::version>},
+    {"sys/kernel/hostname", write_name<&syscall::SystemName::nodename>, store_hostname},
+    {"sys/kernel/domainname", write_name<&syscall::SystemName::domainname>},
+    {"sys/kernel/pid_max", write_number<process::max_pid>},
+    {"sys/kernel/threads-max", write_threads_max},
+    {"sys/kernel/ngroups_max", write_number<65536>},
+    {"sys/kernel/cap_last_cap", write_number<40>},
+    {"sys/kernel/random/boot_id", write_boot_id},
+    {"sys/kernel/random/uuid", write_uuid},
+    {"sys/kernel/random/entropy_avail", write_entropy_available},
+    {"sys/kernel/random/poolsize", write_number<256>},
+    {"sys/vm/overcommit_memory", write_number<0>}, // what cannot ever fit is refused
+    {"sys/vm/max_map_count", write_number<mm::AddressSpace::max_regions>},
+    {"sys/net/core/somaxconn", write_number<4096>},
+    {"sys/fs/file-max", write_number<static_cast<std::uint64_t>(INT64_MAX)>},
+    {"sys/fs/nr_open", write_number<FdTable::most>},
+    {"sys/fs/pipe-max-size", write_number<1048576>},
+};
+
+constinit GeneratedFile sys_list[] = {
+    {"devices/system/cpu/online", write_cpu_list},
+    {"devices/system/cpu/possible", write_cpu_list},
+    {"devices/system/cpu/present", write_cpu_list},
+    {"devices/system/cpu/offline", write_text<empty>},
+    {"devices/system/node/online", write_text<node_zero>},
+    {"devices/system/node/possible", write_text<node_zero>},
+    {"kernel/mm/transparent_hugepage/enabled", write_text<never>},
+    {"kernel/mm/transparent_hugepage/hpage_pmd_size", write_number<2 << 20>},
+};
+
+} // namespace
+
+void register_machine_files() {
+    for (GeneratedFile& file : proc_list) register_file(proc_files, file);
+    for (GeneratedFile& file : sys_list) register_file(sys_files, file);
+}
+
+} // namespace drupe::proc
