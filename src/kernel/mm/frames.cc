@@ -38,8 +38,8 @@ struct Range {
 };
 
 // Frames of one CPU, so that the common allocation touches neither the buddy nor its lock.
-struct FrameCache {
-    static constexpr unsigned capacity = 32;
+struct alignas(256) FrameCache { // a power of two: found by a shift, no line shared
+    static constexpr unsigned capacity = 30;
     static constexpr unsigned batch_order = 4; // moved at once: 16
     SpinLock<LockRank::frame_cache> lock;
     unsigned count = 0;
@@ -195,7 +195,8 @@ void introduce_reserved(const MemoryRange& reserved) {
     }
 }
 
-void refill(FrameCache& cache) {
+// Out of line: the common case then needs no registers saved.
+[[gnu::noinline]] void refill(FrameCache& cache) {
     SpinGuard guard(state.lock);
     for (unsigned order = FrameCache::batch_order + 1; order-- > 0;) {
         PhysAddr block;
@@ -207,32 +208,13 @@ void refill(FrameCache& cache) {
     }
 }
 
-void drain(FrameCache& cache, unsigned leave) {
+[[gnu::noinline]] void drain(FrameCache& cache, unsigned leave) {
     SpinGuard guard(state.lock);
     // The oldest go: the newest are still in the data cache.
     const unsigned gone = cache.count - leave;
     for (unsigned i = 0; i < gone; i++) state.buddy.put(cache.frames[i], 0);
     std::copy(cache.frames + gone, cache.frames + cache.count, cache.frames);
     cache.count = leave;
-}
-
-Result<PhysAddr> alloc_block(unsigned order) {
-    PhysAddr block{};
-    {
-        IrqGuard guard(state.lock);
-        if (take_locked(order, block)) {
-            frame_of(block).refs.store(1, std::memory_order_relaxed);
-            return block;
-        }
-    }
-    // What the cache holds may be the missing buddies.
-    FrameCache& cache = this_cache();
-    IrqGuard cache_guard(cache.lock);
-    drain(cache, 0);
-    SpinGuard guard(state.lock);
-    if (!take_locked(order, block)) return Errc::no_memory;
-    frame_of(block).refs.store(1, std::memory_order_relaxed);
-    return block;
 }
 
 } // namespace
@@ -259,13 +241,34 @@ void frames_add(MemoryRange range) {
     }
 }
 
-Result<PhysAddr> alloc_frames(unsigned order) {
+Result<PhysAddr> detail::alloc_block(unsigned order) {
+    if (should_fail() || order > max_frame_order) return Errc::no_memory;
+    PhysAddr block{};
+    {
+        IrqGuard guard(state.lock);
+        if (take_locked(order, block)) {
+            frame_of(block).refs.store(1, std::memory_order_relaxed);
+            return block;
+        }
+    }
+    // What the cache holds may be the missing buddies.
+    FrameCache& cache = this_cache();
+    IrqGuard cache_guard(cache.lock);
+    drain(cache, 0);
+    SpinGuard guard(state.lock);
+    if (!take_locked(order, block)) return Errc::no_memory;
+    frame_of(block).refs.store(1, std::memory_order_relaxed);
+    return block;
+}
+
+Result<PhysAddr> detail::alloc_one() {
     if (should_fail()) return Errc::no_memory;
-    if (order != 0) return order > max_frame_order ? Errc::no_memory : alloc_block(order);
     FrameCache& cache = this_cache();
     IrqGuard guard(cache.lock);
-    if (cache.count == 0) refill(cache);
-    if (cache.count == 0) return Errc::no_memory;
+    if (cache.count == 0) [[unlikely]] {
+        refill(cache);
+        if (cache.count == 0) return Errc::no_memory;
+    }
     const PhysAddr frame = cache.frames[--cache.count];
     frame_of(frame).refs.store(1, std::memory_order_relaxed);
     return frame;
@@ -280,24 +283,32 @@ Result<PhysAddr> alloc_zeroed_frame() {
 void free_frames(PhysAddr base, unsigned order) {
     Frame& frame = frame_of(base);
     DRUPE_ASSERT(frame.refs.load(std::memory_order_relaxed) == 1);
-    detail::give_back(frame, base, order);
+    if (order == 0)
+        detail::give_back_one(frame, base);
+    else
+        detail::give_back_block(frame, base, order);
 }
 
-void detail::give_back(Frame& frame, PhysAddr base, unsigned order) {
+void detail::give_back_one(Frame& frame, PhysAddr address) {
+    DRUPE_ASSERT((frame.flags & frame_free) == 0);
+    frame.refs.store(0, std::memory_order_relaxed);
+    frame.flags = 0;
+    arch::note_frame_freed(address);
+    FrameCache& cache = this_cache();
+    IrqGuard guard(cache.lock);
+    if (cache.count == FrameCache::capacity) [[unlikely]]
+        drain(cache, FrameCache::capacity / 2);
+    cache.frames[cache.count++] = address;
+}
+
+void detail::give_back_block(Frame& frame, PhysAddr base, unsigned order) {
     DRUPE_ASSERT((frame.flags & frame_free) == 0);
     frame.refs.store(0, std::memory_order_relaxed);
     frame.flags = 0;
     for (std::size_t i = 0; i < std::size_t{1} << order; i++)
         arch::note_frame_freed(base + (i << page_shift));
-    if (order != 0) {
-        IrqGuard guard(state.lock);
-        state.buddy.put(base, order);
-        return;
-    }
-    FrameCache& cache = this_cache();
-    IrqGuard guard(cache.lock);
-    if (cache.count == FrameCache::capacity) drain(cache, FrameCache::capacity / 2);
-    cache.frames[cache.count++] = base;
+    IrqGuard guard(state.lock);
+    state.buddy.put(base, order);
 }
 
 PhysAddr address_of(const Frame& frame) {

@@ -44,18 +44,20 @@ class SlabClass {
 public:
     void* take(unsigned number) {
         SpinGuard guard(lock_);
-        if (!front_ && !refill(number)) return nullptr;
+        if (!front_ && !refill(number)) [[unlikely]]
+            return nullptr;
         FreeObject* object = front_;
         front_ = object->next;
         count_--;
         return object;
     }
-    void put(void* memory, unsigned number) {
+    void put(void* memory) {
         SpinGuard guard(lock_);
         auto* object = static_cast<FreeObject*>(memory);
         object->next = front_;
         front_ = object;
-        if (++count_ > most(number)) shrink(most(number) / 2);
+        if (++count_ > most_) [[unlikely]]
+            shrink(most_ / 2);
     }
     void trim() {
         SpinGuard guard(lock_);
@@ -64,7 +66,6 @@ public:
 
 private:
     static unsigned per_slab(unsigned number) { return page_size / class_sizes[number]; }
-    static unsigned most(unsigned number) { return per_slab(number) * 2; }
     bool refill(unsigned number);
     void shrink(unsigned leave);
     void return_to_slab(FreeObject* object);
@@ -81,14 +82,16 @@ private:
 
     SpinLock<LockRank::heap> lock_;
     unsigned count_ = 0; // in front_
+    unsigned most_ = 0;  // of them; known with the first slab
     FreeObject* front_ = nullptr;
     SlabHead* slabs_ = nullptr;
 };
 constinit SlabClass classes[class_count];
 constinit std::atomic<std::size_t> frames_taken{0};
 
-bool SlabClass::refill(unsigned number) {
+[[gnu::noinline]] bool SlabClass::refill(unsigned number) {
     const unsigned size = class_sizes[number];
+    most_ = per_slab(number) * 2;
     if (slabs_) {
         SlabHead* slab = slabs_;
         Frame& frame = frame_of(virt_to_phys(slab));
@@ -140,7 +143,7 @@ void SlabClass::return_to_slab(FreeObject* object) {
     free_frames(align_down(virt_to_phys(fresh), page_size));
 }
 
-void SlabClass::shrink(unsigned leave) {
+[[gnu::noinline]] void SlabClass::shrink(unsigned leave) {
     while (count_ > leave) {
         FreeObject* object = front_;
         front_ = object->next;
@@ -149,7 +152,13 @@ void SlabClass::shrink(unsigned leave) {
     }
 }
 
-void* alloc_large(std::size_t bytes) {
+[[gnu::noinline]] void free_large(Frame& frame, void* object) {
+    DRUPE_ASSERT((frame.flags & frame_large) != 0);
+    frames_taken.fetch_sub(std::size_t{1} << frame.order, std::memory_order_relaxed);
+    free_frames(virt_to_phys(object), frame.order);
+}
+
+[[gnu::noinline]] void* alloc_large(std::size_t bytes) {
     const std::size_t pages = PageCount::covering(bytes).n;
     const auto order = static_cast<unsigned>(std::bit_width(pages - 1));
     auto block = alloc_frames(order);
@@ -175,12 +184,10 @@ void heap_free(void* object) {
     if (!object) return;
     Frame& frame = frame_of(virt_to_phys(object));
     if ((frame.flags & frame_slab) != 0) {
-        classes[frame.slab_class].put(object, frame.slab_class);
+        classes[frame.slab_class].put(object);
         return;
     }
-    DRUPE_ASSERT((frame.flags & frame_large) != 0);
-    frames_taken.fetch_sub(std::size_t{1} << frame.order, std::memory_order_relaxed);
-    free_frames(virt_to_phys(object), frame.order);
+    free_large(frame, object);
 }
 
 void heap_trim() {

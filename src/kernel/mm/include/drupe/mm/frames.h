@@ -50,9 +50,15 @@ void frames_add(MemoryRange range);
 
 /// Context of all that follow: any, interrupts as they are. Never sleeps.
 
+namespace detail {
+Result<PhysAddr> alloc_one();
+Result<PhysAddr> alloc_block(unsigned order);
+} // namespace detail
 /// 2^order contiguous frames aligned to their size, refs = 1 on the first; content undefined.
 /// no_memory.
-Result<PhysAddr> alloc_frames(unsigned order = 0);
+inline Result<PhysAddr> alloc_frames(unsigned order = 0) {
+    return order == 0 ? detail::alloc_one() : detail::alloc_block(order);
+}
 /// One frame of zeros. no_memory.
 Result<PhysAddr> alloc_zeroed_frame();
 /// The frames' last owner gives them back; no mapping and no TLB leads to them any more.
@@ -70,9 +76,10 @@ struct Bank {
 inline constexpr unsigned max_banks = 16;
 extern Bank banks[max_banks];
 extern unsigned bank_count;
-Bank* find_bank(std::uint64_t address);
+[[gnu::noinline, gnu::cold]] Bank* find_bank(std::uint64_t address);
 inline Bank* bank_of(std::uint64_t address) {
-    if (address - banks[0].base < banks[0].bytes) return &banks[0];
+    if (address - banks[0].base < banks[0].bytes) [[likely]]
+        return &banks[0];
     return find_bank(address);
 }
 } // namespace detail
@@ -91,8 +98,9 @@ inline void retain_frame(PhysAddr address) {
     frame_of(address).refs.fetch_add(1, std::memory_order_relaxed);
 }
 namespace detail {
-void give_back(Frame& frame, PhysAddr base, unsigned order);
-}
+void give_back_one(Frame& frame, PhysAddr address);
+void give_back_block(Frame& frame, PhysAddr base, unsigned order);
+} // namespace detail
 /// Drops one reference; the last gives the frame back.
 inline void release_frame(PhysAddr address) {
     Frame& frame = frame_of(address);
@@ -104,7 +112,7 @@ inline void release_frame(PhysAddr address) {
         DRUPE_ASSERT(before != 0);
         if (before != 1) return;
     }
-    detail::give_back(frame, address, 0);
+    detail::give_back_one(frame, address);
 }
 
 struct MemoryStats {
