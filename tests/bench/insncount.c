@@ -60,6 +60,13 @@ static void seen_line(void) {
         write_profile();
     }
 }
+/* Takes what the guest's kernel says, ESC ] ... ESC \, out of the line that it ends in. */
+static void drop_frame(void) {
+    char* frame = strstr(line, "\033]");
+    if (ll < 2 || line[ll - 2] != '\033' || !frame) return;
+    ll = (size_t)(frame - line);
+    line[ll] = 0;
+}
 /* Takes in what the console got since the last time. */
 static void eat(void) {
     char b[4096];
@@ -74,6 +81,7 @@ static void eat(void) {
             } else if (b[i] != '\r')
                 line[ll++] = b[i];
             line[ll] = 0;
+            if (ll && b[i] == '\\') drop_frame();
             if (*marker && !marked && strstr(line, marker)) {
                 marked = 1;
                 if (out) {

@@ -7,6 +7,8 @@ import re
 from . import shape
 
 LIMITS_SHAPE = {"row": [{"name": str, "title": str, "limit?": int, "test?": str}]}
+# What the kernel says stands between these, anywhere in a line (docs/bootfs.md).
+_KERNEL_SAYS = re.compile(r"\x1b\]drupe;log;.*?\x1b\\", re.DOTALL)
 _RESULT = re.compile(r"B (\S+) +([0-9]+(?:\.[0-9]+)?) +([0-9]+)")
 
 
@@ -31,7 +33,7 @@ class Output:
 def parse(text: str) -> Output:
     """Reads a console: lines that are not bench.c's own are passed over, half ones (no line end) too."""
     output = Output()
-    for line in text.replace("\r", "").split("\n")[:-1]:
+    for line in _KERNEL_SAYS.sub("", text).replace("\r", "").split("\n")[:-1]:
         result = _RESULT.fullmatch(line.rstrip())
         if result:
             output.results[result[1]] = (float(result[2]), int(result[3]))

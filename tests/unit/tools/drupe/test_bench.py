@@ -36,6 +36,11 @@ class TheConsole(unittest.TestCase):
         self.assertEqual(report.parse(cut).results, {})
         self.assertEqual(report.parse("BENCH-END").finished, False)
 
+    def test_what_the_kernel_says_between_hides_nothing(self):
+        log = "\x1b]drupe;log;system call socket (198) is not implemented\nand more\x1b\\"
+        for at in (CONSOLE.index("W getpid"), CONSOLE.index("B getpid"), CONSOLE.index("20000") + 2):
+            self.assertEqual(report.parse(CONSOLE[:at] + log + CONSOLE[at:]), report.parse(CONSOLE))
+
     def test_lines_of_another_form_are_passed_over(self):
         for line in ("B getpid 96.0", "B getpid x 1", "B getpid -1.0 5", "xB getpid 1.0 5", "B a 1 2 3"):
             self.assertEqual(report.parse(line + "\n").results, {}, line)
