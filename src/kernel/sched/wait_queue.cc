@@ -39,6 +39,18 @@ bool WaitQueue::remove_queued(Waiter& waiter) {
 
 void WaitQueue::wake_slow(std::size_t most) {
     IrqGuard guard{lock_};
+    wake_locked(most);
+}
+
+void WaitQueue::wake_nested_slow(std::size_t most) {
+    const arch::IrqState state = arch::irq_save();
+    lock_.lock_nested();
+    wake_locked(most);
+    lock_.unlock();
+    arch::irq_restore(state);
+}
+
+void WaitQueue::wake_locked(std::size_t most) {
     for (Waiter* w = waiters_.front(); w;) {
         const bool competing = w->kind == Waiter::Kind::competing;
         if (competing && most-- == 0) return;

@@ -22,6 +22,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::clock: return "clock";
     case LockRank::timer: return "timer";
     case LockRank::run_queue: return "run_queue";
+    case LockRank::epoll: return "epoll";
     case LockRank::wait_queue: return "wait_queue";
     case LockRank::frames: return "frames";
     case LockRank::frame_cache: return "frame_cache";
@@ -64,17 +65,23 @@ private:
     arch::IrqState state_;
 };
 
-} // namespace
-
-void acquired(LockRank rank, const void* lock) {
+/// `above`: the lowest rank that may be held.
+void add(LockRank rank, unsigned above, const void* lock) {
     Masked masked;
     HeldLocks& held = this_cpu_core().held;
     for (std::size_t i = 0; i < held.count; ++i)
-        if (held.entries[i].rank <= rank)
+        if (static_cast<unsigned>(held.entries[i].rank) < above || held.entries[i].lock == lock)
             complain(held.entries[i].lock == lock ? "taking again" : "taking", rank,
                      name_of(held.entries[i].rank));
     if (held.count == HeldLocks::capacity) complain("no room for", rank, "too many");
     held.entries[held.count++] = {lock, rank};
+}
+
+} // namespace
+
+void acquired(LockRank rank, const void* lock) { add(rank, static_cast<unsigned>(rank) + 1, lock); }
+void acquired_nested(LockRank rank, const void* lock) {
+    add(rank, static_cast<unsigned>(rank), lock);
 }
 
 void released(LockRank rank, const void* lock) {

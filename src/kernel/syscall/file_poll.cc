@@ -2,8 +2,8 @@
 // ppoll and pselect6. A first round asks every file without waiting; only when none is ready does
 // a second one put waiters on their queues.
 #include "poll_wait.h"
+#include "temporary_mask.h"
 
-#include <drupe/process/return_to_user.h>
 #include <drupe/time/clock.h>
 
 #include <algorithm>
@@ -25,7 +25,8 @@ struct UserTimespec {
     std::int64_t seconds, nanoseconds;
 };
 
-/// A relative timeout as a deadline; no address: none.
+} // namespace
+
 Result<Nanos> read_deadline(VirtAddr at) {
     if (raw(at) == 0) return Nanos::never();
     const auto t = TRY(arch::get_user<UserTimespec>(at));
@@ -39,6 +40,8 @@ Result<Nanos> read_deadline(VirtAddr at) {
     return Nanos{sum};
 }
 
+namespace {
+
 /// What is left goes back to the program, as Linux does; a bad address is no error by now.
 void write_left(VirtAddr at, Nanos deadline) {
     if (raw(at) == 0 || deadline == Nanos::never()) return;
@@ -46,26 +49,6 @@ void write_left(VirtAddr at, Nanos deadline) {
         deadline.ns == 0 ? 0 : std::max<std::int64_t>(0, (deadline - time::now()).ns);
     (void)arch::put_user(at, UserTimespec{left / 1'000'000'000, left % 1'000'000'000});
 }
-
-/// A mask for the time of one wait.
-class TemporaryMask {
-public:
-    Result<void> set(VirtAddr mask, Word size) {
-        if (raw(mask) == 0) return {};
-        if (size != 8) return Errc::invalid;
-        process::set_temporary_mask(process::SignalSet(TRY(arch::get_user<std::uint64_t>(mask))));
-        is_set_ = true;
-        return {};
-    }
-    /// Signals that came under the mask are handled under it; otherwise the old one returns now.
-    void end(const Result<Word>& outcome) {
-        if (is_set_ && (outcome.ok() || outcome.error() != Errc::restart_no_handler))
-            process::unset_temporary_mask();
-    }
-
-private:
-    bool is_set_ = false;
-};
 
 } // namespace
 

@@ -2,6 +2,7 @@
 // The internal file system of files without a name: pipes, events. It is mounted nowhere and has
 // no root; each file is a dentry of its own.
 #include "directory_ops.h"
+#include "epoll_links.h"
 
 #include <drupe/base/format.h>
 #include <drupe/mm/frames.h>
@@ -35,6 +36,7 @@ Result<void> init() {
     const std::size_t frames = mm::memory_stats().total.n;
     TRY(DentryTable::init(std::clamp<std::size_t>(frames / 4, 64, 65536)));
     TRY(init_directory_ops());
+    TRY(init_epoll());
     OwnPtr<AnonymousFs> fs = TRY(make_own<AnonymousFs>());
     internal = fs.leak();
     return {};

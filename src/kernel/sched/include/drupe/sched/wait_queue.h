@@ -43,6 +43,8 @@ public:
     const After after;
 
 protected:
+    /// A watcher that stays, with a `woken` of its own that makes no thread runnable itself.
+    Waiter() : kind(Kind::watching), after(After::stays), thread_(nullptr) {}
     ~Waiter() = default;
     Thread* thread_;
 };
@@ -69,6 +71,13 @@ public:
         if (count_.load(std::memory_order_relaxed) != 0) wake_slow(most);
     }
 
+    /// From a Waiter's `woken`, with another queue's lock held. The caller answers for an order
+    /// among the queues that no two of them take differently.
+    void wake_nested(std::size_t most) {
+        std::atomic_thread_fence(std::memory_order_seq_cst); // as in wake()
+        if (count_.load(std::memory_order_relaxed) != 0) wake_nested_slow(most);
+    }
+
     /// Puts a waiter on the queue; false: it is there already.
     bool add(Waiter& waiter);
     /// Takes it off; false: it was not queued any more. Afterwards `woken` does not run.
@@ -83,6 +92,8 @@ public:
 
 private:
     void wake_slow(std::size_t most);
+    void wake_nested_slow(std::size_t most);
+    void wake_locked(std::size_t most) REQUIRES(lock_);
     bool remove_queued(Waiter& waiter);
     void take_off_locked(Waiter& waiter) REQUIRES(lock_);
 

@@ -15,6 +15,7 @@ enum class LockRank : std::uint8_t {
     clock,         // the wall clock's offset; read and written under nothing else
     timer,         // armed while a run queue is locked
     run_queue,     // wake-ups happen under nearly every other lock
+    epoll,         // an epoll's ready list, filled by the wake-ups of the files it watches
     wait_queue,    // a wake-up takes the run queue; queues are woken under their owner's lock
     frames,        // memory is allocated under most data-structure locks
     frame_cache,   // a CPU's few frames; refilled from the frames lock

@@ -23,9 +23,12 @@ public:
 
     void lock() ACQUIRE() {
         lockdep::acquired(rank, this);
-        // Acquire pairs with the release store in unlock().
-        while (held_.exchange(1, std::memory_order_acquire) != 0)
-            while (held_.load(std::memory_order_relaxed) != 0) arch::cpu_relax();
+        take();
+    }
+    /// While other locks of the same rank may be held: the caller keeps an order among them.
+    void lock_nested() ACQUIRE() {
+        lockdep::acquired_nested(rank, this);
+        take();
     }
     void unlock() RELEASE() {
         held_.store(0, std::memory_order_release);
@@ -40,6 +43,11 @@ public:
     bool is_held() const { return held_.load(std::memory_order_acquire) != 0; }
 
 private:
+    void take() {
+        // Acquire pairs with the release store in unlock().
+        while (held_.exchange(1, std::memory_order_acquire) != 0)
+            while (held_.load(std::memory_order_relaxed) != 0) arch::cpu_relax();
+    }
     std::atomic<std::uint32_t> held_{0};
 };
 

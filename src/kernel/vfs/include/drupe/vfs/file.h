@@ -23,10 +23,17 @@ namespace drupe::vfs {
 /// lseek's whence.
 enum Whence : int { seek_set = 0, seek_current, seek_end, seek_data, seek_hole };
 
+class EpollFile;
+struct EpollEntry;
+
 class File : public RefCounted<File> {
 public:
     virtual ~File();
-    static void destroy(File* file) { delete file; }
+    static void destroy(File* file) {
+        // Acquire pairs with the release of the epoll that let go of the file last.
+        if (file->epoll_entries_.load(std::memory_order_acquire)) forget_watches(*file);
+        delete file;
+    }
 
     /// At the file position. Bytes moved, 0 at the end of file. Errc::restart when a signal ended
     /// the wait before anything moved. The defaults go through read_at/write_at and keep the
@@ -47,6 +54,8 @@ public:
     virtual std::uint32_t poll(PollWatcher* watcher);
     /// epoll takes only files that can wait.
     virtual bool can_poll() const { return false; }
+    /// This file as an epoll, or null.
+    virtual EpollFile* as_epoll() { return nullptr; }
     /// Memory for mmap. wrong_device by default; access when the open mode does not allow it.
     virtual Result<RefPtr<mm::VmObject>> mappable(bool shared, bool writable);
     virtual Result<void> sync(bool data_only);
@@ -91,6 +100,12 @@ protected:
     std::uint8_t mode_;
     std::uint64_t position_ = 0;
     sched::Mutex position_mutex_;
+
+private:
+    friend class EpollFile;
+    /// Takes the file out of every epoll that watches it.
+    static void forget_watches(File& file);
+    std::atomic<EpollEntry*> epoll_entries_{nullptr}; // under the epolls' links mutex
 
 public:
     // fcntl's F_SETOWN and friends; kept for the program, signals come from the owner's room.
