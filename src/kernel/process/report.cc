@@ -59,7 +59,9 @@ std::string_view region_name(const Image& image, const mm::RegionInfo& region,
     if (!region.object) return "anonymous memory";
     BufferSink sink(buffer);
     region.object->describe(sink);
-    return sink.text().empty() ? "shared memory" : sink.text();
+    if (!sink.text().empty()) return sink.text();
+    const bool is_own = image.code_begin <= region.end && region.begin <= image.data_end;
+    return is_own && raw(image.data_end) != 0 ? image.name() : "mapped file";
 }
 
 /// An address as a program's author knows it: which mapping, how far into it.

@@ -133,6 +133,8 @@ TEST_CASE("a frame that Linux would refuse is refused") {
         extra.data = Memory::base + after + sizeof extra + terminator_bytes;
         extra.bytes = 256;
         memory.put(after, extra);
+        extra.data += sizeof extra + terminator_bytes; // in itself it would be in order
+        extra.bytes = 128;
         memory.put(after + sizeof extra + terminator_bytes, extra);
     }
     SECTION("extra space without limit") {
