@@ -46,11 +46,26 @@ trace::StackBounds stack_around(std::uint64_t frame_pointer) {
     return is_kernel_stack ? trace::StackBounds{low, low + 0x4000} : trace::StackBounds{0, 0};
 }
 
+// A caller is named by its call, the instruction before the return address: after a call that never
+// returns there may be nothing more of that function.
+void say_caller(const trace::SymbolTable& symbols, std::string_view what, std::uint64_t address) {
+    const auto call = symbols.find(VirtAddr{address - 4});
+    if (!call) return say_address(symbols, what, address);
+    log(LogLevel::fatal, "{} {}  {}+{:#x}", what, VirtAddr{address}, call->name, call->offset + 4);
+}
+
+void say_thread() {
+    const sched::Thread& thread = sched::current();
+    log(LogLevel::fatal, "thread {} ({}), stack {} .. {}", thread.id(), thread.name(),
+        VirtAddr{thread.kernel_stack_top - sched::Thread::stack_bytes},
+        VirtAddr{thread.kernel_stack_top});
+}
+
 void say_backtrace(const trace::SymbolTable& symbols, std::uint64_t frame_pointer) {
     std::array<std::uint64_t, 24> callers;
     const std::size_t count =
         trace::walk_frames(frame_pointer, stack_around(frame_pointer), callers);
-    for (std::size_t i = 0; i < count; i++) say_address(symbols, "  from", callers[i]);
+    for (std::size_t i = 0; i < count; i++) say_caller(symbols, "  from", callers[i]);
 }
 
 void say_registers(const arch::TrapFrame& frame) {
@@ -75,7 +90,7 @@ void begin_crash() {
     log(LogLevel::fatal, "panic: {}", message);
     // Before memory is managed there is neither a direct map to find symbols in nor a thread.
     if (state.map_registers) {
-        log(LogLevel::fatal, "thread {} ({})", sched::current().id(), sched::current().name());
+        say_thread();
         say_backtrace(open_symbols(), reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
     }
     end_machine({Ending::Kind::panicked, 0});
@@ -94,16 +109,14 @@ void panic(std::string_view message) { image::crash(message); }
 
 void arch::on_kernel_fault(TrapFrame& frame, const Fault& fault, const char* what) {
     image::begin_crash();
-    log(LogLevel::fatal, "panic: the kernel made a {}: address {}, syndrome {:#x}", what,
-        fault.address, fault.syndrome);
+    log(LogLevel::fatal, "panic: {} (address {}, syndrome {:#x})", what, fault.address,
+        fault.syndrome);
     const trace::SymbolTable symbols = image::open_symbols();
     image::say_address(symbols, "  at  ", frame.pc());
+    image::say_caller(symbols, "  lr  ", frame.x[30]); // who jumped, when `at` is no code
     image::say_backtrace(symbols, frame.x[29]);
     image::say_registers(frame);
-    log(LogLevel::fatal, "thread {} ({}), stack {} .. {}", sched::current().id(),
-        sched::current().name(),
-        VirtAddr{sched::current().kernel_stack_top - sched::Thread::stack_bytes},
-        VirtAddr{sched::current().kernel_stack_top});
+    image::say_thread();
     image::end_machine({image::Ending::Kind::panicked, 0});
 }
 

@@ -31,6 +31,14 @@ SECTIONS {
         __start_drupe_drivers = .;
         KEEP(*(drupe_drivers))
         __stop_drupe_drivers = .;
+        /* Empty but in the image of the self-tests. */
+        . = ALIGN(8);
+        drupe_autorun_begin = .;
+        KEEP(*(drupe_autorun))
+        drupe_autorun_end = .;
+        drupe_ktests_begin = .;
+        KEEP(*(drupe_ktests))
+        drupe_ktests_end = .;
         . = ALIGN(8);
         __start_drupe_counters = .;
         KEEP(*(drupe_counters))

@@ -2,6 +2,7 @@
 // The kernel's first thread: puts files in place, reads what is to run, and starts it.
 #include "start_program.h"
 
+#include "autorun.h"
 #include "boot_memory.h"
 #include "console_device.h"
 #include "machine_state.h"
@@ -132,8 +133,21 @@ void seed_entropy() {
     mm::AddressSpace::set_random(entropy::next_u64);
 }
 
+extern "C" const Autorun drupe_autorun_begin[], drupe_autorun_end[];
+
+Result<void> run_linked_in() {
+    if (&drupe_autorun_begin[0] == &drupe_autorun_end[0]) {
+        log(LogLevel::error, "this image has nothing linked in for drupe.autorun={}",
+            state.options.autorun);
+        return Errc::not_supported;
+    }
+    TRY(seal_kernel());
+    end_machine({Ending::Kind::exited, (*drupe_autorun_begin)(state.options.autorun)});
+}
+
 Result<void> run() {
     seed_entropy();
+    if (!state.options.autorun.empty()) return run_linked_in();
     TRY(make_root());
     vfs::TaskContext kernel;
     const RefPtr<vfs::FsContext> fs = TRY(vfs::FsContext::create(vfs::MountTable::root()));
