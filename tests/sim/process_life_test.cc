@@ -112,7 +112,7 @@ TEST_CASE("the process outlives its first thread, and a signal finds one that wa
                     CHECK(taken_by == q.call([] { return syscall::gettid(); }));
                     q.call([] { return syscall::exit(4); });
                 }) > 0);
-        Word all = ~Word{0};
+        static Word all = ~Word{0}; // outlives the first thread
         // The other thread begins with this one's mask: it is blocked only here, and only now.
         REQUIRE(sim::clone(p, sim::thread_flags, [&](Program& q) {
                     REQUIRE(q.call([&] {

@@ -146,12 +146,12 @@ TEST_CASE("what becomes of an interrupted call") {
             act(p, sigusr1, programs.handler([&](Program&, int, const SigInfo&) { runs++; }),
                 row.flags);
         sched::WaitQueue queue;
-        Process& self = current_process();
-        programs.machine.interrupt_at(Nanos{5000}, [&] {
+        const RefPtr<Process> self(&current_process()); // handlers may come after its end
+        programs.machine.interrupt_at(Nanos{5000}, [&, self] {
             // Without a handler: a stop and go, which ends the wait and is seen by nobody.
-            post_signal(self, row.handler ? sigusr1 : sigstop);
+            post_signal(*self, row.handler ? sigusr1 : sigstop);
         });
-        programs.machine.interrupt_at(Nanos{9000}, [&] { post_signal(self, sigcont); });
+        programs.machine.interrupt_at(Nanos{9000}, [&, self] { post_signal(*self, sigcont); });
         const std::int64_t result = p.call([&]() -> Result<Word> {
             if (++tries == 2) return Word{7};
             return wait_on(queue, row.errc);
@@ -171,11 +171,11 @@ TEST_CASE("a wait with a relative time goes on through restart_syscall, unless a
     programs.start([&](Program& p) {
         if (with_handler)
             act(p, sigusr1, programs.handler([](Program&, int, const SigInfo&) {}), sa_restart);
-        Process& self = current_process();
+        const RefPtr<Process> self(&current_process()); // handlers may come after its end
         sched::WaitQueue queue;
-        programs.machine.interrupt_at(Nanos{5000},
-                                      [&] { post_signal(self, with_handler ? sigusr1 : sigstop); });
-        programs.machine.interrupt_at(Nanos{9000}, [&] { post_signal(self, sigcont); });
+        programs.machine.interrupt_at(
+            Nanos{5000}, [&, self] { post_signal(*self, with_handler ? sigusr1 : sigstop); });
+        programs.machine.interrupt_at(Nanos{9000}, [&, self] { post_signal(*self, sigcont); });
         static Word* seen;
         seen = &resumed;
         const std::int64_t result = p.call([&]() -> Result<Word> {
@@ -203,9 +203,9 @@ TEST_CASE("sigsuspend waits under another mask and gives the old one back after 
             CHECK(blocked() == SignalSet{sigusr1, sigterm});
         }));
         mask(p, SignalSet{sigusr1, sigusr2});
-        Process& self = current_process();
-        programs.machine.interrupt_at(Nanos{5000}, [&] { post_signal(self, sigusr2); });
-        programs.machine.interrupt_at(Nanos{9000}, [&] { post_signal(self, sigusr1); });
+        const RefPtr<Process> self(&current_process()); // handlers may come after its end
+        programs.machine.interrupt_at(Nanos{5000}, [&, self] { post_signal(*self, sigusr2); });
+        programs.machine.interrupt_at(Nanos{9000}, [&, self] { post_signal(*self, sigusr1); });
         act(p, sigusr2, handler_ignore);
         Word during = SignalSet{sigterm}.raw();
         CHECK(p.call([&] { return syscall::rt_sigsuspend(at(&during), 8); }) == eintr);
@@ -228,10 +228,11 @@ TEST_CASE("sigtimedwait takes what is pending, waits for what is not, and gives 
         struct {
             std::int64_t s, ns;
         } timeout{0, 20'000};
-        const auto wait = [&] {
-            return p.call(
-                [&] { return syscall::rt_sigtimedwait(at(&wanted), at(&got), at(&timeout), 8); });
+        const auto handler = [&] {
+            return syscall::rt_sigtimedwait(at(&wanted), at(&got), at(&timeout), 8);
         };
+        // By reference: SIGKILL would leave a copy behind.
+        const auto wait = [&] { return p.call(std::ref(handler)); };
         CHECK(wait() == eagain);
         SigInfo queued = SigInfo::from_user(40, si_queue, 9, 9);
         queued.u.sent.value = 77;
@@ -239,7 +240,7 @@ TEST_CASE("sigtimedwait takes what is pending, waits for what is not, and gives 
         REQUIRE(p.call([&] { return syscall::rt_sigqueueinfo(self_pid, 40, at(&queued)); }) == 0);
         CHECK(wait() == 40);
         CHECK(got.info.u.sent.value == 77);
-        Process& self = current_process();
+        Process& self = current_process(); // nothing here outlives it, and SIGKILL unwinds nothing
         programs.machine.interrupt_at(time::now() + Nanos{5000},
                                       [&] { post_signal(self, sigusr1); });
         CHECK(wait() == sigusr1);
