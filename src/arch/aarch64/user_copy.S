@@ -15,9 +15,32 @@
     .globl  \name
 \name:
 .L\name\()_begin:
-    cmp     x2, #64
-    b.lo    2f
-1:  ldp     x3, x4, [x1]
+    cmp     x2, #128
+    b.lo    8f
+    // The pointers move only once for a block: a fault inside it begins the block again.
+9:  ldp     x3, x4, [x1]
+    ldp     x5, x6, [x1, #16]
+    ldp     x7, x8, [x1, #32]
+    ldp     x9, x10, [x1, #48]
+    stp     x3, x4, [x0]
+    stp     x5, x6, [x0, #16]
+    stp     x7, x8, [x0, #32]
+    stp     x9, x10, [x0, #48]
+    ldp     x3, x4, [x1, #64]
+    ldp     x5, x6, [x1, #80]
+    ldp     x7, x8, [x1, #96]
+    ldp     x9, x10, [x1, #112]
+    stp     x3, x4, [x0, #64]
+    stp     x5, x6, [x0, #80]
+    stp     x7, x8, [x0, #96]
+    stp     x9, x10, [x0, #112]
+    add     x1, x1, #128
+    add     x0, x0, #128
+    sub     x2, x2, #128
+    cmp     x2, #128
+    b.hs    9b
+8:  tbz     x2, #6, 2f
+    ldp     x3, x4, [x1]
     ldp     x5, x6, [x1, #16]
     ldp     x7, x8, [x1, #32]
     ldp     x9, x10, [x1, #48]
@@ -28,8 +51,6 @@
     add     x1, x1, #64
     add     x0, x0, #64
     sub     x2, x2, #64
-    cmp     x2, #64
-    b.hs    1b
 2:  tbz     x2, #5, 3f
     ldp     x3, x4, [x1]
     ldp     x5, x6, [x1, #16]
@@ -105,18 +126,18 @@ drupe_user_clear:
     // x0 = to, x1 = from, x2 = capacity; returns the length, -1 no NUL, -2 fault.
     .globl  drupe_user_string
 drupe_user_string:
-    mov     x4, xzr
+    mov     x4, x1
+    cbz     x2, 2f
 .Lstring_begin:
-1:  cmp     x4, x2
-    b.hs    2f
-    ldrb    w3, [x1, x4]
-    strb    w3, [x0, x4]
+1:  ldrb    w3, [x1], #1
+    strb    w3, [x0], #1
     cbz     w3, 3f
-    add     x4, x4, #1
-    b       1b
+    subs    x2, x2, #1
+    b.ne    1b
 2:  mov     x0, #-1
     ret
-3:  mov     x0, x4
+3:  sub     x0, x1, x4
+    sub     x0, x0, #1
     ret
 .Lstring_end:
     mov     x0, #-2

@@ -3,9 +3,10 @@
 
 namespace drupe::syscall {
 
-std::int64_t fail_blocked(Errc errc, const process::InterruptedCall& call) {
+std::int64_t fail_blocked(Errc errc, unsigned number, Word a, Word b, Word c, Word d, Word e,
+                          Word f) {
     if (errc == Errc::restart || errc == Errc::restart_no_handler)
-        process::record_interrupted(call);
+        process::record_interrupted({number, {a, b, c, d, e, f}});
     return to_return_value(errc);
 }
 

@@ -93,9 +93,9 @@ Errc raise_for(Errc errc) {
     return errc;
 }
 
-Result<void> apply_file_limit(vfs::File& file, vfs::IoBuffer& buffer, std::uint64_t offset) {
+Result<void> cut_to_file_limit(vfs::File& file, vfs::IoBuffer& buffer, std::uint64_t offset) {
     const std::uint64_t limit = caller().max_file_bytes;
-    if (limit == ~std::uint64_t{0} || !file.inode().is_regular() || buffer.size() == 0) return {};
+    if (!file.inode().is_regular() || buffer.size() == 0) return {};
     if (file.is_append()) offset = file.inode().size();
     if (offset >= limit) {
         raise_signal(process::sigxfsz);
@@ -103,50 +103,6 @@ Result<void> apply_file_limit(vfs::File& file, vfs::IoBuffer& buffer, std::uint6
     }
     buffer.limit(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), limit - offset)));
     return {};
-}
-
-namespace {
-
-/// Why a file that is not open for this cannot be read or written: Linux asks first whether it has
-/// offsets at all.
-[[gnu::cold]] Errc refuse(const vfs::FileRef& file, const std::int64_t* offset) {
-    if (!file || file->is_path_only() || !offset) return Errc::bad_descriptor;
-    const Result<std::uint64_t> at = file->seek(0, vfs::seek_current);
-    return !at.ok() && at.error() == Errc::illegal_seek ? Errc::illegal_seek : Errc::bad_descriptor;
-}
-
-} // namespace
-
-Result<Word> read_file(int fd, vfs::IoBuffer buffer, const std::int64_t* offset) {
-    if (offset && *offset < 0) return Errc::invalid;
-    vfs::FileRef file = file_at(fd);
-    if (!file || !file->is_readable()) [[unlikely]]
-        return refuse(file, offset);
-    if (buffer.size() > most_moved) [[unlikely]] {
-        if (static_cast<std::int64_t>(buffer.size()) < 0) return Errc::invalid;
-        buffer.limit(most_moved);
-    }
-    if (!offset) return file->read(buffer);
-    return file->read_at(buffer, static_cast<std::uint64_t>(*offset));
-}
-
-Result<Word> write_file(int fd, vfs::IoBuffer buffer, const std::int64_t* offset) {
-    if (offset && *offset < 0) return Errc::invalid;
-    vfs::FileRef file = file_at(fd);
-    if (!file || !file->is_writable()) [[unlikely]]
-        return refuse(file, offset);
-    if (buffer.size() > most_moved) [[unlikely]] {
-        if (static_cast<std::int64_t>(buffer.size()) < 0) return Errc::invalid;
-        buffer.limit(most_moved);
-    }
-    std::uint64_t at = offset ? static_cast<std::uint64_t>(*offset) : file->position();
-    TRY(apply_file_limit(*file, buffer, at));
-    // pwrite to a file in append mode appends, whatever the offset says (pwrite(2), BUGS).
-    Result<std::size_t> moved =
-        offset ? file->write_at(buffer, at, file->is_append()) : file->write(buffer);
-    if (!moved.ok()) [[unlikely]]
-        return raise_for(moved.error());
-    return moved;
 }
 
 } // namespace drupe::syscall

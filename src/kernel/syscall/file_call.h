@@ -120,14 +120,16 @@ private:
     std::size_t count_ = 0;
 };
 
-/// Reading and writing with the checks in common. `offset` null: at the position.
-Result<Word> read_file(int fd, vfs::IoBuffer buffer, const std::int64_t* offset);
-Result<Word> write_file(int fd, vfs::IoBuffer buffer, const std::int64_t* offset);
 /// Sends a signal to the calling thread.
 void raise_signal(int signo);
 /// Writing to a pipe without readers raises SIGPIPE.
 Errc raise_for(Errc errc);
 /// Cuts the buffer to what RLIMIT_FSIZE leaves of a regular file; file_too_large (with SIGXFSZ).
-Result<void> apply_file_limit(vfs::File& file, vfs::IoBuffer& buffer, std::uint64_t offset);
+Result<void> cut_to_file_limit(vfs::File& file, vfs::IoBuffer& buffer, std::uint64_t offset);
+inline Result<void> apply_file_limit(vfs::File& file, vfs::IoBuffer& buffer, std::uint64_t offset) {
+    if (caller().max_file_bytes == ~std::uint64_t{0}) [[likely]]
+        return {};
+    return cut_to_file_limit(file, buffer, offset);
+}
 
 } // namespace drupe::syscall

@@ -4,20 +4,81 @@
 
 namespace drupe::syscall {
 
-Result<Word> read(int fd, VirtAddr buffer, Word bytes) {
-    return read_file(fd, vfs::IoBuffer::user(buffer, bytes), nullptr);
+namespace {
+
+/// Why a file that is not open for this cannot be read or written: Linux asks first whether it has
+/// offsets at all.
+[[gnu::cold, gnu::noinline]] Errc refuse(int fd, bool has_offset) {
+    vfs::FileRef file = file_at(fd);
+    if (!file || file->is_path_only() || !has_offset) return Errc::bad_descriptor;
+    const Result<std::uint64_t> at = file->seek(0, vfs::seek_current);
+    return !at.ok() && at.error() == Errc::illegal_seek ? Errc::illegal_seek : Errc::bad_descriptor;
 }
 
-Result<Word> write(int fd, VirtAddr buffer, Word bytes) {
-    return write_file(fd, vfs::IoBuffer::user(buffer, bytes), nullptr);
+enum class Where : bool { at_position, at_offset };
+
+// Inlined into each call, with what differs known: these are the shortest ways through the kernel
+// that programs take most often.
+template <Where where>
+[[gnu::always_inline]] inline Result<Word> read_file(int fd, vfs::IoBuffer& buffer,
+                                                     std::int64_t offset) {
+    constexpr bool has_offset = where == Where::at_offset;
+    if (has_offset && offset < 0) [[unlikely]]
+        return Errc::invalid;
+    vfs::FileRef file = file_at(fd);
+    if (!file || !file->is_readable()) [[unlikely]]
+        return refuse(fd, has_offset);
+    if (buffer.size() > most_moved) [[unlikely]] {
+        if (static_cast<std::int64_t>(buffer.size()) < 0) return Errc::invalid;
+        buffer.limit(most_moved);
+    }
+    if constexpr (has_offset) return file->read_at(buffer, static_cast<std::uint64_t>(offset));
+    return file->read(buffer);
 }
 
-Result<Word> pread64(int fd, VirtAddr buffer, Word bytes, std::int64_t offset) {
-    return read_file(fd, vfs::IoBuffer::user(buffer, bytes), &offset);
+template <Where where>
+[[gnu::always_inline]] inline Result<Word> write_file(int fd, vfs::IoBuffer& buffer,
+                                                      std::int64_t offset) {
+    constexpr bool has_offset = where == Where::at_offset;
+    if (has_offset && offset < 0) [[unlikely]]
+        return Errc::invalid;
+    vfs::FileRef file = file_at(fd);
+    if (!file || !file->is_writable()) [[unlikely]]
+        return refuse(fd, has_offset);
+    if (buffer.size() > most_moved) [[unlikely]] {
+        if (static_cast<std::int64_t>(buffer.size()) < 0) return Errc::invalid;
+        buffer.limit(most_moved);
+    }
+    std::uint64_t at = has_offset ? static_cast<std::uint64_t>(offset) : file->position();
+    TRY(apply_file_limit(*file, buffer, at));
+    // pwrite to a file in append mode appends, whatever the offset says (pwrite(2), BUGS).
+    const Result<std::size_t> moved =
+        has_offset ? file->write_at(buffer, at, file->is_append()) : file->write(buffer);
+    if (!moved.ok()) [[unlikely]]
+        return raise_for(moved.error());
+    return moved;
 }
 
-Result<Word> pwrite64(int fd, VirtAddr buffer, Word bytes, std::int64_t offset) {
-    return write_file(fd, vfs::IoBuffer::user(buffer, bytes), &offset);
+} // namespace
+
+Result<Word> read(int fd, VirtAddr at, Word bytes) {
+    vfs::IoBuffer buffer = vfs::IoBuffer::user(at, bytes);
+    return read_file<Where::at_position>(fd, buffer, 0);
+}
+
+Result<Word> write(int fd, VirtAddr at, Word bytes) {
+    vfs::IoBuffer buffer = vfs::IoBuffer::user(at, bytes);
+    return write_file<Where::at_position>(fd, buffer, 0);
+}
+
+Result<Word> pread64(int fd, VirtAddr at, Word bytes, std::int64_t offset) {
+    vfs::IoBuffer buffer = vfs::IoBuffer::user(at, bytes);
+    return read_file<Where::at_offset>(fd, buffer, offset);
+}
+
+Result<Word> pwrite64(int fd, VirtAddr at, Word bytes, std::int64_t offset) {
+    vfs::IoBuffer buffer = vfs::IoBuffer::user(at, bytes);
+    return write_file<Where::at_offset>(fd, buffer, offset);
 }
 
 namespace {
@@ -26,14 +87,18 @@ Result<Word> read_vectors(int fd, VirtAddr at, int count, const std::int64_t* of
     if (!file_at(fd)) return Errc::bad_descriptor;
     Vectors vectors;
     TRY(vectors.read(at, count));
-    return read_file(fd, vectors.buffer(), offset);
+    vfs::IoBuffer buffer = vectors.buffer();
+    return offset ? read_file<Where::at_offset>(fd, buffer, *offset)
+                  : read_file<Where::at_position>(fd, buffer, 0);
 }
 
 Result<Word> write_vectors(int fd, VirtAddr at, int count, const std::int64_t* offset) {
     if (!file_at(fd)) return Errc::bad_descriptor;
     Vectors vectors;
     TRY(vectors.read(at, count));
-    return write_file(fd, vectors.buffer(), offset);
+    vfs::IoBuffer buffer = vectors.buffer();
+    return offset ? write_file<Where::at_offset>(fd, buffer, *offset)
+                  : write_file<Where::at_position>(fd, buffer, 0);
 }
 
 /// RWF_*: only hints and what is so here anyway (nothing is written later than at once).

@@ -19,7 +19,9 @@ using Word = std::uint64_t;
 /// The return value of a call that failed, for a call that never blocks.
 [[gnu::cold]] inline std::int64_t fail(Errc errc) { return to_return_value(errc); }
 /// The same for one that may: a signal that interrupted it is remembered together with the call.
-[[gnu::cold]] std::int64_t fail_blocked(Errc errc, const process::InterruptedCall& call);
+/// The arguments travel in registers, so that a call that succeeds lays out no frame for them.
+[[gnu::cold, gnu::noinline]] std::int64_t fail_blocked(Errc errc, unsigned number, Word a, Word b,
+                                                       Word c, Word d, Word e, Word f);
 
 template <unsigned number, bool blocks, auto handler>
 struct Thunk;
@@ -27,21 +29,34 @@ struct Thunk;
 template <unsigned number, bool blocks, class... Args, Result<Word> (*handler)(Args...)>
 struct Thunk<number, blocks, handler> {
     static std::int64_t call(Word a, Word b, Word c, Word d, Word e, Word f) {
-        const Word words[] = {a, b, c, d, e, f};
-        return with_arguments(words, std::index_sequence_for<Args...>{});
+        const Result<Word> result =
+            with_arguments(std::index_sequence_for<Args...>{}, a, b, c, d, e, f);
+        if (__builtin_expect(result.ok(), 1)) return static_cast<std::int64_t>(result.value());
+        constexpr std::size_t count = sizeof...(Args); // what no handler sees need not be kept
+        if constexpr (blocks)
+            return fail_blocked(result.error(), number, count > 0 ? a : 0, count > 1 ? b : 0,
+                                count > 2 ? c : 0, count > 3 ? d : 0, count > 4 ? e : 0,
+                                count > 5 ? f : 0);
+        else
+            return fail(result.error());
     }
 
 private:
+    template <std::size_t at>
+    static constexpr Word nth(Word a, Word b, Word c, Word d, Word e, Word f) {
+        if constexpr (at == 0) return a;
+        if constexpr (at == 1) return b;
+        if constexpr (at == 2) return c;
+        if constexpr (at == 3) return d;
+        if constexpr (at == 4) return e;
+        return f;
+    }
     template <std::size_t... at>
-    static std::int64_t with_arguments(const Word (&words)[6], std::index_sequence<at...>) {
-        const Result<Word> result = handler(static_cast<Args>(words[at])...);
-        if (__builtin_expect(result.ok(), 1)) return static_cast<std::int64_t>(result.value());
-        if constexpr (blocks)
-            return fail_blocked(
-                result.error(),
-                {number, {words[0], words[1], words[2], words[3], words[4], words[5]}});
-        else
-            return fail(result.error());
+    static Result<Word> with_arguments(std::index_sequence<at...>, [[maybe_unused]] Word a,
+                                       [[maybe_unused]] Word b, [[maybe_unused]] Word c,
+                                       [[maybe_unused]] Word d, [[maybe_unused]] Word e,
+                                       [[maybe_unused]] Word f) {
+        return handler(static_cast<Args>(nth<at>(a, b, c, d, e, f))...);
     }
 };
 

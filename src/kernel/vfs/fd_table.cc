@@ -108,7 +108,9 @@ RefPtr<File> FdTable::get_ref(std::uint32_t fd) {
 
 Result<std::uint32_t> FdTable::reserve_locked(bool close_on_exec, std::uint64_t limit,
                                               std::uint32_t from) {
-    const std::uint32_t fd = first_clear(open_, std::max(from, lowest_free_), capacity_);
+    const std::uint32_t begin = std::max(from, lowest_free_);
+    const bool is_free = begin < capacity_ && (open_[begin >> 6] & bit(begin)) == 0;
+    const std::uint32_t fd = is_free ? begin : first_clear(open_, begin, capacity_);
     if (fd >= std::min<std::uint64_t>(limit, most)) return Errc::too_many_files;
     if (fd >= capacity_) return Errc::out_of_range;
     open_[fd >> 6] |= bit(fd);

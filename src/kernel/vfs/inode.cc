@@ -72,17 +72,23 @@ Result<void> Inode::change(const AttributeChange& c) {
     if (c.set_gid) gid_ = c.gid;
     if (c.set_atime) atime_ = c.atime;
     if (c.set_mtime) mtime_ = c.mtime;
-    ctime_ = wall_now();
+    touch_changed();
     return {};
 }
 
-void Inode::touch_atime() {
+void Inode::update_atime() {
     if (fs_->mount_flags() & (mount_no_atime | mount_read_only)) return;
     constexpr std::int64_t day = 24 * 3600;
     const Timestamp now = wall_now();
-    // relatime: only when the old value says something wrong about later changes, or is old.
-    if (atime_ > mtime_ && atime_ > ctime_ && now.seconds - atime_.seconds < day) return;
-    atime_ = now;
+    std::int64_t age = now.seconds - atime_.seconds;
+    if (!(atime_ > mtime_ && atime_ > ctime_ && age < day)) {
+        atime_ = now;
+        age = 0;
+    }
+    // An access at the very time of the last change is not later than it: look again next time.
+    if (age < 0 || !(atime_ > mtime_ && atime_ > ctime_)) return;
+    atime_good_until_.store((time::now() + Nanos::from_seconds(day - age)).ns,
+                            std::memory_order_relaxed);
 }
 
 Result<void> Inode::add_writer() {

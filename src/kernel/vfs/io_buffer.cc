@@ -39,7 +39,7 @@ Result<std::size_t> IoBuffer::each(std::size_t bytes, Move move) {
     return moved;
 }
 
-Result<std::size_t> IoBuffer::put(const void* from, std::size_t bytes) {
+Result<std::size_t> IoBuffer::put_slowly(const void* from, std::size_t bytes) {
     const auto* source = static_cast<const char*>(from);
     return each(bytes, [&](std::uint64_t at, std::size_t offset, std::size_t n) -> std::size_t {
         if (user_) return arch::copy_to_user_raw(VirtAddr{at}, source + offset, n);
@@ -48,7 +48,7 @@ Result<std::size_t> IoBuffer::put(const void* from, std::size_t bytes) {
     });
 }
 
-Result<std::size_t> IoBuffer::take(void* to, std::size_t bytes) {
+Result<std::size_t> IoBuffer::take_slowly(void* to, std::size_t bytes) {
     auto* target = static_cast<char*>(to);
     return each(bytes, [&](std::uint64_t at, std::size_t offset, std::size_t n) -> std::size_t {
         if (user_) return arch::copy_from_user_raw(target + offset, VirtAddr{at}, n);

@@ -18,9 +18,8 @@ public:
     PagedInode& paged() const { return static_cast<PagedInode&>(inode()); }
 
     Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset) override {
-        const std::size_t moved = TRY(paged().read_at(buffer, offset));
         if (!(flags() & open_no_atime)) inode().touch_atime();
-        return moved;
+        return paged().read_at(buffer, offset);
     }
     Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t& offset, bool append) override {
         return paged().write_at(buffer, offset, append);
@@ -81,8 +80,21 @@ Attributes PagedInode::attributes() {
 Result<std::size_t> PagedInode::read_at(IoBuffer& buffer, std::uint64_t offset) {
     const std::uint64_t end = size();
     if (offset >= end) return std::size_t{0};
-    std::size_t left =
+    const auto bytes =
         static_cast<std::size_t>(std::min<std::uint64_t>(end - offset, buffer.size()));
+    const std::size_t within = offset & page_mask;
+    if (within + bytes > page_size) return read_pages(buffer, offset, bytes);
+    // Nearly all reads stay inside one page that is there.
+    const PhysAddr frame = pages_->get_present_page(offset >> page_shift);
+    if (frame == PhysAddr{0}) [[unlikely]]
+        return read_pages(buffer, offset, bytes);
+    const Result<std::size_t> put = buffer.put(bytes_of(frame) + within, bytes);
+    mm::release_frame(frame);
+    return put;
+}
+
+Result<std::size_t> PagedInode::read_pages(IoBuffer& buffer, std::uint64_t offset,
+                                           std::size_t left) {
     std::size_t moved = 0;
     while (left != 0) {
         const std::size_t within = offset & page_mask;

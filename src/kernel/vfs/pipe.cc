@@ -31,6 +31,19 @@ void Pipe::drop_page(std::uint64_t position) {
 }
 
 Result<std::size_t> Pipe::fill(IoBuffer& from, std::size_t bytes) {
+    // A small message into a page that is there.
+    const std::size_t first_within = tail_ & page_mask;
+    char* here = pages_[slot_of(tail_)];
+    if (here && first_within + bytes <= page_size) [[likely]] {
+        const std::size_t taken = TRY(from.take(here + first_within, bytes));
+        tail_ += taken;
+        used_.store(used_.load(std::memory_order_relaxed) + taken, std::memory_order_release);
+        return taken;
+    }
+    return fill_pages(from, bytes);
+}
+
+Result<std::size_t> Pipe::fill_pages(IoBuffer& from, std::size_t bytes) {
     std::size_t moved = 0;
     while (moved < bytes) {
         const std::uint64_t at = tail_ + moved;
@@ -67,6 +80,23 @@ Result<std::size_t> Pipe::peek(IoBuffer& to, std::size_t skip) {
         moved += put.value();
         if (put.value() != piece) break;
     }
+    return moved;
+}
+
+/// The same as peek and discard, for one page.
+Result<std::size_t> Pipe::drain(IoBuffer& to) {
+    const std::size_t all = used();
+    const std::size_t within = head_ & page_mask;
+    if (all > to.size() || within + all >= page_size || head_ >= page_size) {
+        const std::size_t moved = TRY(peek(to, 0));
+        discard(moved);
+        return moved;
+    }
+    // All of it, and it lies in the first page, which stays.
+    const std::size_t moved = TRY(to.put(pages_[0] + within, all));
+    used_.store(all - moved, std::memory_order_release);
+    head_ += moved;
+    if (moved == all) head_ = tail_ = 0;
     return moved;
 }
 
@@ -158,8 +188,7 @@ Result<std::size_t> PipeEnd::read(IoBuffer& buffer) {
         {
             sched::MutexGuard guard(pipe.mutex_);
             if (pipe.used() != 0) {
-                const std::size_t moved = TRY(pipe.peek(buffer, 0));
-                pipe.discard(moved);
+                const Result<std::size_t> moved = pipe.drain(buffer);
                 pipe.writable_.wake_all();
                 return moved;
             }

@@ -31,6 +31,7 @@ public:
     // With the mutex held.
     /// Puts `bytes` in; there is space. Bytes moved, or why none were.
     Result<std::size_t> fill(IoBuffer& from, std::size_t bytes);
+    Result<std::size_t> drain(IoBuffer& to);
     /// Copies bytes out, `skip` bytes from the front; they stay.
     Result<std::size_t> peek(IoBuffer& to, std::size_t skip);
     void discard(std::size_t bytes);
@@ -47,6 +48,7 @@ private:
     std::size_t slot_of(std::uint64_t position) const {
         return (position >> page_shift) & (slots() - 1);
     }
+    Result<std::size_t> fill_pages(IoBuffer& from, std::size_t bytes);
     Result<char*> page_at(std::uint64_t position);
     void drop_page(std::uint64_t position);
 

@@ -13,6 +13,20 @@ namespace drupe::vfs {
 
 constexpr std::uint32_t most_links = 40;
 
+namespace {
+
+/// A child that needs no more than being there: no symlink, no mount point. With a reference.
+[[gnu::always_inline]] inline Dentry* find_plain(Dentry& directory, const Name& name) {
+    Dentry* child = DentryTable::find(directory, name);
+    if (!child) return nullptr;
+    if (!child->is_mount_point() && !child->inode()->is_symlink()) [[likely]]
+        return child;
+    child->release();
+    return nullptr;
+}
+
+} // namespace
+
 Result<RefPtr<Dentry>> lookup_child(Dentry& directory, const Name& name) {
     RefPtr<Dentry> child = DentryTable::lookup(directory, name);
     if (!child) [[unlikely]] {
@@ -82,9 +96,15 @@ Result<void> Walker::components() {
     for (;;) {
         Inode& directory = *at_->inode();
         if (!directory.is_directory()) return Errc::not_directory;
-        TRY(check_access(directory, who_.credentials, access_execute));
+        if (!who_.credentials.is_root()) // user 0 may search every directory
+            TRY(check_access(directory, who_.credentials, access_execute));
         scan();
         if (*rest_ == 0) return {};
+        if (kind_ == Last::name) [[likely]]
+            if (Dentry* child = find_plain(*at_, last_)) [[likely]] {
+                at_ = RefPtr<Dentry>::adopt(child);
+                continue;
+            }
         TRY(step());
     }
 }
@@ -198,6 +218,8 @@ Result<RefPtr<Dentry>> Walker::follow_last(RefPtr<Dentry> link) {
 }
 
 Result<RefPtr<Dentry>> Walker::finish() {
+    if (kind_ == Last::name && !trailing_slash_ && !(flags_ & walk_directory)) [[likely]]
+        if (Dentry* child = find_plain(*at_, last_)) return RefPtr<Dentry>::adopt(child);
     for (;;) {
         switch (kind_) {
         case Last::dot:

@@ -45,9 +45,10 @@ TEST_CASE("a value passes whole, an address with the top bits set too") {
     CHECK(Thunk<2, false, &big_value>::call(0, 0, 0, 0, 0, 0) == 0xffff'ffff'0000);
 }
 
-TEST_CASE("an interrupted call that may block is remembered with all its arguments") {
+TEST_CASE("an interrupted call that may block is remembered with the arguments it has") {
     CHECK(Thunk<63, true, &interrupted_call>::call(3, 4, 5, 6, 7, 8) == arch::call_restart);
     CHECK(recorded.number == 63);
     CHECK(recorded.args[0] == 3);
-    CHECK(recorded.args[5] == 8);
+    CHECK(recorded.args[1] == 4);
+    CHECK(recorded.args[2] == 0); // the handler has two
 }

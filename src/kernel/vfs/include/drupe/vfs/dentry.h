@@ -89,7 +89,11 @@ public:
     static Result<void> init(std::size_t buckets);
 
     /// The child of `parent` with this name, or null. Exact even against a rename under way.
-    static RefPtr<Dentry> lookup(const Dentry& parent, const Name& name);
+    static RefPtr<Dentry> lookup(const Dentry& parent, const Name& name) {
+        return RefPtr<Dentry>::adopt(find(parent, name));
+    }
+    /// The same as a plain pointer with a reference, for path walking.
+    static Dentry* find(const Dentry& parent, const Name& name);
     static void insert(Dentry& dentry);
     /// Drops the table's reference; the dentry lives on while somebody uses it.
     static void remove(Dentry& dentry);

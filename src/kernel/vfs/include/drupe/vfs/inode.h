@@ -6,6 +6,7 @@
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/sched/mutex.h>
+#include <drupe/time/clock.h>
 #include <drupe/vfs/dentry.h>
 #include <drupe/vfs/types.h>
 
@@ -113,9 +114,20 @@ public:
 
     sched::Mutex& mutex() { return mutex_; }
 
-    void touch_atime(); // relatime
-    void touch_modified() { mtime_ = ctime_ = wall_now(); }
-    void touch_changed() { ctime_ = wall_now(); }
+    /// relatime: the access time changes only when it says something wrong about later changes, or
+    /// is a day old.
+    void touch_atime() {
+        if (time::now().ns >= atime_good_until_.load(std::memory_order_relaxed)) [[unlikely]]
+            update_atime();
+    }
+    void touch_modified() {
+        mtime_ = ctime_ = wall_now();
+        forget_atime_good();
+    }
+    void touch_changed() {
+        ctime_ = wall_now();
+        forget_atime_good();
+    }
 
     void add_link() { nlink_.fetch_add(1, std::memory_order_relaxed); }
     void drop_link() { nlink_.fetch_sub(1, std::memory_order_relaxed); }
@@ -142,7 +154,12 @@ protected:
     std::uint64_t ino_;
     std::uint64_t rdev_;
     std::atomic<std::uint32_t> mode_, uid_, gid_, nlink_;
+    void update_atime();
+    void forget_atime_good() { atime_good_until_.store(0, std::memory_order_relaxed); }
+
     Timestamp atime_, mtime_, ctime_, btime_;
+    /// Until this monotonic time, in nanoseconds, a read leaves atime_ as it is.
+    std::atomic<std::int64_t> atime_good_until_{0};
     std::atomic<std::int32_t> writers_{0};
     sched::Mutex mutex_;
 };

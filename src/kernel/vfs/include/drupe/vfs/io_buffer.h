@@ -3,6 +3,7 @@
 // in several (readv).
 #pragma once
 
+#include <drupe/arch/user_access.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
 
@@ -36,8 +37,18 @@ public:
     bool is_user() const { return user_; }
     /// Moves up to `bytes` from the front of the buffer; shortens it by what moved. fault when not
     /// even one byte could be moved. May sleep (page faults): no spin lock is held.
-    Result<std::size_t> put(const void* from, std::size_t bytes); // into the buffer (read path)
-    Result<std::size_t> take(void* to, std::size_t bytes);        // out of the buffer (write path)
+    /// Into the buffer (read path).
+    Result<std::size_t> put(const void* from, std::size_t bytes) {
+        if (!is_plain(bytes)) [[unlikely]]
+            return put_slowly(from, bytes);
+        return advance(bytes, arch::copy_to_user_raw(VirtAddr{at_}, from, bytes));
+    }
+    /// Out of the buffer (write path).
+    Result<std::size_t> take(void* to, std::size_t bytes) {
+        if (!is_plain(bytes)) [[unlikely]]
+            return take_slowly(to, bytes);
+        return advance(bytes, arch::copy_from_user_raw(to, VirtAddr{at_}, bytes));
+    }
     Result<std::size_t> put_zeros(std::size_t bytes);
     /// Forgets everything beyond the first `bytes`.
     void limit(std::size_t bytes) {
@@ -48,6 +59,19 @@ public:
 private:
     IoBuffer(std::uint64_t at, std::size_t bytes, bool user)
         : at_(at), here_(bytes), total_(bytes), user_(user) {}
+    /// One piece of the program's memory, wholly wanted: nearly every call.
+    bool is_plain(std::size_t bytes) const { return user_ && bytes <= here_ && bytes <= total_; }
+    Result<std::size_t> advance(std::size_t bytes, std::size_t left) {
+        const std::size_t done = bytes - left;
+        at_ += done;
+        here_ -= done;
+        total_ -= done;
+        if (done == 0 && bytes != 0) [[unlikely]]
+            return Errc::fault;
+        return done;
+    }
+    Result<std::size_t> put_slowly(const void* from, std::size_t bytes);
+    Result<std::size_t> take_slowly(void* to, std::size_t bytes);
     template <class Move>
     Result<std::size_t> each(std::size_t bytes, Move move);
     std::uint64_t at_;

@@ -69,6 +69,7 @@ protected:
         : Inode(fs, ino, node), pages_(std::move(pages)) {}
 
 private:
+    Result<std::size_t> read_pages(IoBuffer& buffer, std::uint64_t offset, std::size_t left);
     Result<void> resize_locked(std::uint64_t size);
     Result<void> zero_part(std::uint64_t from, std::uint64_t to);
     bool is_sealed(std::uint32_t seal) const { return (seals_ & seal) != 0; }
