@@ -18,6 +18,8 @@ namespace drupe::testing {
 class FileWorld {
 public:
     FileWorld() : FileWorld(once()) {}
+    FileWorld(const FileWorld&) = delete;
+    ~FileWorld() { file_system_->detach(); }
 
     vfs::TaskContext who;
     RefPtr<vfs::Dentry> root() const { return root_; }

@@ -45,6 +45,11 @@ RefPtr<Dentry> FileSystem::mount_point() const {
     return RefPtr<Dentry>(mount_point_);
 }
 
+void FileSystem::detach() {
+    detached_ = true;
+    if (users_.load(std::memory_order_acquire) == 0) drop_root();
+}
+
 void FileSystem::drop_root() {
     RefPtr<FileSystem> self(this);
     shut_down();
@@ -81,7 +86,10 @@ Result<void> MountTable::mount(Dentry& at, RefPtr<FileSystem> fs, std::string_vi
         static_cast<std::uint32_t>(source.copy(fs->source_, sizeof fs->source_ - 1));
     // Where names are found anew each time, this one must stay.
     if (!at.is_root() && !at.is_in_table()) {
-        if (at.fs().keeps_entries()) return Errc::not_found; // removed meanwhile
+        if (at.fs().keeps_entries()) { // removed meanwhile
+            fs->detach();
+            return Errc::not_found;
+        }
         DentryTable::insert(at);
     }
     SpinGuard guard(tree_lock);
@@ -108,12 +116,11 @@ Result<void> MountTable::unmount(Dentry& root_of, bool detach) {
         *link = std::exchange(fs.next_mounted_, nullptr);
         at = std::exchange(fs.mount_point_, nullptr);
         DentryTable::remove_mount(*at);
-        fs.detached_ = true;
     }
     if (!at->is_root() && !at->fs().keeps_entries() && !at->is_mount_point())
         DentryTable::remove(*at);
     at->release();
-    if (fs.users_.load(std::memory_order_acquire) == 0) fs.drop_root();
+    fs.detach();
     fs.release(); // the list's
     return {};
 }

@@ -130,6 +130,15 @@ TEST_CASE("a detached mount lives until its last file goes") {
     CHECK(file->read(buffer).value() == 10);
 }
 
+TEST_CASE(
+    "a mount on a removed directory fails and leaves nothing behind") { // the leak checker looks
+    FileWorld world;
+    REQUIRE(make_directory(world.who, nullptr, "/m", 0755).ok());
+    auto at = walk(world.who, nullptr, "/m", walk_follow).value();
+    REQUIRE(remove_directory(world.who, nullptr, "/m").ok());
+    CHECK(error_of(MountTable::mount(*at, {"tmpfs", "none", "", 0})) == Errc::not_found);
+}
+
 TEST_CASE("removing a deep chain of directories uses no deep stack") {
     FileWorld world;
     RefPtr<Dentry> at = world.root();

@@ -46,6 +46,9 @@ public:
     RefPtr<Dentry> root() const;
     std::uint32_t mount_id() const { return static_cast<std::uint32_t>(device_); }
 
+    /// It is mounted nowhere, and never will be (again): what it keeps goes once nobody uses it.
+    /// Who made a file system and did not mount it owes it this. Context: thread.
+    void detach();
     /// Open files and working directories keep a file system from being unmounted.
     void add_user() { users_.fetch_add(1, std::memory_order_relaxed); }
     void remove_user() {
@@ -95,6 +98,7 @@ class MountTable {
 public:
     /// Mounts a new instance on `at` (a directory). wrong_device: unknown type; not_directory.
     static Result<void> mount(Dentry& at, const MountRequest& request);
+    /// The same with a made one; not_found: `at` was removed. On failure `fs` is detached.
     static Result<void> mount(Dentry& at, RefPtr<FileSystem> fs, std::string_view source,
                               std::uint32_t flags);
     /// The root of all. Once.
