@@ -83,7 +83,12 @@ def run(args) -> int:
     totals = Totals()
     cmd_build.build()
     if not args.suite or set(args.suite) & set(HOST_SUITES):
-        cmd_build.configure(places.BUILD_HOST, "-Db_sanitize=address,undefined", "-Db_lundef=false")
+        cmd_build.configure(
+            places.BUILD_HOST,
+            "-Db_sanitize=address,undefined",
+            "-Db_lundef=false",
+            "-Doptimization=1",  # half the compiler's time under sanitizers
+        )
         cmd_build.ninja(places.BUILD_HOST)
     for folder, suites in ((places.BUILD, wanted), (places.BUILD_HOST, [s for s in wanted if s in HOST_SUITES])):
         if not (folder / "build.ninja").exists():
