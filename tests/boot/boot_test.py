@@ -68,14 +68,10 @@ def archives(data: bytes):
             begin = at
 
 
-def oracle(case: dict, work: Path) -> subprocess.CompletedProcess:
-    emulator = shutil.which("qemu-aarch64-static")
-    if not emulator:
-        print("qemu-aarch64-static is missing (package qemu-user-static)")
-        sys.exit(77)
-    tree = work / "tree"
+def oracle_words(case: dict, tree: Path) -> tuple:
+    """The oracle's command, after making its root file system in `tree`, and its environment."""
     tree_of(case, tree)
-    shutil.copy(emulator, tree / ".emulator")
+    shutil.copy(shutil.which("qemu-aarch64-static"), tree / ".emulator")
     environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": "dumb"}
     for word in case.get("env", []):
         key, _, value = word.partition("=")
@@ -84,8 +80,15 @@ def oracle(case: dict, work: Path) -> subprocess.CompletedProcess:
     program = case["command"][0]
     found = program if "/" in program else next(
         (f"{d}/{program}" for d in environment["PATH"].split(":") if (tree / f"{d}/{program}".lstrip("/")).exists()), program)
-    return subprocess.run([*enter, "chroot", str(tree), "/.emulator", "-0", program, found, *case["command"][1:]],
-                          input=case.get("stdin", "").encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    return [*enter, "chroot", str(tree), "/.emulator", "-0", program, found, *case["command"][1:]], environment
+
+
+def oracle(case: dict, work: Path) -> subprocess.CompletedProcess:
+    if not shutil.which("qemu-aarch64-static"):
+        print("qemu-aarch64-static is missing (package qemu-user-static)")
+        sys.exit(77)
+    words, environment = oracle_words(case, work / "tree")
+    return subprocess.run(words, input=case.get("stdin", "").encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env=environment, timeout=TIMEOUT)
 
 
