@@ -69,8 +69,8 @@ Result<RefPtr<vfs::FdTable>> open_standard_files(vfs::TaskContext& kernel,
     return table;
 }
 
-void give_terminal(std::int32_t session, std::int32_t group) {
-    if (state.console) tty::console_tty().give_to(session, group);
+void give_terminal(const process::Process& program) {
+    if (state.console) tty::console_tty().give_to(program.session, program.group);
 }
 
 } // namespace drupe::image

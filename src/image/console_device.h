@@ -3,6 +3,7 @@
 #pragma once
 
 #include <drupe/init/start_config.h>
+#include <drupe/process/process.h>
 #include <drupe/vfs/context.h>
 #include <drupe/vfs/fd_table.h>
 
@@ -13,7 +14,7 @@ Result<void> start_console(const init::StartConfig& config);
 /// Descriptors 0, 1 and 2 as the configuration asks. After the device nodes exist.
 Result<RefPtr<vfs::FdTable>> open_standard_files(vfs::TaskContext& kernel,
                                                  const init::StartConfig& config);
-/// The program's session owns the terminal from now on.
-void give_terminal(std::int32_t session, std::int32_t group);
+/// The session of `program` owns the terminal from now on, its group in the foreground.
+void give_terminal(const process::Process& program);
 
 } // namespace drupe::image

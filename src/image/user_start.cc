@@ -2,6 +2,7 @@
 // The program of the machine: found through PATH, loaded, started.
 #include "user_start.h"
 
+#include "console_device.h"
 #include "machine_state.h"
 
 #include <drupe/entropy/random.h>
@@ -145,7 +146,7 @@ Result<process::Start> load(vfs::TaskContext& kernel, const init::StartConfig& c
         return loaded.error();
     }
     exec::ExecImage& image = *loaded.value();
-    const process::Start start{image.start_pc, image.start_sp, {}, {}};
+    const process::Start start{image.start_pc, image.start_sp, {}, {}, give_terminal};
     process.image = TRY(make_image(std::move(space), image, path->text));
     return start;
 }

@@ -114,6 +114,7 @@ Result<Pid> start_program(RefPtr<Process> process, Start start) {
     process->apply_changes();
     const Pid pid = TRY(publish(*process, fresh, true));
     set_program(*process);
+    if (start.on_ready) start.on_ready(*process);
     fresh.user.leak(); // its own from now on; it deletes itself when it ends
     fresh.thread->start();
     return pid;

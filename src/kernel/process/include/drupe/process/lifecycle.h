@@ -22,6 +22,8 @@ struct Start {
     VirtAddr pc{}, sp{};
     RefPtr<vfs::FdTable> files;
     RefPtr<vfs::FsContext> fs;
+    /// It has its pid, group and session and does not run yet. May be null.
+    void (*on_ready)(const Process& process) = nullptr;
 };
 Result<Pid> start_program(RefPtr<Process> process, Start start);
 

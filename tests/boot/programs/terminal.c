@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a program sees of its terminal: the lines, the keys, the signals, the window. It obeys the
+// lines that it reads: "raw" (report keys one by one until q), "size", "modes", "exit N".
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t caught[NSIG];
+
+static void note(int number) { caught[number] = 1; }
+
+static void print_size(const char* before) {
+    struct winsize size = {0};
+    if (ioctl(0, TIOCGWINSZ, &size) != 0) perror("TIOCGWINSZ");
+    printf("%s%d rows %d columns\n", before, size.ws_row, size.ws_col);
+}
+
+static void print_caught(void) {
+    static const struct {
+        int number;
+        const char* name;
+    } signals[] = {{SIGINT, "SIGINT"}, {SIGQUIT, "SIGQUIT"}, {SIGTSTP, "SIGTSTP"}};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (caught[signals[i].number]) {
+            caught[signals[i].number] = 0;
+            printf("caught %s\n", signals[i].name);
+        }
+    if (caught[SIGWINCH]) {
+        caught[SIGWINCH] = 0;
+        print_size("window ");
+    }
+}
+
+static void print_modes(void) {
+    struct termios t;
+    if (tcgetattr(0, &t) != 0) perror("tcgetattr");
+    // Without what a serial line has and a pseudo-terminal has not.
+    const tcflag_t control = t.c_cflag & ~(tcflag_t)(CBAUD | HUPCL);
+    printf("modes %o %o %o %o:", t.c_iflag, t.c_oflag, control, t.c_lflag);
+    for (int i = 0; i < 17; i++) printf(" %d", t.c_cc[i]);
+    printf("\n");
+}
+
+static void report_keys(void) {
+    struct termios before, raw;
+    tcgetattr(0, &before);
+    raw = before;
+    cfmakeraw(&raw);
+    tcsetattr(0, TCSADRAIN, &raw);
+    printf("keys:");
+    unsigned char key = 0;
+    while (key != 'q' && read(0, &key, 1) == 1) printf(" %02x", key);
+    tcsetattr(0, TCSADRAIN, &before);
+    printf("\n");
+}
+
+static void print_quoted(const char* bytes, ssize_t count) {
+    printf("line of %zd:", count);
+    for (ssize_t i = 0; i < count; i++) printf(" %02x", (unsigned char)bytes[i]);
+    printf("\n");
+}
+
+int main(void) {
+    setvbuf(stdout, NULL, _IONBF, 0);
+    struct sigaction action = {.sa_handler = note}; // no SA_RESTART: a read ends with EINTR
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGTSTP, SIGWINCH};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+    printf("terminals: %d%d%d, foreground %d, leader %d\n", isatty(0), isatty(1), isatty(2),
+           tcgetpgrp(0) == getpgrp(), getsid(0) == getpid());
+    for (;;) {
+        char line[300];
+        printf("> ");
+        const ssize_t count = read(0, line, sizeof line - 1);
+        print_caught();
+        if (count < 0) continue;
+        if (count == 0) printf("end of input\n");
+        line[count] = '\0';
+        if (strcmp(line, "raw\n") == 0)
+            report_keys();
+        else if (strcmp(line, "size\n") == 0)
+            print_size("size ");
+        else if (strcmp(line, "modes\n") == 0)
+            print_modes();
+        else if (strncmp(line, "exit ", 5) == 0)
+            return atoi(line + 5);
+        else if (count > 0)
+            print_quoted(line, count);
+    }
+}
