@@ -30,9 +30,20 @@ Result<RefPtr<vfs::File>> open_input(vfs::TaskContext& kernel, init::StdinMode m
     switch (mode) {
     case init::StdinMode::framed: return tty::open_framed_input();
     case init::StdinMode::null: return vfs::open(kernel, nullptr, "/dev/null", {});
+    case init::StdinMode::keys:
     case init::StdinMode::tty: break;
     }
     return vfs::open(kernel, nullptr, "/dev/console", {.flags = vfs::open_read_write});
+}
+
+tty::InputKind input_kind(init::StdinMode mode) {
+    switch (mode) {
+    case init::StdinMode::framed: return tty::InputKind::framed;
+    case init::StdinMode::keys: return tty::InputKind::framed_keys;
+    case init::StdinMode::null:
+    case init::StdinMode::tty: break;
+    }
+    return tty::InputKind::keys;
 }
 
 } // namespace
@@ -42,9 +53,7 @@ Result<void> start_console(const init::StartConfig& config) {
     if (auto console = state.platform->console(state.map_registers))
         state.use_console(*console.value());
     if (!state.console) return {};
-    const bool is_framed = config.stdin_mode == init::StdinMode::framed;
-    TRY(tty::start_console({read_console, trace::write_console},
-                           is_framed ? tty::InputKind::framed : tty::InputKind::keys));
+    TRY(tty::start_console({read_console, trace::write_console}, input_kind(config.stdin_mode)));
     tty::install(job_control);
     if (config.stdout_mode == init::StdoutMode::raw)
         trace::set_console_line_form(trace::LineForm::framed);

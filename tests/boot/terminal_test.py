@@ -161,6 +161,8 @@ class OnATerminal(unittest.TestCase):
                 t.type(key, b" %02x" % key[-1])
             t.type(b"q", b"\n> ")
             t.type(b"\x10\x10B\x10E\r", b"\n> ")  # what frames input is no more than keys
+            t.resize(50, 132)
+            t.wait_for(b"window 50 rows 132 columns\r\n> ")
             t.type(b"exit 7\r", b"\n")
 
         shown = self.same_on_both(f"{self.programs}/terminal", f"{self.programs}/terminal", play=play)

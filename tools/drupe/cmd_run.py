@@ -126,7 +126,7 @@ def _start(args, found) -> start.Start:
         args.cwd or found.cwd,
         found.uid,
         found.gid,
-        "tty" if keys else "framed",
+        "keys" if keys else "framed",
         "tty" if out_terminal else "raw",
         rows,
         columns,
@@ -167,12 +167,17 @@ def _complaint(errors) -> str:
 
 def _boot(args, words: list, record: start.Start, errors):
     """Runs QEMU until it is gone. Returns (Ending or None, why it was ended or None, QEMU's status)."""
-    keys = record.stdin == "tty"
+    keys = record.stdin == "keys"
     why = ending = None
     with qemu.running(words, errors) as process:
-        with console.Terminal(0, keys):
+        with console.Terminal(0, keys), console.WindowChanges() as changes:
             pump = console.Pump(
-                0, 1, process.stdin.fileno(), process.stdout.fileno(), not keys, args.timeout
+                0,
+                1,
+                process.stdin.fileno(),
+                process.stdout.fileno(),
+                changes if keys else None,
+                args.timeout,
             )
             try:
                 ending = pump.run()

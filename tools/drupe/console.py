@@ -3,6 +3,7 @@
 
 Three small machines over bytes (input framing, the escape key, the trailer) and the loop that moves
 bytes between file descriptors. Nothing is buffered beyond what the trailer may turn out to be."""
+import contextlib
 import dataclasses
 import os
 import re
@@ -16,6 +17,7 @@ import tty
 DLE = b"\x10"
 START_OF_INPUT = DLE + b"B"  # its first byte may get lost while the guest sets its UART up
 END_OF_INPUT = DLE + b"E"
+WINDOW = DLE + b"W%d;%d;"  # rows, columns
 ESCAPE_KEY = b"\x1d"  # ctrl-]
 
 _FRAME = re.compile(rb"\x1b\]drupe;(?:(exit|signal)=([0-9]{1,3})|(panic))\x1b\\\Z")
@@ -25,7 +27,7 @@ HOLD_SECONDS = 0.2  # how long an unfinished frame may keep bytes from the user
 
 
 def frame_input(data: bytes) -> bytes:
-    """Data for a guest whose stdin is `framed`."""
+    """Data for a guest whose stdin is `framed` or `keys`."""
     return data.replace(DLE, DLE + DLE)
 
 
@@ -165,6 +167,31 @@ class Terminal:
             self._saved = None
 
 
+class WindowChanges:
+    """A pipe that holds a byte when the terminal's window has changed since it was read."""
+
+    def __enter__(self):
+        self.fd, self._signalled = os.pipe()
+        for fd in (self.fd, self._signalled):
+            os.set_blocking(fd, False)
+        self._before = signal.signal(signal.SIGWINCH, self._note)
+        return self
+
+    def _note(self, *_):
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._signalled, b"w")
+
+    def __exit__(self, *_):
+        signal.signal(signal.SIGWINCH, self._before)
+        os.close(self.fd)
+        os.close(self._signalled)
+
+    def take(self, fd: int) -> tuple:
+        """Empties the pipe; the window of the terminal `fd`."""
+        os.read(self.fd, 4096)
+        return window_size(fd)
+
+
 class Ended(Exception):
     """The run was ended from outside. `why`: escape, timeout, closed."""
 
@@ -197,16 +224,19 @@ class Pump:
         user_out: int,
         to_guest: int,
         from_guest: int,
-        framed: bool,
+        window: WindowChanges | None,
         timeout: float | None,
     ):
+        """`window`: the input is the keys of a terminal; None: it is data."""
         self._in, self._out, self._to, self._from = user_in, user_out, to_guest, from_guest
-        self._framed = framed
+        self._window = window
         self._deadline = time.monotonic() + timeout if timeout else None
         self._escape = EscapeKey()
         self._trailer = Trailer()
         self._log = LogFrames()
-        self._pending = START_OF_INPUT if framed else b""  # input that the guest has not taken yet
+        self._pending = START_OF_INPUT  # input that the guest has not taken yet
+        if window:  # it may have changed since the start record was made
+            self._pending += WINDOW % window_size(user_out)
         self._ended = False  # no more of it will come
         os.set_blocking(to_guest, False)
 
@@ -214,10 +244,9 @@ class Pump:
         """Returns the Ending, or None when the guest's side closed without one. Raises Ended."""
         with selectors.DefaultSelector() as self._wait:
             self._wait.register(self._from, selectors.EVENT_READ)
-            if self._pending:
-                self._wait.register(self._to, selectors.EVENT_WRITE)
-            else:
-                self._listen(True)
+            self._wait.register(self._to, selectors.EVENT_WRITE)
+            if self._window:
+                self._wait.register(self._window.fd, selectors.EVENT_READ)
             while True:
                 events = self._wait.select(self._patience())
                 if self._deadline and time.monotonic() >= self._deadline:
@@ -235,8 +264,10 @@ class Pump:
                         self._take_output(data)
                     elif key.fd == self._in:
                         self._take_input()
-                    else:
+                    elif key.fd == self._to:
                         self._give_input()
+                    else:
+                        self._send(WINDOW % self._window.take(self._out))
 
     def _patience(self):
         left = None
@@ -279,19 +310,23 @@ class Pump:
             data = os.read(self._in, 4096)
         except OSError:  # the terminal went away
             data = b""
-        if self._framed:
-            self._pending += frame_input(data) if data else END_OF_INPUT
-            self._ended = not data
-        else:
-            self._pending += self._escape.feed(data)
-            self._ended = not data
+        self._ended = not data
+        if self._window:
+            data = self._escape.feed(data)
             if self._escape.ended:
                 raise Ended("escape")
-        self._listen(False)
-        if self._pending:
+        self._send(END_OF_INPUT if self._ended else frame_input(data))
+        if self._ended:
+            self._listen(False)
+
+    def _send(self, framed: bytes) -> None:
+        """Input is taken again when the guest has this."""
+        if not framed:
+            return
+        if not self._pending:
+            self._listen(False)
             self._wait.register(self._to, selectors.EVENT_WRITE)
-        elif not self._ended:
-            self._listen(True)
+        self._pending += framed
 
     def _give_input(self) -> None:
         try:

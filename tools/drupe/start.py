@@ -15,7 +15,7 @@ class Start:
     cwd: str = "/"
     uid: int = 0
     gid: int = 0
-    stdin: str = "framed"  # tty | framed | null
+    stdin: str = "framed"  # tty | keys | framed | null
     stdout: str = "raw"  # tty | raw
     rows: int = 0  # 0: no terminal
     columns: int = 0

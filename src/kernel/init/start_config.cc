@@ -26,12 +26,14 @@ constexpr std::uint64_t most_id = 0xffff'fffe;
 std::string_view read_stdin(std::string_view value, StartConfig& config) {
     if (value == "tty")
         config.stdin_mode = StdinMode::tty;
+    else if (value == "keys")
+        config.stdin_mode = StdinMode::keys;
     else if (value == "framed")
         config.stdin_mode = StdinMode::framed;
     else if (value == "null")
         config.stdin_mode = StdinMode::null;
     else
-        return "stdin is tty, framed or null";
+        return "stdin is tty, keys, framed or null";
     return {};
 }
 

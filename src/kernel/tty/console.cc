@@ -3,6 +3,7 @@
 
 #include "framed_input.h"
 
+#include <drupe/tty/framed_keys.h>
 #include <drupe/vfs/char_device.h>
 #include <drupe/vfs/file_system.h>
 
@@ -53,9 +54,18 @@ private:
 /// Lives as long as the machine; made once there is memory.
 struct Console {
     explicit Console(const ConsoleLine& console_line)
-        : line(console_line), tty(console_line.write) {}
+        : line(console_line), tty(console_line.write), framed_keys(tty) {}
+    InputReceiver& receiver(InputKind kind) {
+        switch (kind) {
+        case InputKind::framed: return *framed;
+        case InputKind::framed_keys: return framed_keys;
+        case InputKind::keys: break;
+        }
+        return tty;
+    }
     ConsoleLine line;
     Tty tty;
+    FramedKeys framed_keys;
     OwnPtr<FramedInput> framed;
     InputPump pump;
 };
@@ -91,9 +101,7 @@ Result<void> start_console(const ConsoleLine& line, InputKind kind) {
         fresh->framed->set_pump(fresh->pump);
     }
     fresh->tty.set_pump(fresh->pump);
-    InputReceiver& receiver =
-        fresh->framed ? static_cast<InputReceiver&>(*fresh->framed) : fresh->tty;
-    if (line.read) TRY(fresh->pump.start(line.read, receiver));
+    if (line.read) TRY(fresh->pump.start(line.read, fresh->receiver(kind)));
     console = fresh.leak();
     for (vfs::CharDevice& device : devices) vfs::register_char_device(device);
     on_console_input(); // what came before the pump

@@ -17,11 +17,30 @@ FrameDecoder::Step FrameDecoder::decode(std::string_view input, std::span<char> 
             output[step.given++] = c;
             state_ = State::data;
         } else if (state_ == State::escaped) {
-            state_ = c == 'E' ? State::ended : State::data;
+            command(c);
+        } else if (state_ == State::rows || state_ == State::columns) {
+            window_digit(c);
         }
         step.taken++;
     }
     return step;
+}
+
+void FrameDecoder::command(char c) {
+    arriving_ = {};
+    state_ = c == 'E' ? State::ended : c == 'W' ? State::rows : State::data;
+}
+
+void FrameDecoder::window_digit(char c) {
+    std::uint16_t& number = state_ == State::rows ? arriving_.rows : arriving_.columns;
+    if (c >= '0' && c <= '9') {
+        number = static_cast<std::uint16_t>(number * 10 + (c - '0'));
+    } else if (c == ';' && state_ == State::rows) {
+        state_ = State::columns;
+    } else {
+        if (c == ';') window_ = arriving_;
+        state_ = State::data;
+    }
 }
 
 } // namespace drupe::tty

@@ -54,6 +54,7 @@ TEST_CASE("what is absent has its default") {
     CHECK(c.cwd == "/");
     CHECK((c.uid == 0 && c.gid == 0 && c.rows == 0));
     CHECK(c.stdin_mode == StdinMode::tty);
+    CHECK(parse_start_record(join({"arg=p", "stdin=keys"})).config.stdin_mode == StdinMode::keys);
     CHECK(list(c.environment).empty());
 }
 
@@ -71,7 +72,7 @@ TEST_CASE("a record that is wrong is refused with a sentence") {
     CHECK(flaw({"arg=p", "gid="}) == "gid is a number");
     CHECK(flaw({"arg=p", "rows=65536"}) == "rows is a number up to 65535");
     CHECK(flaw({"arg=p", "cols=99999999999999999999999"}) == "cols is a number up to 65535");
-    CHECK(flaw({"arg=p", "stdin=file"}) == "stdin is tty, framed or null");
+    CHECK(flaw({"arg=p", "stdin=file"}) == "stdin is tty, keys, framed or null");
     CHECK(flaw({"arg=p", "stdout="}) == "stdout is tty or raw");
     const std::string bytes = join({"arg=p", "what=1", "cwd=x"});
     CHECK(parse_start_record(bytes).record == "what=1");

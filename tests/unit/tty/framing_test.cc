@@ -69,3 +69,24 @@ TEST_CASE("without room nothing is taken that would give a byte") {
     CHECK(step.taken == 0);
     CHECK(step.given == 0);
 }
+
+TEST_CASE("a window is told once, the newest, wherever the command is cut") {
+    FrameDecoder decoder;
+    CHECK(decode(decoder, "\x10"
+                          "Ba\x10W24;80;b\x10W50;132;c") == "abc");
+    CHECK(decoder.take_window() == WindowSize{50, 132});
+    CHECK_FALSE(decoder.take_window());
+    for (char c : "\x10W7;65535;"s) {
+        CHECK_FALSE(decoder.take_window());
+        CHECK(decode(decoder, {&c, 1}).empty());
+    }
+    CHECK(decoder.take_window() == WindowSize{7, 65535});
+}
+
+TEST_CASE("a window that is none is forgotten, and what follows is data") {
+    FrameDecoder decoder;
+    CHECK(decode(decoder, "\x10"
+                          "B\x10W24x1\x10W1;2 3;") == "1"
+                                                      "3;");
+    CHECK_FALSE(decoder.take_window());
+}

@@ -146,7 +146,7 @@ class FakeGuest:
         self.got, self.seen = b"", b""
         self.thread = threading.Thread(target=play, args=(self,), daemon=True)
 
-    def run(self, typed: bytes, framed=True, timeout=60.0):
+    def run(self, typed: bytes, window=None, timeout=60.0):
         def watch():
             while data := os.read(self._see, 65536):
                 self.seen += data
@@ -159,13 +159,13 @@ class FakeGuest:
             view = memoryview(typed)
             while view:
                 view = view[os.write(self._type, view) :]
-            if framed:
+            if not window:
                 os.close(self._type)
 
         threading.Thread(target=keys, daemon=True).start()
         try:
             return Pump(
-                self.user_in, self.user_out, self.to_guest, self.from_guest, framed, timeout
+                self.user_in, self.user_out, self.to_guest, self.from_guest, window, timeout
             ).run()
         finally:
             os.close(self.user_out)
@@ -227,8 +227,8 @@ class ThePump(unittest.TestCase):
 
     def test_the_escape_key_ends_a_run(self):
         guest = FakeGuest(lambda g: None)
-        with self.assertRaises(console.Ended) as e:
-            guest.run(b"ab\x1dx", framed=False)
+        with self.assertRaises(console.Ended) as e, console.WindowChanges() as changes:
+            guest.run(b"ab\x1dx", changes)
         self.assertEqual(e.exception.why, "escape")
 
     def test_a_guest_that_takes_no_input_does_not_hold_up_its_output(self):

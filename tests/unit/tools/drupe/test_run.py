@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The whole of `drupe run` with a script in QEMU's place. MKBOOTFS names the archive writer (Meson sets it)."""
 import contextlib
+import fcntl
 import os
 import pty
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 from pathlib import Path
@@ -192,13 +195,12 @@ say('|'.join(sys.argv[1:]).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
         for entry in (b"env=K=v w", b"cwd=/opt", b"uid=0", b"stdin=framed", b"stdout=raw"):
             self.assertIn(entry, record)
 
-    def test_on_a_terminal_keys_go_to_the_guest_and_ctrl_bracket_x_ends_it(self):
+    def test_on_a_terminal_keys_and_window_go_to_the_guest_and_ctrl_bracket_x_ends_it(self):
         self.qemu(
             """
 say(b'ready')
 while True:
-    key = os.read(0, 1)
-    say(b'<%d>' % key[0])"""
+    say(b'<%s>' % os.read(0, 100).hex().encode())"""
         )
         words = [
             sys.executable,
@@ -221,11 +223,14 @@ while True:
             while text not in seen:
                 self.assertLess(time.monotonic(), until, seen)
                 with contextlib.suppress(OSError):
-                    seen += os.read(terminal, 1000)
+                    seen += os.read(terminal, 1000).replace(b"><", b"")
 
-        wait_for(b"ready")
-        os.write(terminal, b"a\x03\x04\x1a")
-        wait_for(b"<97><3><4><26>")
+        wait_for(b"<" + b"\x10B\x10W0;0;".hex().encode())
+        os.write(terminal, b"a\x03\x04\x1a\x10")
+        wait_for(b"a\x03\x04\x1a\x10\x10".hex().encode())
+        for rows, columns in ((50, 132), (7, 9)):
+            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            wait_for((b"\x10W%d;%d;" % (rows, columns)).hex().encode())
         os.write(terminal, b"\x1dx")
         _, status = os.waitpid(pid, 0)
         os.close(terminal)

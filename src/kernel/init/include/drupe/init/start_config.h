@@ -13,7 +13,8 @@
 
 namespace drupe::init {
 
-enum class StdinMode : std::uint8_t { tty, framed, null };
+/// keys: a terminal's, framed.
+enum class StdinMode : std::uint8_t { tty, keys, framed, null };
 enum class StdoutMode : std::uint8_t { tty, raw };
 
 /// Borrows from the record or the command line's storage.

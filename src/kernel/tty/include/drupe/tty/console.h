@@ -14,8 +14,9 @@ struct ConsoleLine {
     Tty::Write write;
 };
 enum class InputKind : std::uint8_t {
-    keys,   // for the terminal
-    framed, // for open_framed_input(); the terminal gets none
+    keys,        // for the terminal
+    framed_keys, // for the terminal, framed, with the sizes of its window
+    framed,      // for open_framed_input(); the terminal gets none
 };
 
 /// Makes the terminal and registers the devices console (5:1), tty (5:0) and rawconsole (240:0),
