@@ -15,8 +15,10 @@ SUMMARY = "build the kernel, or an image for other machines"
 KERNEL = places.BUILD / "loader.img"
 KERNEL_ELF = places.BUILD / "src" / "image" / "loader.elf"
 MKIMAGE = places.BUILD / "tools" / "mkimage" / "mkimage"
+OPTIONS_BEHIND_IMAGE = True
 EPILOG = """Without IMAGE: meson setup build (when it is missing) and ninja -C build.
-With IMAGE (as for run): writes FILE, which boots it (qemu-system-aarch64 -kernel FILE); when FILE ends in
+With IMAGE (as for run): writes FILE, which boots it (qemu-system-aarch64 -M virt -cpu cortex-a72
+-nic none -nographic -kernel FILE); when FILE ends in
 .cpio, only its boot file system, for -initrd."""
 
 
@@ -117,6 +119,11 @@ def _start_record(args, found) -> bytes | None:
 
 
 def _write_image(args) -> None:
+    folder = os.path.dirname(os.path.abspath(args.output))
+    if os.path.isdir(args.output):
+        raise UserError(f"-o {args.output}: this is a folder; name a file")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"-o {args.output}: {folder} is no folder that can be written to")
     only_archive = args.output.endswith(".cpio")
     build(
         *(

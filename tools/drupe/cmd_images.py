@@ -72,6 +72,7 @@ def _remove(names: list, everything: bool) -> None:
             with places.locked("apt"):
                 for name in ("apt", "sources", "files"):
                     shutil.rmtree(places.cache_dir() / name, ignore_errors=True)
+            (places.cache_dir() / "dry-run.cpio").unlink(missing_ok=True)
             return
         known = {name: name.replace("deb:", "deb_", 1) for name, _ in _requests()}
         for name in names:

@@ -3,16 +3,18 @@
 import contextlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from . import cmd_build, console, image, pack, progress, qemu, start
+from . import cmd_build, console, image, pack, places, progress, qemu, start
 from .errors import UserError
 
 SUMMARY = "boot one program as the whole machine, in QEMU"
 TIMED_OUT, ENDED_BY_KEY = 124, 130
+LONGEST_TIMEOUT = 1_000_000  # seconds
 EPILOG = """IMAGE is one of
   deb:PKG[,PKG...]   Debian packages (arm64) with all that they need
   FOLDER             taken as root file system
@@ -87,7 +89,7 @@ def add_arguments(parser) -> None:
         help="end the machine after so many seconds, with status 124",
     )
     add("--pull", action="store_true", help="ask the archive for newer packages")
-    add("--dry-run", action="store_true", help="print what would run and what the image holds")
+    add("--dry-run", action="store_true", help="print what the image holds and a QEMU command that boots it")
     add("--gdb", action="store_true", help="wait for a debugger on port 1234")
     add("-q", "--quiet", action="store_true", help="say nothing but what the program says")
     add("image", metavar="IMAGE")
@@ -155,6 +157,15 @@ def _describe(args, found, words: list, record: start.Start, bootfs: Path) -> No
     print(
         f"cwd:    {record.cwd}, user {record.uid}:{record.gid}, stdin {record.stdin}, stdout {record.stdout}"
     )
+
+
+def _keep(bootfs: Path) -> Path:
+    """Moves it to where the printed command still finds it; only the last one is kept."""
+    kept = places.cache_dir() / "dry-run.cpio"
+    fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
+    shutil.move(bootfs, fresh)
+    fresh.rename(kept)
+    return kept
 
 
 def _complaint(errors) -> str:
@@ -231,9 +242,11 @@ def _status(args, ending, why, status, complaint: str, bytes_loaded: int) -> int
 def _check(args) -> None:
     if args.cpus < 1:
         raise UserError(f"--cpus {args.cpus}: at least one CPU is needed")
-    if args.timeout is not None and args.timeout <= 0:
-        raise UserError(f"--timeout {args.timeout:g}: it should be more than 0")
-    if args.memory:
+    if args.timeout is not None and not 0 < args.timeout <= LONGEST_TIMEOUT:
+        raise UserError(
+            f"--timeout {args.timeout:g}: it should be more than 0 and at most {LONGEST_TIMEOUT}"
+        )
+    if args.memory is not None:
         qemu.memory_argument(args.memory)
     if args.kernel and not os.path.isfile(args.kernel):
         raise UserError(f"--kernel {args.kernel}: there is no such file")
@@ -245,8 +258,12 @@ def run(args) -> int:
     cmd_build.build_for_run(own_kernel=not args.kernel)
     found = image.resolve(args.image, args.rootfs, args.pull)
     record = _start(args, found)
+    if args.dry_run:  # for a person who types the command: bare keys, and a terminal's output
+        record.stdin = record.stdout = "tty"
     with tempfile.TemporaryDirectory(prefix="drupe-") as folder, tempfile.TemporaryFile() as errors:
         bootfs = pack.pack(found, record.encode(), args.copy, Path(folder))
+        if args.dry_run:
+            bootfs = _keep(bootfs)
         memory = args.memory or found.memory or str(qemu.memory_for(bootfs.stat().st_size))
         words = qemu.command(
             Path(args.kernel or cmd_build.KERNEL),

@@ -14,6 +14,8 @@ import termios
 import time
 import tty
 
+from .errors import UserError
+
 DLE = b"\x10"
 START_OF_INPUT = DLE + b"B"  # its first byte may get lost while the guest sets its UART up
 END_OF_INPUT = DLE + b"E"
@@ -292,6 +294,8 @@ class Pump:
             _write_all(self._out, data)
         except BrokenPipeError:
             raise Ended("closed") from None
+        except OSError as e:
+            raise UserError(f"cannot write the program's output: {e.strerror}") from None
 
     def _listen(self, on: bool) -> None:
         """Whether we take more input: only when the guest has taken what we have."""

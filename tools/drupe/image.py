@@ -305,6 +305,8 @@ def _manifest(name: str, file: Path, pull: bool) -> Image:
 
 def resolve(spec: str, rootfs: str = "", pull: bool = False) -> Image:
     """The Image that `spec` names. Throws UserError for what is none."""
+    if not spec:
+        raise UserError("IMAGE is empty: deb:PACKAGE, a folder, a manifest's name or an arm64 program")
     if rootfs and (spec.startswith("deb:") or not os.path.isfile(spec)):
         raise UserError(
             "--rootfs goes with an ELF file; other images are root file systems themselves"

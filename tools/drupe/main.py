@@ -47,17 +47,32 @@ def _overview() -> str:
     return "\n".join(lines)
 
 
-def _join_values(parser, argv: list) -> list:
-    """Ties an option's value to it, up to the first word that is no option: argparse would take a value
-    that begins with '-' (as in --qemu-arg -icount) for an option."""
-    joined, words = [], list(argv)
+def _take_options(parser, words: list) -> list:
+    """Removes the options that `words` begins with, and returns them with their values tied to them:
+    argparse would take a value that begins with '-' (as in --qemu-arg -icount) for an option."""
+    options = []
     while words and words[0].startswith("-") and words[0] not in ("-", "--"):
-        option = words.pop(0)
-        action = parser._option_string_actions.get(option)
-        if action is not None and action.nargs is None and words:
-            option += ("=" if option.startswith("--") else "") + words.pop(0)
-        joined.append(option)
-    return joined + words
+        options.append(words.pop(0))
+        action = parser._option_string_actions.get(options[-1])
+        if action is None or action.nargs is not None or not words:
+            continue
+        value = words.pop(0)
+        if value.startswith("-"):
+            options[-1] += ("=" if options[-1].startswith("--") else "") + value
+        else:
+            options.append(value)
+    return options
+
+
+def _order(parser, argv: list, options_behind_image: bool) -> list:
+    """Options first, then IMAGE and COMMAND. What follows COMMAND belongs to it."""
+    words = list(argv)
+    options = _take_options(parser, words)
+    image = words[:1] if options_behind_image and words[:1] != ["--"] else []
+    words = words[len(image) :]
+    if image:
+        options += _take_options(parser, words)
+    return options + image + words
 
 
 def _parse(argv: list):
@@ -81,14 +96,26 @@ def _parse(argv: list):
         allow_abbrev=False,
     )
     module.add_arguments(parser)
-    return module, parser.parse_args(_join_values(parser, argv[1:]))
+    behind = getattr(module, "OPTIONS_BEHIND_IMAGE", False)
+    return module, parser.parse_args(_order(parser, argv[1:], behind))
 
 
 def _terminated(number, frame):
     raise UserError(f"ended by {signal.Signals(number).name}", 128 + number)
 
 
+def _open_standard_streams() -> None:
+    """A closed 0, 1 or 2 would become the number of the next file that we open, and get its bytes."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:  # Python found it closed
+            setattr(sys, name, open(number, mode, closefd=False))
+
+
 def main(argv: list) -> int:
+    _open_standard_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminated)  # an exception, so that temporary files go
     try:

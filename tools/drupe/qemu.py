@@ -37,7 +37,8 @@ def least_memory(image_bytes: int) -> int:
 
 def says_too_small(complaint: str) -> bool:
     """Whether QEMU means that the memory is too small for what it should load."""
-    return "could not load initrd" in complaint or "Not enough space for DTB" in complaint
+    said = ("could not load initrd", "not enough space after kernel", "Not enough space for DTB")
+    return any(text in complaint for text in said)
 
 
 def memory_argument(text: str) -> str:

@@ -104,6 +104,92 @@ class Run(unittest.TestCase):
         self.qemu("print('qemu: could not load initrd', file=sys.stderr); sys.exit(1)")
         self.assertIn(b"at least -m 3", self.run_it("-m", "2").stderr)
 
+    def test_what_is_no_run_is_one_sentence(self):
+        self.qemu("sys.exit(9)")
+        for options, sentence in (
+            (("--timeout", "inf"), "more than 0 and at most"),
+            (("--timeout", "nan"), "more than 0 and at most"),
+            (("-m", ""), "-m : a size in MiB"),
+            (("-e", "=value"), "a variable needs a name"),
+            (("-e", ""), "a variable needs a name"),
+            (("--cpus", "0"), "at least one CPU"),
+            (("-w", "folder"), "should be an absolute path"),
+            (("--copy", "/nonexistent:/x"), "there is no /nonexistent"),
+            (("--copy", f"{__file__}:x"), "absolute path in the guest"),
+            (("--kernel-arg", "a\nb"), "a kernel argument is one line"),
+            (("--rootfs", "x"), "--rootfs goes with an ELF file"),
+        ):
+            done = self.run_it(*options)
+            self.assertEqual(done.returncode, 125, options)
+            self.assertIn(sentence, done.stderr.decode())
+            self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
+
+    def test_what_is_no_image_is_one_sentence(self):
+        (self.folder / "empty").touch()
+        (self.folder / "script").write_text("#!/bin/sh\n")
+        os.mkfifo(self.folder / "fifo")
+        for name, sentence in (
+            ("", "IMAGE is empty"),
+            (f"{self.folder}/none", "there is no image"),
+            (f"{self.folder}/empty", "it is empty"),
+            (f"{self.folder}/script", "does not begin as an ELF file"),
+            (f"{self.folder}/fifo", "neither a folder nor a file"),
+            (sys.executable, "for another machine"),
+            ("deb:", "needs the name of a package"),
+            ("deb:Upper", "no name of a Debian package"),
+            (f"{self.folder}/root", "say which to run"),
+        ):
+            words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__, name]
+            done = subprocess.run(words, capture_output=True, env=self.environment, timeout=120)
+            self.assertEqual(done.returncode, 125, name)
+            self.assertIn(sentence, done.stderr.decode())
+            self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
+
+    def test_closed_streams_are_as_empty_ones(self):
+        self.qemu(
+            """
+while not os.read(0, 100).endswith(b'\\x10E'): pass
+say(b'output\\x1b]drupe;exit=4\\x1b\\\\')"""
+        )
+        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__]
+        words += [str(self.folder / "root"), "prog"]
+        for closed in ((0,), (1,), (2,), (0, 1), (0, 1, 2)):
+            done = subprocess.run(
+                words,
+                preexec_fn=lambda: [os.close(fd) for fd in closed],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=self.environment,
+                timeout=120,
+            )
+            self.assertEqual((done.returncode, done.stderr), (4, b""), closed)
+            self.assertEqual(done.stdout, b"" if 1 in closed else b"output")
+
+    def test_output_that_cannot_be_written_is_our_error(self):
+        self.qemu("say(b'output'); time.sleep(60)")
+        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__]
+        words += [str(self.folder / "root"), "prog"]
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                words, stdout=full, stderr=subprocess.PIPE, env=self.environment, timeout=120
+            )
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(b"cannot write the program's output: No space left", done.stderr)
+
+    def test_a_dry_run_prints_a_command_that_boots(self):
+        done = self.run_it("--dry-run")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        command = done.stdout.decode().splitlines()[0].removeprefix("qemu:   ")
+        self.qemu(
+            """
+import shutil
+shutil.copy(sys.argv[sys.argv.index('-initrd') + 1], os.environ['FOLDER'] + '/cpio')"""
+        )
+        subprocess.run(command, shell=True, check=True, env=self.environment, timeout=60)
+        record = self.cpio("--to-stdout", ".drupe/start").split(b"\0")
+        self.assertIn(b"arg=a b", record)
+        self.assertIn(b"stdin=tty", record)
+
     def test_a_timeout_ends_the_machine(self):
         self.qemu(
             "open(os.environ['FOLDER'] + '/pid', 'w').write(str(os.getpid())); time.sleep(60)"
