@@ -90,7 +90,14 @@ def add_arguments(parser) -> None:
     )
     add("--pull", action="store_true", help="ask the archive for newer packages")
     add("--dry-run", action="store_true", help="print what the image holds and a QEMU command that boots it")
-    add("--gdb", action="store_true", help="wait for a debugger on port 1234")
+    add("--gdb", action="store_true", help="wait for a debugger")
+    add(
+        "--gdb-port",
+        metavar="PORT",
+        type=int,
+        default=1234,
+        help="where --gdb waits (default 1234)",
+    )
     add("-q", "--quiet", action="store_true", help="say nothing but what the program says")
     add("image", metavar="IMAGE")
     add("command", metavar="COMMAND", nargs="...", help="argv of the program").required = False
@@ -246,6 +253,8 @@ def _check(args) -> None:
         raise UserError(
             f"--timeout {args.timeout:g}: it should be more than 0 and at most {LONGEST_TIMEOUT}"
         )
+    if not 0 < args.gdb_port < 65536:
+        raise UserError(f"--gdb-port {args.gdb_port}: a number from 1 to 65535")
     if args.memory is not None:
         qemu.memory_argument(args.memory)
     if args.kernel and not os.path.isfile(args.kernel):
@@ -274,14 +283,15 @@ def run(args) -> int:
             args.cpu,
             _kernel_args(args, found),
             args.qemu_args,
-            args.gdb,
+            args.gdb_port if args.gdb else None,
         )
         if args.dry_run:
             _describe(args, found, words, record, bootfs)
             return 0
         if args.gdb and not args.quiet:
             print(
-                f"drupe: waiting for: gdb-multiarch {cmd_build.KERNEL_ELF} -ex 'target remote :1234'",
+                f"drupe: waiting for: gdb-multiarch {cmd_build.KERNEL_ELF} "
+                f"-ex 'target remote :{args.gdb_port}'",
                 file=sys.stderr,
             )
         ending, why, status = _boot(args, words, record, errors)

@@ -57,7 +57,7 @@ def command(
     cpu: str,
     kernel_args: list,
     qemu_args: list,
-    gdb: bool,
+    gdb_port: int | None,
 ) -> list:
     for word in kernel_args:
         if "\n" in word or "\0" in word:
@@ -89,8 +89,8 @@ def command(
     if bootfs:
         words += ["-initrd", str(bootfs)]
     words += ["-append", " ".join(kernel_args)]
-    if gdb:
-        words += ["-s", "-S"]
+    if gdb_port:  # for this machine only: whoever connects owns the guest
+        words += ["-gdb", f"tcp:127.0.0.1:{gdb_port}", "-S"]
     return words + qemu_args
 
 

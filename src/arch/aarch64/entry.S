@@ -7,6 +7,22 @@
 
 #include "asm_offsets.h"
 
+    // For debuggers: what was interrupted is the caller, with its registers in the frame `at` bytes
+    // above sp. Not true in the last instructions before eret.
+    // [arm/aadwarf64] "DWARF register names": 31 is SP, 32 is PC.
+    .cfi_sections .debug_frame
+    .macro cfi_frame at
+    .cfi_startproc simple
+    .cfi_signal_frame
+    .cfi_return_column 32
+    .cfi_def_cfa sp, \at
+    .irp    n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30
+    .cfi_offset \n, FRAME_X(\n)
+    .endr
+    .cfi_offset 31, FRAME_SP
+    .cfi_offset 32, FRAME_ELR
+    .endm
+
     .macro save_frame
     sub     sp, sp, #FRAME_SIZE
     stp     x0, x1, [sp, #FRAME_X(0)]
@@ -99,6 +115,7 @@ vectors:
     .globl user_sync
 user_sync:
     save_user
+    cfi_frame 0
     mov     w25, #ENTRY_FULL
     str     w25, [x28, #THREAD_ENTRY_KIND]
     mrs     x24, esr_el1
@@ -143,10 +160,12 @@ user_fault:
     mov     x1, x24
     bl      drupe_user_sync
     b       user_return
+    .cfi_endproc
 
     .globl user_irq
 user_irq:
     save_user
+    cfi_frame 0
     mov     w25, #ENTRY_FULL
     str     w25, [x28, #THREAD_ENTRY_KIND]
     mov     x25, #-1
@@ -154,6 +173,7 @@ user_irq:
     mov     x0, sp
     bl      drupe_user_irq
     b       user_return
+    .cfi_endproc
 
 user_serror:
     save_user
@@ -194,14 +214,17 @@ user_aarch32:
 
 kernel_sync:
     save_kernel
+    cfi_frame 16
     add     x0, sp, #16
     mrs     x1, esr_el1
     mrs     x2, far_el1
     bl      drupe_kernel_sync
     return_kernel
+    .cfi_endproc
 
 kernel_irq:
     save_kernel
+    cfi_frame 16
     add     x0, sp, #16
     bl      drupe_kernel_irq
     tbnz    w0, #0, 1f
@@ -211,6 +234,7 @@ kernel_irq:
     mov     w25, #ENTRY_FULL
     str     w25, [x28, #THREAD_ENTRY_KIND]
     b       user_return
+    .cfi_endproc
 
 kernel_serror:
     save_kernel

@@ -121,8 +121,12 @@ load_user_state:
     // The first switch to a new thread lands here: x19 = entry, x20 = argument.
     .globl context_first_run
 context_first_run:
+    .cfi_sections .debug_frame
+    .cfi_startproc
+    .cfi_undefined x30          // nobody called
     mov     x29, xzr
     mov     x0, x20
     mov     x30, xzr
     blr     x19
     brk     #0x1
+    .cfi_endproc
