@@ -3,6 +3,7 @@
 before it downloads. The table is sources.toml; file names and hashes are those of the wraps."""
 import configparser
 import dataclasses
+import re
 import shutil
 import tarfile
 import tomllib
@@ -111,7 +112,10 @@ def fetch(name: str, entry: dict, say) -> None:
     except UserError as reason:
         if "alternative" not in entry:
             raise UserError(f"{reason}; Meson will try {name}.wrap's own address") from None
-        say(f"{reason}; taking {entry['alternative']['what']}")
+        # Ordinary on a mirror that keeps no sources of older packages: no failure.
+        is_absent = re.search(r"\b404\b", str(reason))
+        why = f"the mirror has no source of {entry['debian']}" if is_absent else str(reason)
+        say(f"{why}; taking {entry['alternative']['what']}")
         _use_alternative(name, entry["alternative"], wrap)
 
 

@@ -41,10 +41,11 @@ class Fetching(unittest.TestCase):
         )
         (self.subprojects / "x.wrap").write_text(wrap)
         self.said = []
+        self.reason = ""
 
         def fetch_source(package, _):
             if package not in self.served:
-                raise UserError(f"no {package} here")
+                raise UserError(f"no {package} here{self.reason}")
             return self.served[package]
 
         for target, name, value in (
@@ -89,6 +90,13 @@ class Fetching(unittest.TestCase):
         self.assertFalse(sources.is_there("x"))
         self.fetch(WITH_ALTERNATIVE)
         self.assertTrue(sources.is_there("x"))
+
+    def test_a_mirror_without_the_source_is_no_alarm(self):
+        del self.served["own"]
+        self.served["other"] = tarball(self.folder, "other.tar.gz", {"deep/lib/a.c": b"copy"})
+        self.reason = ": Failed to fetch http://mirror/own_1.orig.tar.xz  404  Not Found [IP: ::1 80]"
+        self.fetch(WITH_ALTERNATIVE)
+        self.assertEqual(self.said, ["the mirror has no source of own; taking a copy"])
 
     def test_the_real_source_takes_the_place_of_the_alternative(self):
         own = self.served.pop("own")
