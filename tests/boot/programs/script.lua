@@ -176,4 +176,107 @@ load("x = 5; print(x)", "chunk", "t", environment)()
 print(environment.x, x)
 print(#string.dump(function() return 1 end) > 0)
 print(require("string") == string, package.path ~= nil, type(package.loaded))
+
+section("binary data")
+local record = string.pack(">I2 s1 z i8 !8 d", 0xbeef, "short", "zero ended", -2, 0.5)
+print(#record, string.packsize(">I2 i8 d"), (record:gsub(".", function(c) return ("%02x"):format(c:byte()) end)))
+print(string.unpack(">I2 s1 z i8 !8 d", record))
+print(pcall(string.pack, "i1", 200), pcall(string.unpack, "<i8", "short"))
+print(string.unpack("<I3", "\1\2\3"), string.pack("<j", math.mininteger) == ("\0"):rep(7) .. "\x80")
+
+section("unicode")
+local greek = "αβγ, 𝄞!"
+print(#greek, utf8.len(greek), utf8.codepoint(greek, 1, 3))
+for at, code in utf8.codes(greek) do io.write(at, "=", ("U+%04X"):format(code), " ") end
+print(utf8.offset(greek, 3), utf8.offset(greek, -1), utf8.len("\xff"), greek:match(utf8.charpattern))
+print(pcall(utf8.codepoint, "\xe4", 1), utf8.char(0x7FFFFFFF):byte(1, -1))
+
+section("numbers at their ends")
+print(math.maxinteger + 1 == math.mininteger, math.mininteger // -1, math.maxinteger * 2.0)
+print(7 // -2, -7 // 2.0, 7 % -3, -7 % 3.5, 5.5 // 0, 0.0 / 0.0 ~= 0.0 / 0.0, pcall(function() return 1 // 0 end))
+print(1 < 1.5, 2^53 == 2^53 + 1, math.maxinteger + 0.0 == math.maxinteger, "10" + 5, "0x10" * 1, 10 .. "")
+print(1 << 63, 1 << 64, 1 >> -1, 3.0 | 0, pcall(function() return 1.5 | 0 end))
+print(tostring(-0.0), 1e15, 1e16, 2^63, 123456789012345678, 1e100, -1e-7, 0x.8p1, 3 | 0x8000000000000000)
+print(tonumber("  12  "), tonumber("1e"), tonumber("7", 8), tonumber("8", 8), tonumber("ZZ", 36), tonumber("0b1"))
+
+section("format")
+print(("[%5s][%-5s][%.2s][%05d][%+.3d][% d][%#x][%#o]"):format("ab", "ab", "abc", -42, 7, 3, 255, 8))
+print(("[%g][%g][%.3g][%10.4f][%-10.2e][%a]"):format(1e20, 0.0001, 1234567, math.pi, math.pi, -0.1))
+print(("%q %q %q %q"):format(1 / 3, math.mininteger, "\r\n\0001", 0 / 1))
+print(("%c%c%c %i %u %% %s %s"):format(76, 117, 97, -3, 3, nil, true), pcall(string.format, "%d", 1.5))
+print(("%s|%10s|%-10s|"):format(setmetatable({}, { __tostring = function() return "shown" end }), "right", "left"))
+
+section("control")
+for row = 1, 4 do
+  for column = 1, 4 do
+    if column == row then goto continue end
+    if column * row > 8 then goto done end
+    io.write(row * column, " ")
+    ::continue::
+  end
+end
+::done::
+print()
+for i = 3, 1, -1 do io.write(i, ",") end
+for x = 1.0, 2.0, 0.25 do io.write(x, ";") end
+for i = math.maxinteger - 1, math.maxinteger do io.write(i, " ") end
+print(pcall(function() for _ = 1, 10, 0 do end end))
+repeat local once = true until once
+print(select(-1, "a", "b", "c"), (select("#")), pcall(select, 0))
+
+section("objects")
+local Base = {}; Base.__index = Base
+function Base.new(class, name) return setmetatable({ name = name }, class) end
+function Base:speak() return self.name .. " says " .. self:sound() end
+local Dog = setmetatable({ sound = function() return "woof" end }, { __index = Base }); Dog.__index = Dog
+Dog.__lt = function(p, q) return p.name < q.name end
+Dog.__le = function(p, q) return p.name <= q.name end
+Dog.__unm = function(p) return Dog:new(p.name:reverse()) end
+Dog.__idiv, Dog.__shl, Dog.__band = function() return "//" end, function() return "<<" end, function() return "&" end
+Dog.__close = function(p, problem) print("leaves", p.name, problem) end
+local rex, ada = Dog:new("rex"), Dog:new("ada")
+print(rex:speak(), ada < rex, rex <= ada, (-rex).name, rex // 2, rex << 1, 1 & rex, rawequal(rex, rex))
+print(pcall(function() local guest <close> = ada; error("in between", 0) end))
+local order = {}
+for key, value in pairs(setmetatable({}, { __pairs = function() return next, { only = 1 }, nil end })) do
+  order[#order + 1] = key .. value
+end
+print(order[1], getmetatable(setmetatable({}, { __metatable = "locked" })), getmetatable("").__index == string)
+
+section("coroutines between each other")
+local function producer(n) return coroutine.create(function() for i = 1, n do coroutine.yield(i) end return "dry" end) end
+local function filter(source, keep)
+  return coroutine.wrap(function()
+    while true do
+      local alive, value = coroutine.resume(source)
+      if not alive or type(value) ~= "number" then return value end
+      if keep(value) then coroutine.yield(value) end
+    end
+  end)
+end
+local odd = filter(producer(7), function(n) return n % 2 == 1 end)
+print(odd(), odd(), odd(), odd(), odd(), pcall(odd))
+local closing = coroutine.create(function() local held <close> = rex; coroutine.yield("held") end)
+print(coroutine.resume(closing), coroutine.status(closing), coroutine.close(closing), coroutine.status(closing))
+print(select(2, coroutine.running()), pcall(coroutine.yield), coroutine.resume(coroutine.running()))
+print(table.unpack({ pcall(pcall) }, 1, 3), xpcall(coroutine.wrap(function(...) return ... end), print, 4, 5))
+
+section("streams")
+local path = os.tmpname()
+local out = assert(io.open(path, "wb"))
+print(io.type(out), out:write("12 0x1F -7.5e1\n", "\n", ("line\0with zero\n"), "last"):seek("cur"), out:seek("set", 3), out:seek("end"))
+out:close()
+print(io.type(out), pcall(out.write, out, "x"))
+local input = assert(io.open(path, "rb"))
+print(input:read("n", "n", "n", "n"))
+print(input:read("L"), input:read(0), #input:read("l"), input:read(4, 0), input:read(0), input:read("a"))
+input:close()
+io.output(path):write("by default"); io.close()
+io.input(path); print(io.read(2, "a")); io.close(io.input()); io.output(io.stdout)
+local append = assert(io.open(path, "a+")); append:write("!"); append:seek("set"); print(append:read("a")); append:close()
+for a, b in io.lines(path, 3, "l") do print(a, b) end
+print(pcall(io.lines, "/no/such/file"), pcall(io.open, path, "rz"), io.open("/", "w"))
+print(os.remove(path), select(2, os.rename(path, path)) ~= nil)
+print(os.date("!%A %j %H:%M", 1e9), os.date("!*t", 0).year, os.difftime(10, 4), os.time({ year = 1970, month = 1, day = 2, hour = 0 }))
+print(pcall(os.date, "%Ez"), os.setlocale("C"), os.setlocale("no_SUCH"), os.getenv("PATH") ~= nil)
 os.exit(3)
