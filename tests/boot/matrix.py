@@ -27,6 +27,8 @@ def main() -> None:
         cases = tomllib.load(file)
     for index, (name, case) in enumerate(cases.items()):
         chosen = quick(index)
+        if "cpus" in case:
+            chosen = list(itertools.product(MACHINES[:1], case["cpus"], ISOLATION))
         for combination in itertools.product(MACHINES, CPUS, ISOLATION):
             long = combination not in chosen or case.get("long", False)
             print("boot-long" if long else "boot", name, *combination)
