@@ -17,20 +17,28 @@ void MachineState::use_console(drivers::Console& found) {
     trace::install_console([](std::string_view bytes) { state.console->write(bytes); });
 }
 
+namespace {
+
+void say_ending(Ending ending) {
+    char text[64];
+    switch (ending.kind) {
+    case Ending::Kind::exited:
+        return trace::write_console(format_into(text, "\x1b]drupe;exit={}\x1b\\", ending.value));
+    case Ending::Kind::killed:
+        return trace::write_console(format_into(text, "\x1b]drupe;signal={}\x1b\\", ending.value));
+    case Ending::Kind::panicked: return trace::write_console("\x1b]drupe;panic\x1b\\");
+    case Ending::Kind::powered_off: return trace::write_console("\x1b]drupe;poweroff\x1b\\");
+    case Ending::Kind::halted: return trace::write_console("\x1b]drupe;halt\x1b\\");
+    case Ending::Kind::restarted: return trace::write_console("\x1b]drupe;restart\x1b\\");
+    }
+}
+
+} // namespace
+
 void end_machine(Ending ending) {
     arch::irq_disable();
-    if (state.options.status_on_console) {
-        char text[64];
-        switch (ending.kind) {
-        case Ending::Kind::exited:
-            trace::write_console(format_into(text, "\x1b]drupe;exit={}\x1b\\", ending.value));
-            break;
-        case Ending::Kind::killed:
-            trace::write_console(format_into(text, "\x1b]drupe;signal={}\x1b\\", ending.value));
-            break;
-        case Ending::Kind::panicked: trace::write_console("\x1b]drupe;panic\x1b\\"); break;
-        }
-    }
+    if (state.options.status_on_console) say_ending(ending);
+    if (state.platform && ending.kind == Ending::Kind::restarted) state.platform->reboot();
     const bool failed = ending.kind == Ending::Kind::panicked;
     if (state.platform)
         state.platform->power_off(failed ? platform::ExitReason::failed

@@ -23,11 +23,12 @@ extern MachineState state;
 
 /// How the machine's run ended.
 struct Ending {
-    enum class Kind : std::uint8_t { exited, killed, panicked };
+    enum class Kind : std::uint8_t { exited, killed, panicked, powered_off, halted, restarted };
     Kind kind;
-    int value; // exit status or signal
+    int value = 0; // exit status or signal
 };
-/// Tells who started the machine, as agreed in docs/bootfs.md, and switches it off. Any context.
+/// Tells who started the machine, as agreed in docs/bootfs.md, and switches it off, or resets it
+/// when that is how it ended. Any context.
 [[noreturn]] void end_machine(Ending ending);
 
 /// Read-only from now on: what boot alone had to write.

@@ -16,6 +16,7 @@
 #include <drupe/proc/proc.h>
 #include <drupe/process/lifecycle.h>
 #include <drupe/ramfs/ramfs.h>
+#include <drupe/syscall/machine_control.h>
 #include <drupe/syscall/strace.h>
 #include <drupe/trace/log.h>
 #include <drupe/vdso/install.h>
@@ -125,6 +126,15 @@ void program_ended(process::Process&, process::WaitStatus status) {
     end_machine({Ending::Kind::exited, status.code()});
 }
 
+// What is halted can never be woken here, so the machine need not stay on for it.
+void install_machine_control() {
+    syscall::install_machine_control({
+        .power_off = [] { end_machine({Ending::Kind::powered_off}); },
+        .restart = [] { end_machine({Ending::Kind::restarted}); },
+        .halt = [] { end_machine({Ending::Kind::halted}); },
+    });
+}
+
 void seed_entropy() {
     std::array<std::byte, 64> seed;
     const std::size_t count = state.platform->seed_entropy(std::span<std::byte>(seed));
@@ -155,6 +165,7 @@ Result<void> run() {
     TRY(mount_standard(kernel));
     TRY(vdso::install(direct_entry()));
     TRY(process::init(program_ended));
+    install_machine_control();
     const init::StartConfig config = TRY(what_to_run(kernel));
     TRY(start_console(config));
     RefPtr<vfs::FdTable> files = TRY(open_standard_files(kernel, config));

@@ -23,7 +23,13 @@ EPILOG = """IMAGE is one of
 COMMAND is argv, found through PATH in the guest; default: the image's own.
 
 ctrl-C reaches the program; ctrl-] x ends the machine. The exit status is the program's; 128+n when signal n
-killed it; 126 or 127 when it could not be started; 124 after --timeout; 125 when Drupe itself failed."""
+killed it; 126 or 127 when it could not be started; 124 after --timeout; 125 when Drupe itself failed. A program that
+switches the machine off, halts or restarts it (reboot(2)) ends the run with status 0; a restart is not carried out."""
+SWITCHED = {
+    "poweroff": "the program switched the machine off",
+    "halt": "the program halted the machine",
+    "restart": "the program asked for a restart; the machine was ended instead",
+}
 
 
 def add_arguments(parser) -> None:
@@ -238,6 +244,9 @@ def _status(args, ending, why, status, complaint: str, bytes_loaded: int) -> int
         )
     if ending.kind == "panic":
         raise UserError("the kernel could not go on; its report stands above")
+    if ending.kind in SWITCHED:
+        say(SWITCHED[ending.kind])
+        return 0
     if ending.kind == "signal":
         say(
             f"the program was killed by signal {ending.number} ({console.signal_name(ending.number)})"

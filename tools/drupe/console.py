@@ -22,7 +22,7 @@ END_OF_INPUT = DLE + b"E"
 WINDOW = DLE + b"W%d;%d;"  # rows, columns
 ESCAPE_KEY = b"\x1d"  # ctrl-]
 
-_FRAME = re.compile(rb"\x1b\]drupe;(?:(exit|signal)=([0-9]{1,3})|(panic))\x1b\\\Z")
+_FRAME = re.compile(rb"\x1b\]drupe;(?:(exit|signal)=([0-9]{1,3})|(panic|poweroff|halt|restart))\x1b\\\Z")
 _PREFIX = b"\x1b]drupe;"
 _LONGEST = 24  # bytes; no frame is longer
 HOLD_SECONDS = 0.2  # how long an unfinished frame may keep bytes from the user
@@ -35,7 +35,7 @@ def frame_input(data: bytes) -> bytes:
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-    """What the guest said last. kind: exit, signal, panic."""
+    """What the guest said last. kind: exit, signal, panic, poweroff, halt, restart."""
 
     kind: str
     number: int = 0
@@ -47,7 +47,7 @@ def _could_be_frame(tail: bytes) -> bool:
         return _PREFIX.startswith(tail)
     return bool(
         re.match(
-            rb"\x1b\]drupe;(?:[a-z]{0,6}|(?:exit|signal)=[0-9]{0,3}|panic)(?:\x1b\\?)?\Z", tail
+            rb"\x1b\]drupe;(?:[a-z]{0,8}|(?:exit|signal)=[0-9]{0,3}|panic|poweroff|halt|restart)(?:\x1b\\?)?\Z", tail
         )
     )
 

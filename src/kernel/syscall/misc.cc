@@ -122,10 +122,12 @@ Result<std::uint64_t> ioprio_set(int, int, int value) {
 }
 
 Result<std::uint64_t> reboot(std::uint32_t first, std::uint32_t second, std::uint32_t command,
-                             VirtAddr) {
+                             VirtAddr argument) {
     if (!is_privileged()) return Errc::not_permitted;
     if (first != magic_first || !is_second_magic(second)) return Errc::invalid;
     if (command == reboot_key_on || command == reboot_key_off) return 0;
+    // A word for the firmware, which nothing here hands on.
+    if (command == reboot_restart2) TRY(arch::get_user<char>(argument));
     void (*action)() = nullptr;
     if (command == reboot_restart || command == reboot_restart2)
         action = machine.restart;

@@ -39,6 +39,9 @@ class TheTrailer(unittest.TestCase):
         (b"\x1b]drupe;exit=137\x1b\\", Ending("exit", 137)),
         (b"\x1b]drupe;signal=11\x1b\\", Ending("signal", 11)),
         (b"\x1b]drupe;panic\x1b\\", Ending("panic")),
+        (b"\x1b]drupe;poweroff\x1b\\", Ending("poweroff")),
+        (b"\x1b]drupe;halt\x1b\\", Ending("halt")),
+        (b"\x1b]drupe;restart\x1b\\", Ending("restart")),
     )
 
     def test_a_frame_is_taken_off_wherever_the_stream_is_cut(self):

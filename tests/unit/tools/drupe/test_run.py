@@ -88,6 +88,13 @@ class Run(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (status, b"out\0\r\n"), frame)
         self.assertIn(b"could not go on", done.stderr)
 
+    def test_a_machine_that_its_program_ended_says_so_with_status_0(self):
+        for frame, words in (("poweroff", b"switched the machine off"), ("halt", b"halted"), ("restart", b"restart")):
+            self.qemu(f"say(b'out\\x1b]drupe;{frame}\\x1b\\\\')")
+            done = self.run_it()
+            self.assertEqual((done.returncode, done.stdout), (0, b"out"), frame)
+            self.assertIn(words, done.stderr)
+
     def test_a_machine_that_ends_without_a_word_is_our_error(self):
         self.qemu("say(b'half'); sys.exit(0)")
         done = self.run_it()

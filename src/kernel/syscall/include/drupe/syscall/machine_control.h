@@ -5,9 +5,10 @@
 namespace drupe::syscall {
 
 struct MachineControl {
-    void (*power_off)(); // does not return
-    void (*restart)();   // does not return, unless the machine cannot
-    void (*halt)();      // does not return
+    // They return only where the machine cannot do it.
+    void (*power_off)();
+    void (*restart)();
+    void (*halt)();
 };
 /// Once, before the first program. Without it reboot(2) is not_supported.
 void install_machine_control(const MachineControl& control);
