@@ -99,7 +99,6 @@ Result<RefPtr<process::Image>> make_image(OwnPtr<mm::AddressSpace> space, exec::
     image->environment_end = loaded.stack.environment_end;
     image->vdso = loaded.vdso;
     image->signal_return = loaded.signal_return;
-    image->direct_repeat = loaded.direct_repeat;
     image->auxv_words = loaded.stack.aux_words;
     std::copy_n(loaded.stack.aux.begin(), loaded.stack.aux_words, image->auxv.begin());
     image->set_name(path);

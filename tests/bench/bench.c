@@ -124,12 +124,12 @@ static long direct_entry(void) {
 }
 #ifdef __aarch64__
 static long direct_getpid(long entry) {
-    register long x8 __asm__("x8") = 172, x0 __asm__("x0");
-    __asm__ volatile("blr %2"
-                     : "=r"(x0), "+r"(x8)
-                     : "r"(entry)
+    register long x8 __asm__("x8") = 172, x0 __asm__("x0"), x16 __asm__("x16") = entry;
+    __asm__ volatile("blr x16"
+                     : "=r"(x0), "+r"(x8), "+r"(x16)
+                     :
                      : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x9", "x10", "x11", "x12", "x13",
-                       "x14", "x15", "x16", "x17", "x18", "x30", "cc", "memory");
+                       "x14", "x15", "x17", "x18", "x30", "cc", "memory");
     return x0;
 }
 #else

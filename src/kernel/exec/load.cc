@@ -180,7 +180,6 @@ Result<void> Loader::map_vdso() {
     const VirtAddr at = TRY(space_.map(request));
     image_.vdso = at + vdso->data_pages.bytes();
     image_.signal_return = image_.vdso + vdso->signal_return;
-    image_.direct_repeat = image_.vdso + vdso->direct_repeat;
     return space_.protect(image_.vdso, vdso->code_pages, arch::Perm::read | arch::Perm::exec);
 }
 

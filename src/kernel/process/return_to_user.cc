@@ -129,14 +129,12 @@ void enter_handler(UserThread& self, const Taken& taken, arch::TrapFrame& frame)
 void finish_call_without_handler(UserThread& self, arch::TrapFrame& frame) {
     InterruptedCall& call = self.interrupted;
     const bool by_block = frame.returned() == arch::call_restart_no_handler && self.restart.resume;
-    frame.repeat_call(by_block ? number_of_restart_syscall : call.number, call.args,
-                      self.process->image->direct_repeat);
+    frame.repeat_call(by_block ? number_of_restart_syscall : call.number, call.args);
 }
 
 void finish_call_for_handler(UserThread& self, const SignalAction& action, arch::TrapFrame& frame) {
     if (repeats_under_handler(frame.returned(), action.flags)) {
-        frame.repeat_call(self.interrupted.number, self.interrupted.args,
-                          self.process->image->direct_repeat);
+        frame.repeat_call(self.interrupted.number, self.interrupted.args);
     } else {
         self.restart.resume = nullptr;
         frame.set_return(static_cast<std::uint64_t>(std::int64_t{arch::call_interrupted}));

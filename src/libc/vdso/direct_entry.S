@@ -19,17 +19,4 @@ __drupe_syscall_by_svc:
     ret
     .cfi_endproc
     .size __drupe_syscall_by_svc, . - __drupe_syscall_by_svc
-
-    // Where a blocked direct call begins again after a signal: the kernel has put number, arguments
-    // and return address back. It lies here so that a handler's frame shows an address of the
-    // program's half.
-    .globl __drupe_repeat
-    .type __drupe_repeat, %function
-__drupe_repeat:
-    .cfi_startproc
-    adr     x16, __drupe_syscall
-    ldr     x16, [x16]
-    br      x16
-    .cfi_endproc
-    .size __drupe_repeat, . - __drupe_repeat
     .section .note.GNU-stack, "", %progbits

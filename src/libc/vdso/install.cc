@@ -50,8 +50,7 @@ Result<void> install(VirtAddr direct_entry) {
     void* data = TRY(add_page(*pages, 0));
     time::publish_to(*new (data) time::VdsoClock{});
     TRY(fill_code(*pages, direct_entry));
-    exec::install_vdso({std::move(pages), data_pages, code_pages, signal_return_offset,
-                        direct_repeat_offset});
+    exec::install_vdso({std::move(pages), data_pages, code_pages, signal_return_offset});
     return {};
 }
 

@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 void* entry; // used by assembly
+extern char direct_call[]; // the instruction that enters the kernel, or the function that does by svc
+static int calls_directly;
 static int failures;
 static void expect(int ok, const char* what) {
     if (ok) return;
@@ -64,7 +66,7 @@ __asm__(".text\n.globl direct_checked\n.type direct_checked,%function\ndirect_ch
         "  mov x24, #124\n  mov x25, #125\n  mov x26, #126\n  mov x27, #127\n  mov x28, #128\n"
         "  fmov d8, x19\n  fmov d9, x20\n  fmov d10, x21\n  fmov d11, x22\n  fmov d12, x23\n"
         "  fmov d13, x24\n  fmov d14, x25\n  fmov d15, x26\n"
-        "  blr x16\n"
+        ".globl direct_call\ndirect_call:\n  blr x16\n"
         "  mov x9, xzr\n"
         ".macro chk reg, value, bit\n  mov x10, \\reg\n  cmp x10, #\\value\n  cset x10, ne\n"
         "  orr x9, x9, x10, lsl #\\bit\n.endm\n"
@@ -92,11 +94,13 @@ static long direct(long number, long a, long b, long c) {
 static volatile sig_atomic_t signals_seen;
 static int pipe_ends[2];
 static volatile int write_in_handler;
+static unsigned long pc_in_handler;
 static void handler(int signo, siginfo_t* info, void* context) {
     (void)signo;
     (void)info;
     ucontext_t* uc = context;
     signals_seen++;
+    pc_in_handler = uc->uc_mcontext.pc;
     // Nothing of the kernel's own may show: the program counter is the program's or the vDSO's.
     if (uc->uc_mcontext.pc >> 48) {
         failures++;
@@ -152,6 +156,7 @@ static void blocking_calls(void) {
     write_in_handler = 1;
     arm(2000000);
     expect(direct(SYS_read, pipe_ends[0], (long)&byte, 1) == 1 && byte == 'x', "with SA_RESTART it goes on");
+    expect(pc_in_handler == (unsigned long)(calls_directly ? (void*)direct_call : entry), "a handler sees the call that is made again");
     write_in_handler = 0;
     struct timespec pause = {0, 1000000};
     expect(direct(SYS_nanosleep, (long)&pause, 0, 0) == 0, "sleeping works");
@@ -167,6 +172,7 @@ int main(void) {
         puts("the vDSO publishes no direct entry");
         return 1;
     }
+    calls_directly = *published != 0;
     entry = *published ? *published : vdso_symbol("__drupe_syscall_by_svc");
     expect(entry != 0, "there is a way in");
     struct sigevent event = {0};

@@ -50,7 +50,6 @@ struct ExecImage {
     VirtAddr stack_begin{}, stack_end{}; // lowest address the limit allows, top
     VirtAddr vdso{};                     // 0: none installed
     VirtAddr signal_return{};            // 0 without a vDSO
-    VirtAddr direct_repeat{};            // likewise
     StackLayout stack;
 };
 

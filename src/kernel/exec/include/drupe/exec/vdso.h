@@ -17,7 +17,6 @@ struct Vdso {
     PageCount data_pages{};
     PageCount code_pages{};
     std::uint64_t signal_return = 0; // offset of __kernel_rt_sigreturn in the shared object
-    std::uint64_t direct_repeat = 0; // offset of __drupe_repeat
 };
 
 /// Once, before the first program.

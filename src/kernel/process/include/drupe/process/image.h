@@ -29,7 +29,6 @@ struct Bounds {
     VirtAddr environment_begin{}, environment_end{}; // /proc/self/environ
     VirtAddr vdso{};
     VirtAddr signal_return{};             // the vDSO's __kernel_rt_sigreturn
-    VirtAddr direct_repeat{};             // the vDSO's __drupe_repeat
     std::array<std::uint64_t, 64> auxv{}; // /proc/self/auxv
     std::size_t auxv_words = 0;
     bool is_dumpable = true;

@@ -29,13 +29,14 @@ struct TrapFrame {
     void set_return(std::uint64_t value) { x[0] = value; }
     std::int64_t returned() const { return static_cast<std::int64_t>(x[0]); }
     std::uint64_t frame_pointer() const { return x[29]; }
-    /// The program makes a call again whose registers may be gone. An svc is executed again; a
-    /// direct call, which has none, begins again at `direct_at`, with x30 still its return address.
-    void repeat_call(std::uint64_t call, const std::uint64_t (&args)[6], VirtAddr direct_at) {
+    /// The program makes a call again whose registers may be gone: it executes the svc again, or
+    /// the `blr x16` of a direct call (docs/direct-call.md), which lies before its return address.
+    void repeat_call(std::uint64_t call, const std::uint64_t (&args)[6]) {
         for (unsigned n = 0; n < 6; n++) x[n] = args[n];
         x[8] = call;
         const bool by_svc = number >= 0 && (number >> 32 & 1) == 0;
-        elr = by_svc ? elr - 4 : raw(direct_at);
+        if (!by_svc) x[16] = reinterpret_cast<std::uint64_t>(drupe_direct_entry);
+        elr = (by_svc ? elr : x[30]) - 4;
         number = -1;
     }
     /// [arm/arm] "SPSR_EL1": M[4:0]. EL1h is the kernel; EL0t and EL1t are the program.

@@ -27,7 +27,7 @@ struct TrapFrame {
     std::int64_t returned() const { return static_cast<std::int64_t>(result); }
     std::uint64_t frame_pointer() const { return 0; }
     /// The program will make this call (again); `repeats` tells the test.
-    void repeat_call(std::uint64_t call, const std::uint64_t (&with)[6], VirtAddr) {
+    void repeat_call(std::uint64_t call, const std::uint64_t (&with)[6]) {
         number = call;
         for (unsigned n = 0; n < 6; n++) args[n] = with[n];
         repeats++;
