@@ -22,6 +22,8 @@ def _say(text: str) -> None:
 
 def fetch_sources(dry_run: bool) -> None:
     for name, entry in sources.table("build").items():
+        if not dry_run:
+            sources.renew_overlay(name)
         if sources.is_there(name):
             continue
         if dry_run:

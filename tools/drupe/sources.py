@@ -59,6 +59,15 @@ def is_there(name: str) -> bool:
     return (folder / "meson.build").exists() and _overlay_is_current(wrap, folder)
 
 
+def renew_overlay(name: str) -> None:
+    """Our files in a subproject that Meson unpacked: it copies them only once."""
+    wrap = Wrap.read(name)
+    folder = places.SUBPROJECTS / wrap.directory
+    ours = (folder / "meson.build").exists() and not _mark(name).exists()
+    if ours and not _overlay_is_current(wrap, folder):
+        shutil.copytree(places.SUBPROJECTS / "packagefiles" / wrap.patch, folder, dirs_exist_ok=True)
+
+
 def _overlay_is_current(wrap: Wrap, folder: Path) -> bool:
     overlay = places.SUBPROJECTS / "packagefiles" / wrap.patch
     return all(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 import hashlib
 import io
+import shutil
 import tarfile
 import tempfile
 import unittest
@@ -106,6 +107,20 @@ class Fetching(unittest.TestCase):
         self.fetch(WITH_ALTERNATIVE)
         self.assertFalse((self.subprojects / "x-1").exists())
         self.assertTrue(sources.is_there("x"))
+
+    def test_our_part_of_an_unpacked_source_is_renewed(self):
+        overlay, unpacked = self.subprojects / "packagefiles/x", self.subprojects / "x-1"
+        sources.renew_overlay("x")
+        self.assertFalse(unpacked.exists())  # nothing is unpacked by it
+        shutil.copytree(overlay, unpacked)
+        (unpacked / "a.c").write_text("theirs")
+        (overlay / "new").mkdir()
+        (overlay / "new/b.py").write_text("more\n")
+        (overlay / "meson.build").write_text("project('x', 'c')\n")
+        sources.renew_overlay("x")
+        self.assertEqual((unpacked / "meson.build").read_text(), "project('x', 'c')\n")
+        self.assertEqual((unpacked / "new/b.py").read_text(), "more\n")
+        self.assertEqual((unpacked / "a.c").read_text(), "theirs")
 
     def test_an_alternative_without_the_files_is_an_error(self):
         del self.served["own"]
