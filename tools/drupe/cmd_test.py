@@ -11,10 +11,11 @@ from . import cmd_build, places
 
 SUMMARY = "run the tests"
 EPILOG = """Suites: unit, sim, fuzz (build machine; also under ASan and UBSan),
-kernel, boot, conformance (QEMU). --long adds the full products of machines and programs, and the slow ones.
+libc (our C library), kernel, boot, conformance (QEMU).
+--long adds the full products of machines and programs, and the slow ones.
 With CI=true in the environment a skipped test is a failure unless tests/skips.txt names it with a reason."""
 HOST_SUITES = ["unit", "sim", "fuzz"]
-MACHINE_SUITES = ["kernel", "boot", "conformance"]
+MACHINE_SUITES = ["libc", "kernel", "boot", "conformance"]
 LONG_SUITES = ["fuzz-long", "boot-long", "kernel-long", "zfs"]
 SKIPS = places.ROOT / "tests" / "skips.txt"
 

@@ -14,6 +14,8 @@ from .errors import UserError
 
 FORMAT = "1"  # of cached trees; another value makes them anew
 CROSS_ROOT = Path("/usr/aarch64-linux-gnu")
+MUSL_LOADER = "/lib/ld-musl-aarch64.so.1"
+MUSL_LIBRARIES = places.BUILD / "src/libc/musl/sysroot/lib"
 MANIFESTS = places.ROOT / "manifests"
 MANIFEST_SHAPE = {
     "image?": str,
@@ -182,19 +184,43 @@ def _find_library(name: str, folders: list):
     return None
 
 
+@dataclasses.dataclass(frozen=True)
+class _System:
+    """Where the libraries of one C library lie here and in the guest."""
+
+    root: Path
+    folders: tuple
+    guest: str
+    # Libraries that the C library opens by itself later.
+    opened: tuple = ()
+    # Names for which its loader itself stands.
+    itself: tuple = ()
+
+
+def _system_of(interpreter: str, root: Path) -> _System:
+    """By the interpreter that a program asks for: our libc, or what the cross toolchain has."""
+    if interpreter != MUSL_LOADER:
+        folders = (root / "lib", root / "lib64", root / "usr/lib")
+        # Unwinding for thread cancellation.
+        return _System(root, folders, "/lib/aarch64-linux-gnu", opened=("libgcc_s.so.1",))
+    if not (MUSL_LIBRARIES / "libc.so").exists():
+        raise UserError("the program needs our libc, which is not built yet: ninja -C build musl")
+    return _System(MUSL_LIBRARIES, (MUSL_LIBRARIES,), "/lib", itself=("libc.so",))
+
+
 def library_lines(program: Path, root: Path = CROSS_ROOT) -> tuple:
-    """(manifest lines, cache of libraries) that give an arm64 program its interpreter and libraries out of
-    the cross toolchain. What is not found is left to the guest's own loader to complain about."""
-    lines, libraries, todo, seen = [], {}, [program], set()
-    system = [root / "lib", root / "lib64", root / "usr/lib"]
+    """(manifest lines, cache of libraries) that give an arm64 program its interpreter and libraries: our
+    libc's, or the cross toolchain's. What is not found is left to the guest's own loader to complain about."""
+    lines, libraries, todo = [], {}, [program]
     first = elf.read(program)
     if not first.interpreter:
         return lines, libraries
-    interpreter = _find_library(os.path.basename(first.interpreter), system)
+    system = _system_of(first.interpreter, root)
+    seen = {os.path.basename(first.interpreter), *system.itself}
+    interpreter = _find_library(os.path.basename(first.interpreter), system.folders)
     if interpreter:
         lines.append(f"{quote(first.interpreter)}: {quote(str(interpreter.resolve()))}")
-    # Libraries that a C library opens by itself later: unwinding for thread cancellation.
-    wanted = [(name, system) for name in ("libgcc_s.so.1",)]
+    wanted = [(name, system.folders) for name in system.opened]
     while todo or wanted:
         if todo:
             file = todo.pop()
@@ -211,19 +237,19 @@ def library_lines(program: Path, root: Path = CROSS_ROOT) -> tuple:
                 if found
                 else []
             )
-            wanted += [(name, own + system) for name in (found.needed if found else ())]
+            wanted += [(name, [*own, *system.folders]) for name in (found.needed if found else ())]
             continue
         name, folders = wanted.pop()
-        if name in seen or name == os.path.basename(first.interpreter):
+        if name in seen:
             continue
         seen.add(name)
         file = _find_library(name, folders)
         if file is None:
             continue
-        in_toolchain = root in file.parents
-        guest = f"/lib/aarch64-linux-gnu/{name}" if in_toolchain else str(file)
+        of_system = system.root in file.parents
+        guest = f"{system.guest}/{name}" if of_system else str(file)
         lines.append(f"{quote(guest)}: {quote(str(file.resolve()))}")
-        if in_toolchain:
+        if of_system:
             libraries[name] = guest
         todo.append(file)
     return lines, libraries
@@ -253,7 +279,7 @@ def _elf(spec: str, file: Path, rootfs: str, pull: bool) -> Image:
         base = Image(spec, files="\n".join(_skeleton_lines() + lines) + "\n" + own)
         if lines:
             base.files += _etc_lines(ldcache.cache_bytes(libraries))
-        base.notes = [f"libraries of {CROSS_ROOT}: " + (" ".join(sorted(libraries)) or "none")]
+        base.notes = ["libraries: " + (" ".join(sorted(libraries)) or "none")]
     base.name = spec
     base.command = [guest]
     base.environment = {**base.environment}

@@ -286,6 +286,23 @@ class Resolving(Scratch):
             self.assertIn("\n" + name, found.files)
         self.assertEqual(found.command, [str(program)])
 
+    def test_a_program_of_our_libc_brings_that(self):
+        libraries = self.folder / "lib"
+        (self.folder / "a.c").write_text("int main(void) { return 0; }\n")
+        program = self.folder / "a"
+        build = ["aarch64-linux-gnu-gcc", "-Wl,-dynamic-linker,/lib/ld-musl-aarch64.so.1", "-o"]
+        subprocess.run([*build, program, self.folder / "a.c"], check=True)
+        with mock.patch.object(image, "MUSL_LIBRARIES", libraries):
+            with self.assertRaisesRegex(UserError, "not built yet"):
+                image.resolve(str(program))
+            libraries.mkdir()
+            shutil.copy(program, libraries / "libc.so")  # any ELF file does
+            (libraries / "ld-musl-aarch64.so.1").symlink_to("libc.so")
+            lines = image.resolve(str(program)).files.splitlines()
+        self.assertIn(f"/lib/ld-musl-aarch64.so.1: {libraries / 'libc.so'}", lines)
+        # It is the libc as well, and nothing of the other one comes with it.
+        self.assertFalse([line for line in lines if "aarch64-linux-gnu" in line and ".so" in line])
+
 
 class CommandLine(unittest.TestCase):
     def test_memory_leaves_room_beside_the_image(self):
