@@ -4,6 +4,8 @@
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 
+#include <type_traits>
+
 using namespace drupe;
 
 static Result<int> half(int n) {
@@ -17,6 +19,16 @@ TEST_CASE("TRY passes a value on and an error up") {
     CHECK(quarter(6).error() == Errc::invalid);
 }
 TEST_CASE("taking the value of an error asserts") { CHECK_THROWS(half(3).value()); }
+
+// What returns in registers without a Result does so with one.
+static_assert(std::is_trivially_copy_constructible_v<Result<int>>);
+static_assert(std::is_trivially_move_constructible_v<Result<int>>);
+static_assert(std::is_trivially_destructible_v<Result<int*>>);
+static_assert(sizeof(Result<int*>) == 2 * sizeof(int*));
+// What owns is moved, never copied.
+static_assert(!std::is_copy_constructible_v<Result<OwnPtr<int>>>);
+static_assert(std::is_nothrow_move_constructible_v<Result<OwnPtr<int>>>);
+static_assert(!std::is_trivially_destructible_v<Result<OwnPtr<int>>>);
 
 struct Counted : RefCounted<Counted> {
     explicit Counted(int& alive) : alive_(alive) { alive_++; }

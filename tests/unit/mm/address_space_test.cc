@@ -170,7 +170,6 @@ TEST_CASE_METHOD(Fixture, "limits on addresses and data hold") {
 TEST_CASE_METHOD(Fixture, "there may be so many regions and no more") {
     // Alternating permissions keep neighbours apart.
     const VirtAddr at{0x1000'0000};
-    Result<VirtAddr> last = at;
     std::size_t made = 0;
     for (; made < AddressSpace::max_regions + 10; made++) {
         const auto r =

@@ -10,26 +10,57 @@
 
 namespace drupe {
 
+namespace detail {
 template <class T>
-class [[nodiscard]] Result {
-public:
-    using Value = T;
-    constexpr Result(T value) : value_(std::move(value)), errc_(Errc::ok) {}
-    constexpr Result(Errc errc) : empty_{}, errc_(errc) { DRUPE_ASSERT(errc != Errc::ok); }
+inline constexpr bool is_trivial_to_return =
+    std::conjunction_v<std::is_trivially_move_constructible<T>, std::is_trivially_destructible<T>>;
 
-    constexpr Result(const Result&) requires std::is_trivially_copy_constructible_v<T>
-    = default;
-    constexpr Result(Result&&) requires std::is_trivially_move_constructible_v<T>
-    = default;
-    constexpr Result(Result&& other) noexcept : empty_{}, errc_(other.errc_) {
+// What a Result holds: two classes and not one with constrained special members (P0848), which
+// clang 14 does not count as trivial, nor accepts in a union.
+template <class T, bool trivial = is_trivial_to_return<T>>
+struct ResultStorage {
+    constexpr ResultStorage(T&& value) : value_(std::move(value)), errc_(Errc::ok) {}
+    constexpr ResultStorage(Errc errc) : empty_{}, errc_(errc) {}
+    struct Empty {};
+    union {
+        Empty empty_;
+        T value_;
+    };
+    Errc errc_;
+};
+
+template <class T>
+struct ResultStorage<T, false> {
+    constexpr ResultStorage(T&& value) : value_(std::move(value)), errc_(Errc::ok) {}
+    constexpr ResultStorage(Errc errc) : empty_{}, errc_(errc) {}
+    constexpr ResultStorage(ResultStorage&& other) noexcept : empty_{}, errc_(other.errc_) {
         if (errc_ == Errc::ok) new (&value_) T(std::move(other.value_));
     }
-    Result& operator=(const Result&) = delete;
-    constexpr ~Result() requires std::is_trivially_destructible_v<T>
-    = default;
-    constexpr ~Result() {
+    constexpr ~ResultStorage() {
         if (errc_ == Errc::ok) value_.~T();
     }
+    struct Empty {};
+    union {
+        Empty empty_;
+        T value_;
+    };
+    Errc errc_;
+};
+} // namespace detail
+
+template <class T>
+class [[nodiscard]] Result : detail::ResultStorage<T> {
+    using Storage = detail::ResultStorage<T>;
+    using Storage::errc_;
+    using Storage::value_;
+
+public:
+    using Value = T;
+    constexpr Result(T value) : Storage(std::move(value)) {}
+    constexpr Result(Errc errc) : Storage(errc) { DRUPE_ASSERT(errc != Errc::ok); }
+    constexpr Result(const Result&) = default; // deleted unless T is trivial
+    constexpr Result(Result&&) = default;
+    Result& operator=(const Result&) = delete;
 
     constexpr bool ok() const { return errc_ == Errc::ok; }
     constexpr explicit operator bool() const { return ok(); }
@@ -48,14 +79,6 @@ public:
     }
     constexpr T value_or(T fallback) && { return ok() ? std::move(value_) : std::move(fallback); }
     constexpr T&& take_unchecked() { return std::move(value_); }
-
-private:
-    struct Empty {};
-    union {
-        Empty empty_;
-        T value_;
-    };
-    Errc errc_;
 };
 
 template <>
