@@ -5,15 +5,14 @@
 #include <drupe/base/assert.h>
 
 #include <new>
+#include <string_view>
 
 namespace std {
 
 extern const nothrow_t nothrow;
 const nothrow_t nothrow{};
 
-
-[[noreturn]] void __throw_out_of_range_fmt(const char* format, ...);
-[[noreturn]] void __throw_out_of_range_fmt(const char* format, ...) {
+void __throw_out_of_range_fmt(const char* format, ...) {
     drupe::assert_failed(format, "standard library", 0);
 }
 
