@@ -92,7 +92,7 @@ Join join(FutexWaiter& waiter, const FutexExpectation& expected) {
 }
 
 /// False: somebody woke it. Returns only when no waker can touch the waiter any more.
-bool remove(FutexWaiter& waiter) NO_THREAD_SAFETY_ANALYSIS {
+bool remove(FutexWaiter& waiter) {
     for (;;) {
         Bucket* home = waiter.home.load(std::memory_order_acquire);
         if (!home) { // being requeued on another CPU

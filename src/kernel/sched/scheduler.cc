@@ -22,12 +22,16 @@ void Scheduler::adopt_boot_thread() {
     self->is_idle_ = true;
     self->state_.store(ThreadState::running, std::memory_order_relaxed);
     Cpu& boot = cpu(0);
-    boot.running = boot.idle = self;
+    boot.idle = self;
+    {
+        SpinGuard locked{boot.queue.lock};
+        boot.running = self;
+    }
     self->cpu = &boot;
     arch::set_thread_pointer(self);
 }
 
-void Scheduler::start(Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
+void Scheduler::start(Thread& thread) {
     DRUPE_ASSERT(thread.state() == ThreadState::created);
     thread.retain(); // its own reference; dropped when it has been switched away from for good
     const arch::IrqState irqs = arch::irq_save();
@@ -50,6 +54,7 @@ void Scheduler::first_run(void* thread) {
 
 // ---- switching
 
+// Not analysed: which lock is held at the end only the result says.
 Cpu& Scheduler::lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
     for (;;) {
         Cpu& cpu = *thread.cpu;
@@ -64,7 +69,9 @@ Thread& Scheduler::pick_locked(Cpu& cpu, Nanos now) {
     return next ? static_cast<Thread&>(*next) : *cpu.idle;
 }
 
-void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now) {
+// Not analysed: the lock passes to the next thread.
+void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to,
+                                 Nanos now) NO_THREAD_SAFETY_ANALYSIS {
     from.work.fetch_and(~std::uint32_t{work_reschedule}, std::memory_order_relaxed);
     to.cpu = &cpu;
     to.state_.store(ThreadState::running, std::memory_order_relaxed);
@@ -82,6 +89,7 @@ void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now) 
 }
 
 /// Runs in the thread that was switched to: maybe on another CPU than the one it left.
+/// Not analysed: it releases the lock that its forerunner took.
 [[gnu::noinline]] void Scheduler::finish_switch() NO_THREAD_SAFETY_ANALYSIS {
     Cpu& cpu = *current().cpu;
     Thread& previous = *cpu.previous;
@@ -135,7 +143,7 @@ void Scheduler::finish_wait() {
     current().state_.store(ThreadState::running, std::memory_order_relaxed);
 }
 
-void Scheduler::block() NO_THREAD_SAFETY_ANALYSIS {
+void Scheduler::block() {
     lockdep::assert_none_held("sleeping");
     const arch::IrqState irqs = arch::irq_save();
     Thread& self = current();
@@ -173,9 +181,10 @@ void Scheduler::make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now) {
         hooks.kick(cpu.index); // timers are armed on their own CPU
 }
 
-void Scheduler::wake(Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
+void Scheduler::wake(Thread& thread) {
     const arch::IrqState irqs = arch::irq_save();
     Cpu& cpu = lock_cpu_of(thread);
+    cpu.queue.lock.assert_held();
     if (thread.state() == ThreadState::blocked) {
         if (cpu.running == &thread) // has announced a wait: block() will not
             thread.state_.store(ThreadState::running, std::memory_order_relaxed);
@@ -188,7 +197,7 @@ void Scheduler::wake(Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
 
 // ---- giving way
 
-void Scheduler::preempt() NO_THREAD_SAFETY_ANALYSIS {
+void Scheduler::preempt() {
     Thread& self = current();
     Cpu& cpu = *self.cpu;
     cpu.queue.lock.lock();
@@ -207,7 +216,7 @@ void Scheduler::preempt() NO_THREAD_SAFETY_ANALYSIS {
     switch_to_locked(cpu, self, next, now);
 }
 
-void Scheduler::yield() NO_THREAD_SAFETY_ANALYSIS {
+void Scheduler::yield() {
     const arch::IrqState irqs = arch::irq_save();
     Thread& self = current();
     Cpu& cpu = *self.cpu;
@@ -241,7 +250,7 @@ void Scheduler::yield() NO_THREAD_SAFETY_ANALYSIS {
     arch::irq_restore(irqs);
 }
 
-void Scheduler::exit_current() NO_THREAD_SAFETY_ANALYSIS {
+void Scheduler::exit_current() {
     lockdep::assert_none_held("ending a thread");
     arch::irq_disable();
     Thread& self = current();
@@ -258,10 +267,11 @@ void Scheduler::exit_current() NO_THREAD_SAFETY_ANALYSIS {
 
 // ---- accounts and parameters
 
-Nanos Scheduler::cpu_time(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
+Nanos Scheduler::cpu_time(const Thread& thread) {
     if (!thread.cpu) return {0};
     const arch::IrqState irqs = arch::irq_save();
     Cpu& cpu = lock_cpu_of(thread);
+    cpu.queue.lock.assert_held();
     if (cpu.running == &thread) cpu.queue.account(*cpu.running, time::now());
     const Nanos used = thread.used();
     unlock(cpu);
@@ -269,14 +279,14 @@ Nanos Scheduler::cpu_time(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
     return used;
 }
 
-void Scheduler::set_parameters(Thread& thread, Policy policy, int realtime_priority,
-                               int nice) NO_THREAD_SAFETY_ANALYSIS {
+void Scheduler::set_parameters(Thread& thread, Policy policy, int realtime_priority, int nice) {
     if (!thread.cpu) { // not started
         RunQueue::set_parameters(thread, policy, realtime_priority, nice);
         return;
     }
     const arch::IrqState irqs = arch::irq_save();
     Cpu& cpu = lock_cpu_of(thread);
+    cpu.queue.lock.assert_held();
     const Nanos now = time::now();
     const bool queued = thread.is_queued();
     const bool running = cpu.running == &thread && !thread.is_idle_;

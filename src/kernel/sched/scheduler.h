@@ -29,15 +29,17 @@ public:
     static void set_parameters(Thread& thread, Policy policy, int realtime_priority, int nice);
     static void look_again(Cpu& cpu); // the slice timer or a kick
 
-    static void unlock(Cpu& cpu) NO_THREAD_SAFETY_ANALYSIS { cpu.queue.lock.unlock(); }
+    static void unlock(Cpu& cpu) RELEASE(cpu.queue.lock) { cpu.queue.lock.unlock(); }
 
 private:
-    static Cpu& lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS;
-    static void make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now);
-    static void request_switch_locked(Cpu& cpu);
-    static void watch_slice_locked(Cpu& cpu, Nanos now);
-    static Thread& pick_locked(Cpu& cpu, Nanos now);
-    static void switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now);
+    /// Takes the lock of the CPU it returns; the caller says so by assert_held().
+    static Cpu& lock_cpu_of(const Thread& thread);
+    static void make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now) REQUIRES(cpu.queue.lock);
+    static void request_switch_locked(Cpu& cpu) REQUIRES(cpu.queue.lock);
+    static void watch_slice_locked(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
+    static Thread& pick_locked(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
+    static void switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now)
+        RELEASE(cpu.queue.lock);
     static void finish_switch();
     static void first_run(void* thread);
 };

@@ -18,17 +18,19 @@ namespace drupe::sched {
 
 class Thread;
 
-/// One CPU. `running`, `previous` and `address_space` belong to queue.lock.
+/// One CPU.
 struct Cpu : CpuCore {
     Cpu();
     RunQueue queue;
-    Thread* running = nullptr;
+    Thread* running GUARDED_BY(queue.lock) = nullptr;
     Thread* idle = nullptr;
-    Thread* previous = nullptr; // who was switched away from; the next thread looks after it
-    mm::AddressSpace* address_space = nullptr; // whose user half is active
+    /// Who was switched away from; the next thread looks after it.
+    Thread* previous GUARDED_BY(queue.lock) = nullptr;
+    /// Whose user half is active.
+    mm::AddressSpace* address_space GUARDED_BY(queue.lock) = nullptr;
     time::Timer slice_timer;
-    std::uint64_t switches = 0;
-    std::uint64_t wakeups = 0;
+    std::uint64_t switches GUARDED_BY(queue.lock) = 0;
+    std::uint64_t wakeups GUARDED_BY(queue.lock) = 0;
 };
 
 /// The CPUs in use; index < cpu_count().

@@ -63,8 +63,8 @@ public:
     RwLock(const RwLock&) = delete;
     RwLock& operator=(const RwLock&) = delete;
 
-    void lock_shared();
-    void unlock_shared();
+    void lock_shared() ACQUIRE_SHARED();
+    void unlock_shared() RELEASE_SHARED();
     void lock() ACQUIRE();
     void unlock() RELEASE();
 
@@ -77,10 +77,10 @@ private:
     WaitQueue waiters_;
 };
 
-class SharedGuard {
+class SCOPED_CAPABILITY SharedGuard {
 public:
-    explicit SharedGuard(RwLock& lock) : lock_(lock) { lock_.lock_shared(); }
-    ~SharedGuard() { lock_.unlock_shared(); }
+    explicit SharedGuard(RwLock& lock) ACQUIRE_SHARED(lock) : lock_(lock) { lock_.lock_shared(); }
+    ~SharedGuard() RELEASE() { lock_.unlock_shared(); }
     SharedGuard(const SharedGuard&) = delete;
     SharedGuard& operator=(const SharedGuard&) = delete;
 

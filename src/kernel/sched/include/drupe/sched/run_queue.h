@@ -80,46 +80,48 @@ public:
     SpinLock<LockRank::run_queue> lock;
 
     /// A thread that was not runnable joins; what it was owed when it left is honoured.
-    void enqueue(Entity& entity, Nanos now);
+    void enqueue(Entity& entity, Nanos now) REQUIRES(lock);
     /// A queued thread goes (its parameters change, or it moves to another CPU).
-    void dequeue(Entity& entity, Nanos now);
+    void dequeue(Entity& entity, Nanos now) REQUIRES(lock);
     /// Takes the thread to run next out of the queue and starts its account; null: none.
-    Entity* pick(Nanos now);
+    Entity* pick(Nanos now) REQUIRES(lock);
     enum class Because : std::uint8_t { preempted, yielded };
     /// The running thread goes back into the queue.
-    void put_back(Entity& running, Nanos now, Because because);
+    void put_back(Entity& running, Nanos now, Because because) REQUIRES(lock);
     /// The running thread stops being runnable.
-    void leave(Entity& running, Nanos now);
+    void leave(Entity& running, Nanos now) REQUIRES(lock);
     /// The running thread, after leave() and a change of its parameters, is runnable again.
-    void rejoin(Entity& running, Nanos now);
+    void rejoin(Entity& running, Nanos now) REQUIRES(lock);
     /// Charges the running thread up to `now`.
-    void account(Entity& running, Nanos now);
+    void account(Entity& running, Nanos now) REQUIRES(lock);
 
     /// Should `woken`, just enqueued, run instead of `running`, accounted up to now?
-    bool should_preempt(const Entity& running, const Entity& woken, Nanos now) const;
+    bool should_preempt(const Entity& running, const Entity& woken, Nanos now) const REQUIRES(lock);
     /// Has the running thread used up its turn while others wait?
-    bool is_turn_over(const Entity& running) const;
+    bool is_turn_over(const Entity& running) const REQUIRES(lock);
     /// When to look again; never() when nobody waits or the running thread's policy has no slice.
-    Nanos next_decision(const Entity& running, Nanos now) const;
+    Nanos next_decision(const Entity& running, Nanos now) const REQUIRES(lock);
 
     /// Neither queued here nor running here.
     static void set_parameters(Entity& entity, Policy policy, int realtime_priority, int nice);
 
-    std::size_t queued() const { return queued_; }
+    std::size_t queued() const REQUIRES(lock) { return queued_; }
     /// What a thread that has had exactly its share has got.
-    VirtualTime average() const;
+    VirtualTime average() const REQUIRES(lock);
     /// average() - vruntime: what a fair thread here is owed (> 0) or has had too much of.
-    VirtualTime lag_of(const Entity& entity) const { return average() - entity.vruntime_; }
+    VirtualTime lag_of(const Entity& entity) const REQUIRES(lock) {
+        return average() - entity.vruntime_;
+    }
     static VirtualTime virtual_of(const Entity& entity, Nanos real);
 
     /// For checkers.
     template <class Visit>
-    void for_each_queued(Visit visit) const {
+    void for_each_queued(Visit visit) const REQUIRES(lock) {
         eligible_.for_each(visit);
         waiting_.for_each(visit);
         realtime_.for_each(visit);
     }
-    std::int64_t total_weight() const { return weight_; }
+    std::int64_t total_weight() const REQUIRES(lock) { return weight_; }
 
 private:
     struct EarlierDeadline {
@@ -141,26 +143,28 @@ private:
         }
     };
 
-    bool is_eligible(const Entity& entity) const {
+    bool is_eligible(const Entity& entity) const REQUIRES(lock) {
         return (entity.vruntime_ - base_) * weight_ <= weighted_;
     }
-    void insert(Entity& entity);
-    void remove(Entity& entity);
-    Entity* pick_fair();
-    void add_weight(const Entity& entity);
-    void drop_weight(Entity& entity);
-    void place(Entity& entity, Nanos now);
-    void renew(Entity& entity);
+    void insert(Entity& entity) REQUIRES(lock);
+    void remove(Entity& entity) REQUIRES(lock);
+    Entity* pick_fair() REQUIRES(lock);
+    void add_weight(const Entity& entity) REQUIRES(lock);
+    void drop_weight(Entity& entity) REQUIRES(lock);
+    void place(Entity& entity, Nanos now) REQUIRES(lock);
+    void renew(Entity& entity) REQUIRES(lock);
 
-    PairingHeap<Entity, &Entity::hook_, EarlierDeadline> eligible_; // eligible when last looked at
-    PairingHeap<Entity, &Entity::hook_, EarlierStart> waiting_;     // not eligible then
-    PairingHeap<Entity, &Entity::hook_, HigherPriority> realtime_;
-    std::size_t queued_ = 0;
-    std::uint64_t sequence_ = 0;
+    PairingHeap<Entity, &Entity::hook_, EarlierDeadline>
+        eligible_ GUARDED_BY(lock); // eligible when last looked at
+    PairingHeap<Entity, &Entity::hook_, EarlierStart>
+        waiting_ GUARDED_BY(lock); // not eligible then
+    PairingHeap<Entity, &Entity::hook_, HigherPriority> realtime_ GUARDED_BY(lock);
+    std::size_t queued_ GUARDED_BY(lock) = 0;
+    std::uint64_t sequence_ GUARDED_BY(lock) = 0;
     // The average of the fair threads here, running one included, is base_ + weighted_ / weight_.
-    VirtualTime base_ = 0;
-    std::int64_t weighted_ = 0; // sum of weight * (vruntime - base_)
-    std::int64_t weight_ = 0;   // sum of weights
+    VirtualTime base_ GUARDED_BY(lock) = 0;
+    std::int64_t weighted_ GUARDED_BY(lock) = 0; // sum of weight * (vruntime - base_)
+    std::int64_t weight_ GUARDED_BY(lock) = 0;   // sum of weights
 };
 
 } // namespace drupe::sched

@@ -39,6 +39,8 @@ public:
         lockdep::acquired(rank, this);
         return true;
     }
+    /// Tells the analysis what it cannot see: that the caller holds the lock. Checks nothing.
+    void assert_held() const ASSERT_HELD() {}
     /// Acquire: who sees it free sees what its last holder did.
     bool is_held() const { return held_.load(std::memory_order_acquire) != 0; }
 
@@ -59,6 +61,19 @@ public:
     ~SpinGuard() RELEASE() { lock_.unlock(); }
     SpinGuard(const SpinGuard&) = delete;
     SpinGuard& operator=(const SpinGuard&) = delete;
+
+private:
+    SpinLock<rank>& lock_;
+};
+
+/// Holds a lock beside another of its rank (SpinLock::lock_nested).
+template <LockRank rank>
+class SCOPED_CAPABILITY NestedGuard {
+public:
+    explicit NestedGuard(SpinLock<rank>& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock_nested(); }
+    ~NestedGuard() RELEASE() { lock_.unlock(); }
+    NestedGuard(const NestedGuard&) = delete;
+    NestedGuard& operator=(const NestedGuard&) = delete;
 
 private:
     SpinLock<rank>& lock_;
