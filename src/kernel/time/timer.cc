@@ -66,7 +66,7 @@ void TimerQueue::program_locked() {
     arch::timer_arm(deadline_to_ticks(programmed_));
 }
 
-void TimerQueue::run() NO_THREAD_SAFETY_ANALYSIS {
+void TimerQueue::run() {
     lock_.lock();
     programmed_ = {0};
     for (Timer* t = timers_.top(); t && t->deadline_ <= now(); t = timers_.top()) {
