@@ -168,7 +168,7 @@ void write_entropy_available(FormatSink& out) {
 
 void write_threads_max(FormatSink& out) {
     // One thread costs at least its kernel stack.
-    format_to(out, "{}\n", mm::memory_stats().total.bytes() / sched::Thread::stack_bytes / 2);
+    format_to(out, "{}\n", mm::memory_total().bytes() / sched::Thread::stack_bytes / 2);
 }
 
 void write_cpu_list(FormatSink& out) {

@@ -81,7 +81,8 @@ AddressSpace::~AddressSpace() {
     }
 }
 
-void AddressSpace::activate() {
+// Not analysed: of the table only its root is read, which never changes.
+void AddressSpace::activate() NO_THREAD_SAFETY_ANALYSIS {
     if (active_space == this) return;
     table_.activate();
     active_space = this;
@@ -106,7 +107,7 @@ Result<void> AddressSpace::check_limits(const MapRequest& request) const {
     if (request.sharing != Sharing::private_copy || !has(request.perm, Perm::write)) return {};
     if (data_ + pages > limits_.data >> page_shift) return Errc::no_memory;
     // What can never be filled is refused now, while the program can still handle it.
-    if (!request.no_reserve && pages > memory_stats().total.n) return Errc::no_memory;
+    if (!request.no_reserve && pages > memory_total().n) return Errc::no_memory;
     return {};
 }
 
@@ -285,6 +286,7 @@ Result<void> AddressSpace::protect(VirtAddr at, PageCount pages, Perm perm) {
             return {};
         },
         [&](Region& r) {
+            lock_.assert_held();
             if (r.perm == perm) return;
             account(r, -1);
             r.perm = perm;

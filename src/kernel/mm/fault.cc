@@ -202,20 +202,20 @@ FaultOutcome AddressSpace::fault_object(Region& region, VirtAddr page, Access ac
             release_frame(frame);
             return FaultOutcome::no_memory;
         }
-        map_around(region, page);
+        map_around(region, object, page);
     }
     table_.publish();
     return FaultOutcome::resolved;
 }
 
 // The present neighbours of an object's page that was just entered.
-void AddressSpace::map_around(Region& region, VirtAddr page) {
+void AddressSpace::map_around(Region& region, VmObject& object, VirtAddr page) {
     const VirtAddr group = align_down(page, fault_around_pages * page_size);
     const VirtAddr from = std::max(group, region.begin);
     const VirtAddr to = std::min(group + fault_around_pages * page_size, region.end);
     for (VirtAddr at = from; at < to; at = at + page_size) {
         if (at == page || table_.query(at).perm != Perm::none) continue;
-        const PhysAddr frame = region.object->pages_.find(region.page_index(at));
+        const PhysAddr frame = object.pages_.find(region.page_index(at));
         if (raw(frame) == 0) continue;
         retain_frame(frame);
         if (!enter(region, at, frame, region.sharing == Sharing::shared)) {

@@ -42,14 +42,14 @@ struct alignas(256) FrameCache { // a power of two: found by a shift, no line sh
     static constexpr unsigned capacity = 30;
     static constexpr unsigned batch_order = 4; // moved at once: 16
     SpinLock<LockRank::frame_cache> lock;
-    unsigned count = 0;
-    PhysAddr frames[capacity] = {};
+    unsigned count GUARDED_BY(lock) = 0;
+    PhysAddr frames[capacity] GUARDED_BY(lock) = {};
 };
 
 struct State {
     SpinLock<LockRank::frames> lock;
-    Buddy buddy;
-    std::size_t unintroduced = 0; // free frames of chunks without records
+    Buddy buddy GUARDED_BY(lock);
+    std::size_t unintroduced GUARDED_BY(lock) = 0; // free frames of chunks without records
     std::size_t total = 0;
     // What is not ours to give, sorted, disjoint; the records' own memory included.
     static constexpr unsigned max_reserved = 64;
@@ -98,7 +98,7 @@ void reserve(Range range) {
 
 /// each(from, to) for the parts of [from, to) that no reserved range touches.
 template <class Each>
-void for_each_gap(std::uint64_t from, std::uint64_t to, Each each) {
+void for_each_gap(std::uint64_t from, std::uint64_t to, Each each) REQUIRES(state.lock) {
     for (unsigned i = 0; i < state.reserved_count && from < to; i++) {
         const Range& r = state.reserved[i];
         if (r.to <= from) continue;
@@ -121,18 +121,19 @@ bool is_introduced(const Bank& bank, std::uint64_t address) {
 }
 
 // Makes the records of a chunk and hands its free memory to the buddy.
-void introduce(Bank& bank, unsigned chunk) {
+void introduce(Bank& bank, unsigned chunk) REQUIRES(state.lock) {
     bank.introduced |= std::uint64_t{1} << chunk;
     const Range range = chunk_range(bank, chunk);
     std::memset(static_cast<void*>(bank.records + ((range.from - bank.base) >> page_shift)), 0,
                 ((range.to - range.from) >> page_shift) * sizeof(Frame));
-    for_each_gap(range.from, range.to, [](std::uint64_t from, std::uint64_t to) {
-        state.unintroduced -= (to - from) >> page_shift;
-        state.buddy.put_range(from, to);
-    });
+    for_each_gap(range.from, range.to,
+                 [](std::uint64_t from, std::uint64_t to) REQUIRES(state.lock) {
+                     state.unintroduced -= (to - from) >> page_shift;
+                     state.buddy.put_range(from, to);
+                 });
 }
 
-bool introduce_next() {
+bool introduce_next() REQUIRES(state.lock) {
     for (unsigned i = 0; i < bank_count; i++) {
         const auto chunk = static_cast<unsigned>(std::countr_one(banks[i].introduced));
         if (chunk >= banks[i].chunks) continue;
@@ -142,14 +143,14 @@ bool introduce_next() {
     return false;
 }
 
-bool take_locked(unsigned order, PhysAddr& out) {
+bool take_locked(unsigned order, PhysAddr& out) REQUIRES(state.lock) {
     while (!state.buddy.take(order, out))
         if (!introduce_next()) return false;
     return true;
 }
 
 // The place for a bank's records: its highest gap that holds them, so that low memory stays whole.
-bool place_records(Bank& bank) {
+bool place_records(Bank& bank) REQUIRES(state.lock) {
     const std::uint64_t bytes = align_up((bank.bytes >> page_shift) * sizeof(Frame), page_size);
     std::uint64_t at = 0;
     for_each_gap(bank.base, bank.base + bank.bytes, [&](std::uint64_t from, std::uint64_t to) {
@@ -161,7 +162,7 @@ bool place_records(Bank& bank) {
     return true;
 }
 
-void add_bank(const MemoryRange& range) {
+void add_bank(const MemoryRange& range) REQUIRES(state.lock) {
     const std::uint64_t from = align_up(raw(range.base), page_size);
     const std::uint64_t to = align_down(raw(range.base) + range.bytes, page_size);
     if (to <= from || bank_count == detail::max_banks) return;
@@ -176,14 +177,14 @@ void add_bank(const MemoryRange& range) {
         static_cast<std::uint32_t>(((to - 1) >> bank.chunk_shift) - (from >> bank.chunk_shift) + 1);
     if (!place_records(bank)) return;
     state.total += bank.bytes >> page_shift;
-    for_each_gap(from, to, [](std::uint64_t a, std::uint64_t b) {
+    for_each_gap(from, to, [](std::uint64_t a, std::uint64_t b) REQUIRES(state.lock) {
         state.unintroduced += (b - a) >> page_shift;
     });
     banks[bank_count++] = bank;
 }
 
 // Reserved memory gets its records now: owners will take references to it, or give it back.
-void introduce_reserved(const MemoryRange& reserved) {
+void introduce_reserved(const MemoryRange& reserved) REQUIRES(state.lock) {
     for (unsigned i = 0; i < bank_count; i++) {
         Bank& bank = banks[i];
         for (unsigned chunk = 0; chunk < bank.chunks; chunk++) {
@@ -196,7 +197,7 @@ void introduce_reserved(const MemoryRange& reserved) {
 }
 
 // Out of line: the common case then needs no registers saved.
-[[gnu::noinline]] void refill(FrameCache& cache) {
+[[gnu::noinline]] void refill(FrameCache& cache) REQUIRES(cache.lock) {
     SpinGuard guard(state.lock);
     for (unsigned order = FrameCache::batch_order + 1; order-- > 0;) {
         PhysAddr block;
@@ -208,7 +209,7 @@ void introduce_reserved(const MemoryRange& reserved) {
     }
 }
 
-[[gnu::noinline]] void drain(FrameCache& cache, unsigned leave) {
+[[gnu::noinline]] void drain(FrameCache& cache, unsigned leave) REQUIRES(cache.lock) {
     SpinGuard guard(state.lock);
     // The oldest go: the newest are still in the data cache.
     const unsigned gone = cache.count - leave;
@@ -221,6 +222,7 @@ void introduce_reserved(const MemoryRange& reserved) {
 
 void frames_init(std::span<const MemoryRange> ranges, std::span<const MemoryRange> reserved) {
     DRUPE_ASSERT(bank_count == 0);
+    IrqGuard guard(state.lock);
     for (const MemoryRange& r : reserved)
         if (r.bytes != 0)
             reserve(
@@ -323,9 +325,14 @@ PhysAddr address_of(const Frame& frame) {
 
 std::size_t heap_frames(); // heap.cc
 
+PageCount memory_total() { return {state.total}; }
+
 MemoryStats memory_stats() {
     std::size_t cached = 0;
-    for (FrameCache& cache : state.caches) cached += cache.count;
+    for (FrameCache& cache : state.caches) {
+        IrqGuard guard(cache.lock);
+        cached += cache.count;
+    }
     IrqGuard guard(state.lock);
     return {.total = {state.total},
             .free = {state.buddy.free_frames() + state.unintroduced + cached},

@@ -66,25 +66,25 @@ public:
 
 private:
     static unsigned per_slab(unsigned number) { return page_size / class_sizes[number]; }
-    bool refill(unsigned number);
-    void shrink(unsigned leave);
-    void return_to_slab(FreeObject* object);
-    void link(SlabHead* slab, SlabHead* prev, SlabHead* next) {
+    bool refill(unsigned number) REQUIRES(lock_);
+    void shrink(unsigned leave) REQUIRES(lock_);
+    void return_to_slab(FreeObject* object) REQUIRES(lock_);
+    void link(SlabHead* slab, SlabHead* prev, SlabHead* next) REQUIRES(lock_) {
         slab->prev_slab = prev;
         slab->next_slab = next;
         (prev ? prev->next_slab : slabs_) = slab;
         if (next) next->prev_slab = slab;
     }
-    void unlink(SlabHead* slab) {
+    void unlink(SlabHead* slab) REQUIRES(lock_) {
         (slab->prev_slab ? slab->prev_slab->next_slab : slabs_) = slab->next_slab;
         if (slab->next_slab) slab->next_slab->prev_slab = slab->prev_slab;
     }
 
     SpinLock<LockRank::heap> lock_;
-    unsigned count_ = 0; // in front_
-    unsigned most_ = 0;  // of them; known with the first slab
-    FreeObject* front_ = nullptr;
-    SlabHead* slabs_ = nullptr;
+    unsigned count_ GUARDED_BY(lock_) = 0; // in front_
+    unsigned most_ GUARDED_BY(lock_) = 0;  // of them; known with the first slab
+    FreeObject* front_ GUARDED_BY(lock_) = nullptr;
+    SlabHead* slabs_ GUARDED_BY(lock_) = nullptr;
 };
 constinit SlabClass classes[class_count];
 constinit std::atomic<std::size_t> frames_taken{0};

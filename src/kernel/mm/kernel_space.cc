@@ -29,14 +29,15 @@ constexpr Perm kernel_data = Perm::read | Perm::write;
 
 struct State {
     SpinLock<LockRank::page_table> lock;
-    std::optional<PageTable> table;
-    VirtAddr next_device = device_area;
+    std::optional<PageTable> table GUARDED_BY(lock);
+    VirtAddr next_device GUARDED_BY(lock) = device_area;
     // Windows whose stack is mapped and nobody's: a thread that ends leaves it to the next one.
     static constexpr unsigned max_idle = 8;
-    std::uint16_t idle[max_idle] = {};
-    unsigned idle_count = 0;
-    std::uint64_t used[max_stacks / 64] = {}; // windows that are mapped, idle ones included
-    std::size_t first_maybe_free = 0;         // word of `used`
+    std::uint16_t idle[max_idle] GUARDED_BY(lock) = {};
+    unsigned idle_count GUARDED_BY(lock) = 0;
+    // Windows that are mapped, idle ones included.
+    std::uint64_t used[max_stacks / 64] GUARDED_BY(lock) = {};
+    std::size_t first_maybe_free GUARDED_BY(lock) = 0; // word of `used`
 };
 constinit State state;
 
@@ -44,7 +45,7 @@ VirtAddr stack_begin(std::size_t window) {
     return stack_area + window * window_bytes + kernel_stack_bytes;
 }
 
-void unmap_pages(VirtAddr at, std::size_t pages) {
+void unmap_pages(VirtAddr at, std::size_t pages) REQUIRES(state.lock) {
     PhysAddr frames[stack_pages];
     DRUPE_ASSERT(pages <= stack_pages);
     std::size_t count = 0;
@@ -54,7 +55,7 @@ void unmap_pages(VirtAddr at, std::size_t pages) {
     while (count > 0) free_frames(frames[--count]);
 }
 
-Result<void> map_stack(std::size_t window) {
+Result<void> map_stack(std::size_t window) REQUIRES(state.lock) {
     const VirtAddr begin = stack_begin(window);
     for (std::size_t i = 0; i < stack_pages; i++) {
         const auto frame = alloc_frames();
@@ -70,7 +71,7 @@ Result<void> map_stack(std::size_t window) {
     return {};
 }
 
-Result<std::size_t> take_window() {
+Result<std::size_t> take_window() REQUIRES(state.lock) {
     for (std::size_t word = state.first_maybe_free; word < std::size(state.used); word++) {
         if (state.used[word] == ~std::uint64_t{0}) continue;
         state.first_maybe_free = word;
@@ -81,7 +82,7 @@ Result<std::size_t> take_window() {
     return Errc::no_memory;
 }
 
-void drop_window(std::size_t window) {
+void drop_window(std::size_t window) REQUIRES(state.lock) {
     state.used[window / 64] &= ~(std::uint64_t{1} << window % 64);
     state.first_maybe_free = std::min(state.first_maybe_free, window / 64);
 }
@@ -90,6 +91,7 @@ void drop_window(std::size_t window) {
 
 Result<void> kernel_space_init(PhysAddr root, std::span<const MemoryRange> banks,
                                std::span<const MemoryRange> reserved) {
+    IrqGuard guard(state.lock);
     DRUPE_ASSERT(!state.table);
     frames_init(banks, reserved);
     if (memory_stats().free.n == 0) return Errc::no_memory;
@@ -130,13 +132,14 @@ Result<void> protect_kernel(const void* from, std::size_t bytes, Perm perm) {
     const PageCount pages{bytes >> page_shift};
     if (!is_aligned(at, page_size) || (bytes & page_mask) != 0) return Errc::invalid;
     IrqGuard guard(state.lock);
+    PageTable& table = *state.table;
     bool whole = true;
-    state.table->for_each(at, pages, [&](VirtAddr leaf, arch::Mapping) {
-        whole = whole && leaf >= at && state.table->leaf_bytes(leaf) <= at + bytes - leaf;
+    table.for_each(at, pages, [&](VirtAddr leaf, arch::Mapping) {
+        whole = whole && leaf >= at && table.leaf_bytes(leaf) <= at + bytes - leaf;
     });
     if (!whole) return Errc::invalid;
-    state.table->protect_range(at, pages, [&](VirtAddr, arch::Mapping) { return perm; });
-    state.table->flush(at, pages);
+    table.protect_range(at, pages, [&](VirtAddr, arch::Mapping) { return perm; });
+    table.flush(at, pages);
     return {};
 }
 
@@ -171,6 +174,7 @@ void free_kernel_stack(void* top) {
 #if defined(DRUPE_HOSTED)
 namespace testing {
 void kernel_space_reset() {
+    IrqGuard guard(state.lock);
     while (state.table && state.idle_count > 0) {
         const std::size_t window = state.idle[--state.idle_count];
         unmap_pages(stack_begin(window), stack_pages);

@@ -44,10 +44,12 @@ private:
 void AddressSpace::zap(VirtAddr at, VirtAddr end) {
     SpinGuard guard(table_lock_);
     Batch batch(table_);
+    std::size_t gone = 0;
     table_.unmap_range(at, {(end - at) >> page_shift}, [&](VirtAddr va, Mapping was) {
-        resident_--;
+        gone++;
         batch.add(va, was.frame);
     });
+    resident_ -= gone;
 }
 
 void AddressSpace::unmap_object_pages(const Region& region, std::uint64_t first) {
@@ -95,6 +97,7 @@ Result<void> AddressSpace::move_pages(VirtAddr from, VirtAddr to, PageCount page
     Result<void> outcome;
     std::uint64_t moved_to = 0;
     table_.for_each(from, pages, [&](VirtAddr va, Mapping m) {
+        table_lock_.assert_held();
         if (!outcome) return;
         outcome = table_.map(to + (va - from), m.frame, m.perm);
         if (outcome) moved_to = va - from + page_size;
@@ -124,7 +127,10 @@ Result<void> AddressSpace::copy_region(const Region& from, AddressSpace& to) {
     if (from.sharing == Sharing::shared) return {}; // faults find the object's pages
     Result<void> outcome;
     SpinGuard guard(table_lock_);
+    // Truncation may find regions that the copy has got already.
+    NestedGuard to_guard(to.table_lock_);
     table_.protect_range(from.begin, from.pages(), [&](VirtAddr va, Mapping m) {
+        to.table_lock_.assert_held();
         // What the object still has, a fault finds again.
         if (!outcome || (frame_of(m.frame).flags & frame_in_cache) != 0) return m.perm;
         const Perm perm = arch::without(m.perm, Perm::write);
@@ -142,11 +148,13 @@ Result<OwnPtr<AddressSpace>> AddressSpace::clone() {
     Result<void> outcome;
     {
         Guard guard(lock_);
-        copy->break_start_ = break_start_;
-        copy->break_ = break_;
-        copy->stack_top_ = stack_top_;
-        copy->mmap_top_ = mmap_top_;
-        copy->limits_ = limits_;
+        AddressSpace& fresh = *copy;
+        NestedGuard copy_guard(fresh.lock_);
+        fresh.break_start_ = break_start_;
+        fresh.break_ = break_;
+        fresh.stack_top_ = stack_top_;
+        fresh.mmap_top_ = mmap_top_;
+        fresh.limits_ = limits_;
         for (Region* r = regions_.first(); r && outcome; r = RegionTree::next(*r)) {
             if (r->at_fork == AtFork::skip) continue;
             auto* region = new (std::nothrow) Region;
@@ -161,8 +169,8 @@ Result<OwnPtr<AddressSpace>> AddressSpace::clone() {
             region->grows_down = r->grows_down;
             // The pages first: once inserted, a truncation may reach the copy's table. On no_memory
             // the copy's destructor finds what is in it through the region.
-            if (r->at_fork == AtFork::copy) outcome = copy_region(*r, *copy);
-            copy->insert(*region);
+            if (r->at_fork == AtFork::copy) outcome = copy_region(*r, fresh);
+            fresh.insert(*region);
         }
         SpinGuard table_guard(table_lock_);
         table_.flush_all();

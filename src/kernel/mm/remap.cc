@@ -80,13 +80,12 @@ Result<VirtAddr> AddressSpace::move_region(Region& region, VirtAddr at, PageCoun
 
     const PageCount kept{std::min(old_pages.n, request.pages.n)};
     // Under the object's lock: truncation must find each page at one of the two places.
-    const auto move = [&] { return move_pages(at, target, kept); };
     Result<void> moved;
     if (region.object) {
         SpinGuard object_guard(region.object->pages_lock_);
-        moved = move();
+        moved = move_pages(at, target, kept);
     } else {
-        moved = move();
+        moved = move_pages(at, target, kept);
     }
     if (!moved) {
         take_out(fresh, doomed);

@@ -33,7 +33,7 @@ constinit AnonymousFs* internal = nullptr;
 
 Result<void> init() {
     // One chain for every four frames of RAM: a name costs at least that much anyway.
-    const std::size_t frames = mm::memory_stats().total.n;
+    const std::size_t frames = mm::memory_total().n;
     TRY(DentryTable::init(std::clamp<std::size_t>(frames / 4, 64, 65536)));
     TRY(init_directory_ops());
     TRY(init_epoll());

@@ -174,62 +174,73 @@ private:
     void choose_layout();
 
     // regions.cc
-    Region* find(VirtAddr at);              // contains at
-    Region* first_above(VirtAddr at) const; // first with end > at
-    void insert(Region& region);
-    void take_out(Region& region, Doomed& doomed);
-    void set_bounds(Region& region, VirtAddr begin, VirtAddr end);
-    void split(Region& region, VirtAddr at, Spares& spares);
-    bool absorb(Region& left, Region& right, Doomed& doomed);
-    void merge_around(VirtAddr from, VirtAddr to, Doomed& doomed);
-    VirtAddr find_room(std::uint64_t bytes, VirtAddr below) const;
-    bool is_free(VirtAddr at, std::uint64_t bytes) const;
-    Result<void> reserve_splits(VirtAddr at, VirtAddr end, Spares& spares);
+    Region* find(VirtAddr at) REQUIRES(lock_);              // contains at
+    Region* first_above(VirtAddr at) const REQUIRES(lock_); // first with end > at
+    void insert(Region& region) REQUIRES(lock_);
+    void take_out(Region& region, Doomed& doomed) REQUIRES(lock_);
+    void set_bounds(Region& region, VirtAddr begin, VirtAddr end) REQUIRES(lock_);
+    void split(Region& region, VirtAddr at, Spares& spares) REQUIRES(lock_);
+    bool absorb(Region& left, Region& right, Doomed& doomed) REQUIRES(lock_);
+    void merge_around(VirtAddr from, VirtAddr to, Doomed& doomed) REQUIRES(lock_);
+    VirtAddr find_room(std::uint64_t bytes, VirtAddr below) const REQUIRES(lock_);
+    bool is_free(VirtAddr at, std::uint64_t bytes) const REQUIRES(lock_);
+    Result<void> reserve_splits(VirtAddr at, VirtAddr end, Spares& spares) REQUIRES(lock_);
 
     // address_space.cc
-    Result<VirtAddr> map_locked(const MapRequest& request, Spares& spares, Doomed& doomed);
-    Result<VirtAddr> place(const MapRequest& request);
-    Result<void> check_limits(const MapRequest& request) const;
-    Region* extend_neighbour(const MapRequest& request, VirtAddr at, Doomed& doomed);
-    Result<void> unmap_locked(VirtAddr at, VirtAddr end, Spares& spares, Doomed& doomed);
-    void free_tables_in_hole(VirtAddr at, VirtAddr end);
-    void account(const Region& region, std::int64_t sign);
+    Result<VirtAddr> map_locked(const MapRequest& request, Spares& spares, Doomed& doomed)
+        REQUIRES(lock_);
+    Result<VirtAddr> place(const MapRequest& request) REQUIRES(lock_);
+    Result<void> check_limits(const MapRequest& request) const REQUIRES(lock_);
+    Region* extend_neighbour(const MapRequest& request, VirtAddr at, Doomed& doomed)
+        REQUIRES(lock_);
+    Result<void> unmap_locked(VirtAddr at, VirtAddr end, Spares& spares, Doomed& doomed)
+        REQUIRES(lock_);
+    void free_tables_in_hole(VirtAddr at, VirtAddr end) REQUIRES(lock_);
+    void account(const Region& region, std::int64_t sign) REQUIRES(lock_);
 
     template <class Check, class Apply>
     Result<void> change_regions(VirtAddr at, PageCount pages, Check check, Apply apply);
 
     // remap.cc
     Result<VirtAddr> move_region(Region& region, VirtAddr at, PageCount old_pages,
-                                 const MapRequest& request, Spares& spares, Doomed& doomed);
+                                 const MapRequest& request, Spares& spares, Doomed& doomed)
+        REQUIRES(lock_);
 
     // page_ops.cc: the page table
     void zap(VirtAddr at, VirtAddr end);
-    void reprotect(Region& region);
+    void reprotect(Region& region) REQUIRES(lock_);
     void unmap_object_pages(const Region& region, std::uint64_t first);
     void unmap_object_hole(const Region& region, std::uint64_t first, std::uint64_t end);
-    Result<void> move_pages(VirtAddr from, VirtAddr to, PageCount pages);
+    Result<void> move_pages(VirtAddr from, VirtAddr to, PageCount pages) REQUIRES(lock_);
 
     // fault.cc
-    Region* find_or_grow(VirtAddr page, FaultOutcome& why);
-    Region* grow(Region& stack, VirtAddr page, FaultOutcome& why);
-    FaultOutcome fault_anonymous(const Region& region, VirtAddr page, arch::Access access);
-    FaultOutcome fault_object(Region& region, VirtAddr page, arch::Access access, bool& absent);
+    Region* find_or_grow(VirtAddr page, FaultOutcome& why) REQUIRES(lock_);
+    Region* grow(Region& stack, VirtAddr page, FaultOutcome& why) REQUIRES(lock_);
+    FaultOutcome fault_anonymous(const Region& region, VirtAddr page, arch::Access access)
+        REQUIRES(lock_, table_lock_);
+    FaultOutcome fault_object(Region& region, VirtAddr page, arch::Access access, bool& absent)
+        REQUIRES(lock_);
     FaultOutcome fault_present(const Region& region, VirtAddr page, arch::Mapping present,
-                               arch::Access access);
-    FaultOutcome copy_private(const Region& region, VirtAddr page, PhysAddr old);
-    bool enter(const Region& region, VirtAddr page, PhysAddr frame, bool writable);
-    void map_around(Region& region, VirtAddr page);
+                               arch::Access access) REQUIRES(table_lock_);
+    FaultOutcome copy_private(const Region& region, VirtAddr page, PhysAddr old)
+        REQUIRES(table_lock_);
+    bool enter(const Region& region, VirtAddr page, PhysAddr frame, bool writable)
+        REQUIRES(table_lock_);
+    void map_around(Region& region, VmObject& object, VirtAddr page)
+        REQUIRES(object.pages_lock_, table_lock_);
 
-    Result<void> copy_region(const Region& from, AddressSpace& to);
+    Result<void> copy_region(const Region& from, AddressSpace& to) REQUIRES(lock_);
 
     Lock lock_;
     SpinLock<LockRank::page_table> table_lock_;
-    arch::PageTable table_;
-    RegionTree regions_;
-    Region* last_ = nullptr; // the region found last
-    std::size_t region_count_ = 0;
-    std::size_t mapped_ = 0, data_ = 0, stack_ = 0; // pages
-    std::size_t resident_ = 0;                      // under table_lock_
+    arch::PageTable table_ GUARDED_BY(table_lock_);
+    RegionTree regions_ GUARDED_BY(lock_);
+    Region* last_ GUARDED_BY(lock_) = nullptr; // the region found last
+    std::size_t region_count_ GUARDED_BY(lock_) = 0;
+    // Pages.
+    std::size_t mapped_ GUARDED_BY(lock_) = 0, data_ GUARDED_BY(lock_) = 0;
+    std::size_t stack_ GUARDED_BY(lock_) = 0;
+    std::size_t resident_ GUARDED_BY(table_lock_) = 0;
     VirtAddr break_start_{}, break_{};
     VirtAddr stack_top_{}, mmap_top_{};
     SpaceLimits limits_;

@@ -121,6 +121,8 @@ struct MemoryStats {
     PageCount cached; // of these, in per-CPU caches
     PageCount slab;   // taken by the kernel heap
 };
+/// MemoryStats::total, which never changes after boot. Cheap.
+PageCount memory_total();
 /// Counters that return to their start when nothing leaks.
 MemoryStats memory_stats();
 
