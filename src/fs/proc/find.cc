@@ -14,8 +14,8 @@ using process::UserThread;
 
 namespace {
 
-/// Any living thread of the subject's process, the named one if it lives. Tasks lock held.
-UserThread* thread_locked(Subject subject) {
+/// Any living thread of the subject's process, the named one if it lives.
+UserThread* thread_locked(Subject subject) REQUIRES(process::tasks_lock()) {
     if (UserThread* thread = process::find_thread_locked(subject.tid))
         return thread->process->pid == subject.pid ? thread : nullptr;
     Process* process = process::find_process_locked(subject.pid);

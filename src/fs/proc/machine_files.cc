@@ -71,7 +71,11 @@ void write_stat(FormatSink& out) {
     for (std::uint64_t i = 0; i < cpus; i++)
         format_to(out, "cpu{} {} 0 0 {} 0 0 0 0 0 0\n", i, busy / cpus, idle / cpus);
     std::uint64_t switches = 0, processes = 0;
-    for (std::uint32_t i = 0; i < cpus; i++) switches += sched::cpu(i).switches;
+    for (std::uint32_t i = 0; i < cpus; i++) {
+        sched::Cpu& cpu = sched::cpu(i);
+        IrqGuard guard{cpu.queue.lock};
+        switches += cpu.switches;
+    }
     process::for_each_process([&](process::Process&) { processes++; });
     format_to(out, "intr 0\nctxt {}\nbtime {}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n",
               switches, (time::wall() - up).ns / 1'000'000'000, processes);

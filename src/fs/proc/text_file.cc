@@ -62,8 +62,8 @@ public:
 private:
     TextInode& text_inode() { return static_cast<TextInode&>(inode()); }
     sched::Mutex mutex_;
-    GrowingText text_;
-    bool is_made_ = false;
+    GrowingText text_ GUARDED_BY(mutex_);
+    bool is_made_ GUARDED_BY(mutex_) = false;
 };
 
 Result<std::size_t> TextFile::read_at(IoBuffer& buffer, std::uint64_t offset) {

@@ -81,8 +81,12 @@ Result<void> check(const CloneRequest& request) {
 /// A process that shares with, or copies of, the running one what `flags` say.
 Result<RefPtr<Process>> fork_process(std::uint64_t flags) {
     Process& self = current_process();
-    Process* parent = (flags & clone_parent) != 0 ? self.parent : &self;
-    RefPtr<Process> child = TRY(Process::create(parent ? parent : &self));
+    Process* parent = &self;
+    if ((flags & clone_parent) != 0) {
+        IrqGuard guard{tasks_lock()};
+        if (self.parent) parent = self.parent;
+    }
+    RefPtr<Process> child = TRY(Process::create(parent));
     child->exit_signal = static_cast<int>(flags & clone_signal_mask);
     child->group = self.group;
     child->session = self.session;

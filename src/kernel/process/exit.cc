@@ -44,7 +44,7 @@ bool remove_thread(Process& process, UserThread& self) {
     return process.thread_count == 0;
 }
 
-Process& new_parent_for(Process& orphan) {
+Process& new_parent_for_locked(Process& orphan) REQUIRES(tasks_lock()) {
     for (Process* p = orphan.parent; p && p->parent; p = p->parent)
         if (p->is_subreaper && !p->is_exiting) return *p;
     return *the_reaper;
@@ -52,7 +52,7 @@ Process& new_parent_for(Process& orphan) {
 
 /// A dead child that nobody will wait for leaves the tables. The reference is dropped by the caller
 /// after the lock.
-RefPtr<Process> bury_locked(Process& dead) {
+RefPtr<Process> bury_locked(Process& dead) REQUIRES(tasks_lock()) {
     RefPtr<Process> keep(&dead);
     if (dead.parent) dead.parent->children.remove(dead);
     dead.parent = nullptr;
@@ -65,7 +65,7 @@ RefPtr<Process> pass_on_one_child(Process& process) {
     IrqGuard guard{tasks_lock()};
     Process* child = process.children.front();
     if (!child) return nullptr;
-    Process& heir = new_parent_for(process);
+    Process& heir = new_parent_for_locked(process);
     process.children.remove(*child);
     heir.children.push_back(*child);
     child->parent = &heir;
@@ -83,7 +83,7 @@ RefPtr<Process> pass_on_one_child(Process& process) {
 }
 
 /// A stopped group nobody can continue any more is told, POSIX "orphaned process group".
-void release_orphaned_group_locked(Process& leaving) {
+void release_orphaned_group_locked(Process& leaving) REQUIRES(tasks_lock()) {
     bool stopped = false;
     for (Process* p = next_process_locked(nullptr); p; p = next_process_locked(p)) {
         if (p->group != leaving.group || p == &leaving || p->is_zombie) continue;

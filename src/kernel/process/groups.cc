@@ -6,13 +6,14 @@
 namespace drupe::process {
 
 bool is_orphaned_group(Pid group) {
-    bool orphaned = true;
-    for_each_process([&](Process& p) {
-        if (p.group != group || p.is_zombie || !p.parent) return;
-        if (p.parent->group != group && p.parent->session == p.session && !p.parent->is_reaper())
-            orphaned = false;
-    });
-    return orphaned;
+    IrqGuard guard{tasks_lock()};
+    for (Process* p = next_process_locked(nullptr); p; p = next_process_locked(p)) {
+        if (p->group != group || p->is_zombie || !p->parent) continue;
+        const Process& parent = *p->parent;
+        if (parent.group != group && parent.session == p->session && !parent.is_reaper())
+            return false;
+    }
+    return true;
 }
 
 bool is_group_in_session(Pid group, Pid session) {

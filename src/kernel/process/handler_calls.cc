@@ -14,7 +14,7 @@ constexpr std::uint64_t minimum_stack = 5120; // MINSIGSTKSZ, [linux] arm64 asm/
 
 std::uint32_t flags_of(const UserStack& stack) { return static_cast<std::uint32_t>(stack.flags); }
 
-SigInfo take_one(UserThread& self, SignalSet wanted) {
+SigInfo take_one_locked(UserThread& self, SignalSet wanted) REQUIRES(self.process->actions->lock) {
     SigInfo info = self.pending.take(wanted);
     return info.signo != 0 ? info : self.process->pending.take(wanted);
 }
@@ -64,19 +64,18 @@ void return_from_handler(arch::TrapFrame& frame) {
 
 Result<SigInfo> wait_for_signal(SignalSet wanted, Nanos deadline) {
     UserThread& self = current_user();
-    SignalActions& actions = *self.process->actions;
     wanted = wanted.without(never_blocked);
     SigInfo info;
     const auto take = [&] {
-        IrqGuard guard{actions.lock};
+        IrqGuard guard{self.process->actions->lock};
         self.waiting_for = wanted; // a sender wakes this thread although it blocks the signal
-        info = take_one(self, wanted);
+        info = take_one_locked(self, wanted);
         return info.signo != 0;
     };
     sched::WaitQueue nobody_else;
     const Result<void> waited = nobody_else.wait_until(take, deadline);
     {
-        IrqGuard guard{actions.lock};
+        IrqGuard guard{self.process->actions->lock};
         self.waiting_for = {};
     }
     if (waited) return info;

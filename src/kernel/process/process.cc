@@ -12,12 +12,11 @@ Process::~Process() = default;
 void Process::destroy(Process* process) { delete process; }
 
 Result<RefPtr<Process>> Process::create(Process* parent) {
-    auto* fresh = new (std::nothrow) Process;
+    auto* fresh = new (std::nothrow) Process(parent);
     if (!fresh) return Errc::no_memory;
     RefPtr<Process> process = RefPtr<Process>::adopt(fresh);
     process->started = time::now();
     if (parent) {
-        process->parent = parent;
         process->group = parent->group;
         process->session = parent->session;
         process->credentials = parent->credentials;
@@ -47,6 +46,11 @@ Nanos Process::cpu_time() {
     Nanos total = ended_threads_time;
     for (const sched::Thread& thread : threads) total = total + thread.cpu_time();
     return total;
+}
+
+Nanos Process::cpu_time_of_children() {
+    IrqGuard guard{tasks_lock()};
+    return children_time;
 }
 
 } // namespace drupe::process

@@ -13,12 +13,13 @@ void set_program(Process& process);
 void kick(UserThread& thread);
 /// Every thread of the process.
 void kick_all(Process& process);
-/// Ends the process, if nothing else did so before. Context: signal lock held.
-void begin_exit_locked(Process& process, WaitStatus status);
-/// Another thread takes over what `leaving` would have taken. Context: signal lock held.
-void hand_over_locked(Process& process, UserThread& leaving);
-/// Tells the parent that a child stopped, went on or ended; wakes its wait4. Context: tasks lock.
+/// Ends the process, if nothing else did so before.
+void begin_exit_locked(Process& process, WaitStatus status) REQUIRES(process.actions->lock);
+/// Another thread takes over what `leaving` would have taken.
+void hand_over_locked(Process& process, UserThread& leaving) REQUIRES(process.actions->lock);
+/// Tells the parent that a child stopped, went on or ended; wakes its wait4.
 /// False: the parent does not want to wait for a dead child (it ignores SIGCHLD).
-bool notify_parent_locked(Process& child, int signo, SignalCode code, int status);
+bool notify_parent_locked(Process& child, int signo, SignalCode code, int status)
+    REQUIRES(tasks_lock());
 
 } // namespace drupe::process

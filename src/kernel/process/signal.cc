@@ -28,13 +28,13 @@ bool is_discarded(Process& process, const UserThread* target, int signo) {
     return (*process.actions)[signo].discards(signo);
 }
 
-void forget(Process& process, SignalSet which) {
+void forget_locked(Process& process, SignalSet which) REQUIRES(process.actions->lock) {
     process.pending.clear(which);
     for (sched::Thread& thread : process.threads) thread.user->pending.clear(which);
 }
 
 /// True: the process was stopped and goes on now.
-bool resume_locked(Process& process) {
+bool resume_locked(Process& process) REQUIRES(process.actions->lock) {
     if (!process.is_stopped) return false;
     process.is_stopped = false;
     process.continued.wake_all();
@@ -68,9 +68,9 @@ struct Outcome {
 
 Outcome queue_locked(const Sending& s) REQUIRES(s.process.actions->lock) {
     Outcome outcome;
-    if (stop_signals.has(s.signo)) forget(s.process, SignalSet{sigcont});
+    if (stop_signals.has(s.signo)) forget_locked(s.process, SignalSet{sigcont});
     if (s.signo == sigcont) {
-        forget(s.process, stop_signals);
+        forget_locked(s.process, stop_signals);
         outcome.resumed = resume_locked(s.process);
     }
     if (s.signo == sigkill) {
@@ -89,7 +89,7 @@ Outcome queue_locked(const Sending& s) REQUIRES(s.process.actions->lock) {
 }
 
 /// True: the node is queued.
-bool send_locked(const Sending& s) {
+bool send_locked(const Sending& s) REQUIRES(tasks_lock()) {
     if (s.process.is_zombie || s.process.is_reaper()) return false;
     Outcome outcome;
     {
@@ -104,7 +104,8 @@ bool send_locked(const Sending& s) {
     return outcome.queued;
 }
 
-Result<void> send_info_locked(Process& process, UserThread* target, const SigInfo& info) {
+Result<void> send_info_locked(Process& process, UserThread* target, const SigInfo& info)
+    REQUIRES(tasks_lock()) {
     if (info.signo == 0) return {};
     auto* node = new (std::nothrow) QueuedSignal;
     if (!node) {
@@ -118,7 +119,8 @@ Result<void> send_info_locked(Process& process, UserThread* target, const SigInf
     return {};
 }
 
-bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node) {
+bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node)
+    REQUIRES(tasks_lock()) {
     if (node.is_queued()) {
         node.info.u.timer.overrun++;
         return false;
@@ -248,11 +250,12 @@ void force_signal(const SigInfo& info) {
 }
 
 SignalAction SignalActions::replace(int signo, const SignalAction& action) {
-    IrqGuard guard{lock};
+    Process& self = current_process();
+    IrqGuard guard{self.actions->lock};
     const SignalAction old = (*this)[signo];
     (*this)[signo] = action;
     (*this)[signo].mask = action.mask.without(never_blocked);
-    if (action.discards(signo)) forget(current_process(), SignalSet{signo});
+    if (action.discards(signo)) forget_locked(self, SignalSet{signo});
     return old;
 }
 

@@ -12,14 +12,14 @@ constexpr std::size_t buckets = 64;
 constexpr std::size_t bucket_of(Pid id) { return static_cast<std::size_t>(id) % buckets; }
 
 struct Tables {
-    SpinLock<LockRank::process> lock;
     std::array<Process*, buckets> processes{};
     std::array<UserThread*, buckets> threads{};
     Process* first = nullptr;
     Process* last = nullptr;
     Pid last_id = 0;
 };
-constinit Tables tables;
+constinit SpinLock<LockRank::process> lock;
+constinit Tables tables GUARDED_BY(tasks_lock());
 
 template <class T>
 void unlink(T*& head, T& element, T* T::*next) {
@@ -33,7 +33,7 @@ void unlink(T*& head, T& element, T* T::*next) {
 }
 
 /// A number is taken while anything carries it, a group or session of somebody included.
-bool is_taken(Pid id) {
+bool is_taken_locked(Pid id) REQUIRES(tasks_lock()) {
     if (find_thread_locked(id)) return true;
     for (Process* p = tables.first; p; p = p->next_process)
         if (p->pid == id || p->group == id || p->session == id) return true;
@@ -42,7 +42,7 @@ bool is_taken(Pid id) {
 
 } // namespace
 
-SpinLock<LockRank::process>& tasks_lock() { return tables.lock; }
+SpinLock<LockRank::process>& tasks_lock() { return lock; }
 
 Process* find_process_locked(Pid pid) {
     for (Process* p = tables.processes[bucket_of(pid)]; p; p = p->next_by_pid)
@@ -57,7 +57,7 @@ UserThread* find_thread_locked(Pid tid) {
 }
 
 RefPtr<Process> find_process(Pid pid) {
-    IrqGuard guard{tables.lock};
+    IrqGuard guard{tasks_lock()};
     return RefPtr<Process>(find_process_locked(pid));
 }
 
@@ -68,7 +68,7 @@ Process* next_process_locked(Process* previous) {
 Result<Pid> allocate_id_locked() {
     for (Pid tries = 0; tries < max_pid; tries++) {
         tables.last_id = tables.last_id + 1 < max_pid ? tables.last_id + 1 : 2;
-        if (!is_taken(tables.last_id)) return tables.last_id;
+        if (!is_taken_locked(tables.last_id)) return tables.last_id;
     }
     return Errc::would_block;
 }

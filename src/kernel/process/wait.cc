@@ -14,7 +14,7 @@ bool matches(const Process& child, const WaitRequest& request, Pid own_group) {
 }
 
 /// Nothing to report: pid 0.
-WaitResult look_at_locked(Process& child, const WaitRequest& request) {
+WaitResult look_at_locked(Process& child, const WaitRequest& request) REQUIRES(tasks_lock()) {
     WaitResult result;
     result.uid = child.credentials.uid;
     if (child.is_zombie && request.exited) {

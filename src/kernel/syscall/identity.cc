@@ -26,7 +26,7 @@ Result<Pid> of_process(int pid, Pid Process::*field) {
     return process->*field;
 }
 
-bool has_group_in_session(Pid group, Pid session) {
+bool has_group_in_session_locked(Pid group, Pid session) REQUIRES(tasks_lock()) {
     for (Process* p = next_process_locked(nullptr); p; p = next_process_locked(p))
         if (p->group == group && p->session == session) return true;
     return false;
@@ -175,7 +175,8 @@ Result<Word> setpgid(int pid, int group) {
         if (target->has_run_exec) return Errc::access;
     }
     if (target->session == target->pid) return Errc::not_permitted; // a session's leader stays
-    if (group != pid && !has_group_in_session(group, self().session)) return Errc::not_permitted;
+    if (group != pid && !has_group_in_session_locked(group, self().session))
+        return Errc::not_permitted;
     target->group = group;
     return Word{0};
 }

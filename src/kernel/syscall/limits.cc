@@ -105,7 +105,7 @@ Result<std::uint64_t> getrusage(int who, VirtAddr out) {
         IrqGuard guard{process::tasks_lock()};
         for (const sched::Thread& thread : self.threads) add_switches(usage, thread);
     } else if (who == usage_children) {
-        usage.user_time = to_timeval(self.children_time);
+        usage.user_time = to_timeval(self.cpu_time_of_children());
     } else {
         return Errc::invalid;
     }

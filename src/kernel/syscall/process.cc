@@ -153,8 +153,8 @@ Result<Word> times(VirtAddr at) {
     };
     Process& self = current_process();
     if (raw(at) != 0)
-        TRY(arch::put_user(at,
-                           Times{self.cpu_time().ns / tick, 0, self.children_time.ns / tick, 0}));
+        TRY(arch::put_user(
+            at, Times{self.cpu_time().ns / tick, 0, self.cpu_time_of_children().ns / tick, 0}));
     return static_cast<Word>(time::now().ns / tick);
 }
 

@@ -96,6 +96,7 @@ ProcessTimers::~ProcessTimers() {
 }
 
 void ProcessTimers::on_exec() {
+    sched::MutexGuard guard(lock);
     while (PosixTimer* t = timers_.front()) remove(*t);
 }
 

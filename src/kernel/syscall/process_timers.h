@@ -89,10 +89,10 @@ public:
 
     sched::Mutex lock; // everything below, and setting any timer
     /// The timer, or null.
-    PosixTimer* find(int id);
-    int free_id();
-    void add(PosixTimer& timer) { timers_.push_back(timer); }
-    void remove(PosixTimer& timer);
+    PosixTimer* find(int id) REQUIRES(lock);
+    int free_id() REQUIRES(lock);
+    void add(PosixTimer& timer) REQUIRES(lock) { timers_.push_back(timer); }
+    void remove(PosixTimer& timer) REQUIRES(lock);
 
 private:
     struct IntervalTimer : SignalTimer {
@@ -102,7 +102,7 @@ private:
     };
     process::Process& process_;
     IntervalTimer real_, virtual_, profiling_;
-    IntrusiveList<PosixTimer, &PosixTimer::hook> timers_;
+    IntrusiveList<PosixTimer, &PosixTimer::hook> timers_ GUARDED_BY(lock);
 };
 
 } // namespace drupe::syscall

@@ -37,7 +37,7 @@ SigInfo from_self(int sig, std::int32_t code) {
 }
 
 /// Any thread's number stands for its process.
-Process* find_by_any_id(Pid id) {
+Process* find_by_any_id_locked(Pid id) REQUIRES(tasks_lock()) {
     if (Process* process = find_process_locked(id)) return process;
     UserThread* thread = find_thread_locked(id);
     return thread ? thread->process : nullptr;
@@ -45,7 +45,7 @@ Process* find_by_any_id(Pid id) {
 
 Result<void> send_to_process(Pid pid, const SigInfo& info) {
     IrqGuard guard{tasks_lock()};
-    Process* target = find_by_any_id(pid);
+    Process* target = find_by_any_id_locked(pid);
     if (!target) return Errc::no_process;
     TRY(may_signal(*target, info.signo));
     return send_signal_locked(*target, info);
@@ -68,6 +68,7 @@ Result<void> send_to_thread(Pid process, Pid tid, const SigInfo& info) {
     return with_thread(tid, [&](UserThread& thread) -> Result<void> {
         if (process != 0 && thread.process->pid != process) return Errc::no_process;
         TRY(may_signal(*thread.process, info.signo));
+        tasks_lock().assert_held();
         return send_signal_locked(thread, info);
     });
 }

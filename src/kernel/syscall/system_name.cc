@@ -21,7 +21,7 @@ constexpr SystemName::Field field(std::string_view text) {
 constinit SpinLock<LockRank::system_name> lock;
 // The release is that of the Linux whose interface this is: C libraries refuse older ones, and
 // programs choose calls by it.
-constinit SystemName names{
+constinit SystemName names GUARDED_BY(lock){
     field("Linux"),
     field("drupe"),
     field("6.1.0-drupe"),
@@ -30,9 +30,10 @@ constinit SystemName names{
     field("(none)"),
 };
 
-Result<void> set(SystemName::Field& to, std::string_view name) {
-    if (name.size() >= to.size()) return Errc::invalid;
+Result<void> set(SystemName::Field SystemName::*which, std::string_view name) {
     SpinGuard guard(lock);
+    SystemName::Field& to = names.*which;
+    if (name.size() >= to.size()) return Errc::invalid;
     to = {};
     std::memcpy(to.data(), name.data(), name.size());
     return {};
@@ -54,8 +55,8 @@ SystemName system_name() {
     SpinGuard guard(lock);
     return names;
 }
-Result<void> set_host_name(std::string_view name) { return set(names.nodename, name); }
-Result<void> set_domain_name(std::string_view name) { return set(names.domainname, name); }
+Result<void> set_host_name(std::string_view name) { return set(&SystemName::nodename, name); }
+Result<void> set_domain_name(std::string_view name) { return set(&SystemName::domainname, name); }
 
 Result<std::uint64_t> uname(VirtAddr out) {
     const SystemName now = system_name();

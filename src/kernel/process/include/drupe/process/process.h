@@ -12,6 +12,7 @@
 #include <drupe/process/image.h>
 #include <drupe/process/pending_signals.h>
 #include <drupe/process/signal_actions.h>
+#include <drupe/process/tasks_lock.h>
 #include <drupe/process/user_thread.h>
 #include <drupe/process/wait_status.h>
 #include <drupe/sched/thread.h>
@@ -61,40 +62,42 @@ public:
     bool is_subreaper = false;
 
     // Under actions->lock.
-    PendingSignals pending;
-    bool is_exiting = false;        // every thread leaves as soon as it sees it
-    bool is_stopped = false;        // every thread parks
-    WaitStatus status;              // valid with is_exiting or is_stopped
-    UserThread* survivor = nullptr; // execs: every other thread leaves
-    std::uint32_t parked = 0;       // threads waiting for SIGCONT
-    sched::WaitQueue continued;     // where they wait
+    PendingSignals pending GUARDED_BY(actions->lock);
+    bool is_exiting = false;                            // every thread leaves as soon as it sees it
+    bool is_stopped = false;                            // every thread parks
+    WaitStatus status;                                  // valid with is_exiting or is_stopped
+    UserThread* survivor = nullptr;                     // execs: every other thread leaves
+    std::uint32_t parked GUARDED_BY(actions->lock) = 0; // threads waiting for SIGCONT
+    sched::WaitQueue continued;                         // where they wait
 
-    // Under the tasks lock (task_table.h). The list of threads changes under both locks, so either
+    // Under the tasks lock. The list of threads changes under both locks, so either
     // is enough to read it.
-    Process* parent = nullptr;
+    Process* parent GUARDED_BY(tasks_lock()) = nullptr;
     Pid group = 0, session = 0;
-    bool is_zombie = false;    // no thread left, status not yet waited for
-    bool reports_stop = false; // a stop or a continuation that wait has not reported yet
-    bool reports_continue = false;
+    bool is_zombie GUARDED_BY(tasks_lock()) = false; // no thread left, status not yet waited for
+    // A stop or a continuation that wait has not reported yet.
+    bool reports_stop GUARDED_BY(tasks_lock()) = false;
+    bool reports_continue GUARDED_BY(tasks_lock()) = false;
     std::uint32_t thread_count = 0;
     IntrusiveList<sched::Thread, &sched::Thread::process_hook> threads;
     ListHook sibling_hook;
-    IntrusiveList<Process, &Process::sibling_hook> children;
-    Process* next_process = nullptr;
-    Process* previous_process = nullptr;
-    Process* next_by_pid = nullptr;
-    sched::WaitQueue child_changed; // wait4 sleeps here
-    sched::WaitQueue thread_gone;   // exec sleeps here
-    Nanos ended_threads_time{0};    // CPU time of threads that are gone
-    Nanos children_time{0};         // of children waited for
+    IntrusiveList<Process, &Process::sibling_hook> children GUARDED_BY(tasks_lock());
+    Process* next_process GUARDED_BY(tasks_lock()) = nullptr;
+    Process* previous_process GUARDED_BY(tasks_lock()) = nullptr;
+    Process* next_by_pid GUARDED_BY(tasks_lock()) = nullptr;
+    sched::WaitQueue child_changed;                       // wait4 sleeps here
+    sched::WaitQueue thread_gone;                         // exec sleeps here
+    Nanos ended_threads_time GUARDED_BY(tasks_lock()){0}; // CPU time of threads that are gone
+    Nanos children_time GUARDED_BY(tasks_lock()){0};      // of children waited for
     Nanos started{0};
 
-    /// CPU time of all threads, gone ones included. Takes the tasks lock.
+    /// CPU time of all threads, gone ones included; of children waited for. Take the tasks lock.
     Nanos cpu_time();
+    Nanos cpu_time_of_children();
     bool is_reaper() const { return pid == 1; }
 
 private:
-    Process() = default;
+    explicit Process(Process* above) : parent(above) {}
     ~Process();
 };
 

@@ -6,6 +6,7 @@
 #include <drupe/base/list.h>
 #include <drupe/base/result.h>
 #include <drupe/process/signal_set.h>
+#include <drupe/process/tasks_lock.h>
 
 namespace drupe::process {
 
@@ -27,9 +28,9 @@ struct QueuedSignal {
 /// not be queued (no memory). Context: thread; no lock of rank `process` or lower held; the
 /// `_locked` ones under the tasks lock.
 Result<void> send_signal(Process& target, const SigInfo& info);
-Result<void> send_signal_locked(Process& target, const SigInfo& info);
+Result<void> send_signal_locked(Process& target, const SigInfo& info) REQUIRES(tasks_lock());
 /// To one thread (tgkill).
-Result<void> send_signal_locked(UserThread& target, const SigInfo& info);
+Result<void> send_signal_locked(UserThread& target, const SigInfo& info) REQUIRES(tasks_lock());
 /// To every process of a group; no_process when there is none.
 Result<void> send_signal_to_group(Pid group, const SigInfo& info);
 

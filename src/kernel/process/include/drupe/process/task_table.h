@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Finding processes and threads by number, and walking them. One lock guards the process tree,
-// every list of threads and both tables; it is taken with interrupts masked, because timers and
-// terminals look up groups.
+// Finding processes and threads by number, and walking them, under the tasks lock.
 #pragma once
 
 #include <drupe/process/process.h>
-#include <drupe/sync/spin_lock.h>
+#include <drupe/process/tasks_lock.h>
 
 namespace drupe::process {
 
 /// Ids of processes, threads, groups and sessions are one space.
 inline constexpr Pid max_pid = 4'194'304;
-
-SpinLock<LockRank::process>& tasks_lock();
 
 /// A reference, or null. Zombies are found until they are waited for.
 RefPtr<Process> find_process(Pid pid);
