@@ -15,7 +15,7 @@ namespace {
 
 struct Bucket {
     SpinLock<LockRank::name_table> lock;
-    Dentry* first = nullptr;
+    Dentry* first GUARDED_BY(lock) = nullptr;
 };
 
 // Enough to begin with; init() replaces it before the first dentry.

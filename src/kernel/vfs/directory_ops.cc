@@ -251,15 +251,15 @@ Result<void> Rename::check_rights(Dentry& moving, Dentry* target) {
 Result<void> Rename::move(Dentry& moving, Dentry* target) {
     char* name = TRY(DentryTable::reserve_name(to.last()));
     ScopeExit drop{[&] { ::operator delete(name); }};
-    {
+    const auto rename = [&] {
+        return from.directory().inode()->rename(moving, *to.directory().inode(), target);
+    };
+    if (target && target->inode()->is_directory()) {
         // Nobody may make a name in a directory that is being replaced.
-        sched::Mutex* replaced =
-            target && target->inode()->is_directory() ? &target->inode()->mutex() : nullptr;
-        if (replaced) replaced->lock();
-        Result<void> moved =
-            from.directory().inode()->rename(moving, *to.directory().inode(), target);
-        if (replaced) replaced->unlock();
-        TRY(moved);
+        sched::MutexGuard replaced(target->inode()->mutex());
+        TRY(rename());
+    } else {
+        TRY(rename());
     }
     drop.dismiss();
     DentryTable::move(moving, to.directory(), to.last(), name, target);

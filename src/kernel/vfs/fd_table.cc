@@ -29,10 +29,6 @@ std::uint32_t first_clear(const std::uint64_t* bits, std::uint32_t from, std::ui
 Result<RefPtr<FdTable>> FdTable::create() {
     auto* table = new (std::nothrow) FdTable;
     if (!table) return Errc::no_memory;
-    table->capacity_ = first_capacity;
-    table->files_ = table->first_files_;
-    table->open_ = &table->first_bits_[0];
-    table->cloexec_ = &table->first_bits_[1];
     return RefPtr<FdTable>::adopt(table);
 }
 
@@ -71,7 +67,8 @@ Result<void> FdTable::grow(std::uint32_t fd) {
     return {};
 }
 
-Result<RefPtr<FdTable>> FdTable::clone() {
+// Not analysed: nobody else knows the copy, so its own lock is not taken.
+Result<RefPtr<FdTable>> FdTable::clone() NO_THREAD_SAFETY_ANALYSIS {
     RefPtr<FdTable> copy = TRY(create());
     for (;;) {
         const std::uint32_t needed = [this] {

@@ -109,21 +109,30 @@ Result<void> File::claim_executing() {
 
 Result<std::size_t> File::read(IoBuffer& buffer) {
     // As in Linux, the position is guarded only when somebody else could use this file at once.
-    const bool is_shared = use_count() > 1;
-    if (is_shared) position_mutex_.lock();
+    if (use_count() == 1) [[likely]]
+        return read_on(buffer);
+    sched::MutexGuard guard(position_mutex_);
+    return read_on(buffer);
+}
+
+// Apart, so that the common case has one frame and the other its own.
+[[gnu::noinline]] Result<std::size_t> File::read_on(IoBuffer& buffer) {
     const Result<std::size_t> moved = read_at(buffer, position_);
     if (moved.ok()) position_ += moved.value();
-    if (is_shared) position_mutex_.unlock();
     return moved;
 }
 
 Result<std::size_t> File::write(IoBuffer& buffer) {
-    const bool is_shared = use_count() > 1;
-    if (is_shared) position_mutex_.lock();
+    if (use_count() == 1) [[likely]]
+        return write_on(buffer);
+    sched::MutexGuard guard(position_mutex_);
+    return write_on(buffer);
+}
+
+[[gnu::noinline]] Result<std::size_t> File::write_on(IoBuffer& buffer) {
     std::uint64_t at = position_;
     const Result<std::size_t> moved = write_at(buffer, at, is_append());
     if (moved.ok() && moved.value() != 0) position_ = at + moved.value();
-    if (is_shared) position_mutex_.unlock();
     return moved;
 }
 

@@ -260,11 +260,12 @@ Result<std::uint64_t> PipeEnd::ioctl(std::uint32_t request, std::uint64_t argume
 
 namespace {
 
-Result<RefPtr<PipeEnd>> create_end(Dentry& dentry, std::uint32_t flags, RefPtr<Pipe> pipe) {
+Result<RefPtr<PipeEnd>> create_end_locked(Dentry& dentry, Inode& inode, std::uint32_t flags,
+                                          RefPtr<Pipe> pipe) REQUIRES(inode.mutex()) {
     pipe->ends_.fetch_add(1); // given back by ~PipeEnd, or here
     auto* end = new (std::nothrow) PipeEnd(dentry, flags, pipe);
     if (end) return RefPtr<PipeEnd>::adopt(end);
-    if (pipe->ends_.fetch_sub(1) == 1) dentry.inode()->pipe = nullptr;
+    if (pipe->ends_.fetch_sub(1) == 1) inode.pipe = nullptr;
     return Errc::no_memory;
 }
 
@@ -273,10 +274,12 @@ Result<RefPtr<PipeEnd>> create_end(Dentry& dentry, std::uint32_t flags, RefPtr<P
 Result<PipeEnds> create_pipe(std::uint32_t flags) {
     RefPtr<Dentry> dentry = TRY(create_anonymous("pipe", mode_fifo | 0600, true));
     RefPtr<Pipe> pipe = TRY(make_ref<Pipe>());
-    dentry->inode()->pipe = pipe.get();
-    PipeEnds ends;
-    ends.read_end = TRY(create_end(*dentry, flags | open_read_only, pipe));
-    ends.write_end = TRY(create_end(*dentry, flags | open_write_only, pipe));
+    PipeEnds ends; // outlives the lock, which the end of an end takes
+    Inode& inode = *dentry->inode();
+    sched::MutexGuard guard(inode.mutex());
+    inode.pipe = pipe.get();
+    ends.read_end = TRY(create_end_locked(*dentry, inode, flags | open_read_only, pipe));
+    ends.write_end = TRY(create_end_locked(*dentry, inode, flags | open_write_only, pipe));
     return ends;
 }
 
@@ -296,7 +299,7 @@ Result<RefPtr<File>> open_fifo(Dentry& dentry, std::uint32_t flags) {
                    pipe->readers_.load() == 0) {
             return Errc::no_device;
         }
-        end = TRY(create_end(dentry, flags, pipe));
+        end = TRY(create_end_locked(dentry, inode, flags, pipe));
     }
     TRY(end->wait_for_peer());
     return RefPtr<File>(std::move(end));

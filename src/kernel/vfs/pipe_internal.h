@@ -28,13 +28,12 @@ public:
     std::size_t used() const { return used_.load(std::memory_order_acquire); }
     std::size_t space() const { return capacity() - used(); }
 
-    // With the mutex held.
     /// Puts `bytes` in; there is space. Bytes moved, or why none were.
-    Result<std::size_t> fill(IoBuffer& from, std::size_t bytes);
-    Result<std::size_t> drain(IoBuffer& to);
+    Result<std::size_t> fill(IoBuffer& from, std::size_t bytes) REQUIRES(mutex_);
+    Result<std::size_t> drain(IoBuffer& to) REQUIRES(mutex_);
     /// Copies bytes out, `skip` bytes from the front; they stay.
-    Result<std::size_t> peek(IoBuffer& to, std::size_t skip);
-    void discard(std::size_t bytes);
+    Result<std::size_t> peek(IoBuffer& to, std::size_t skip) REQUIRES(mutex_);
+    void discard(std::size_t bytes) REQUIRES(mutex_);
 
     sched::Mutex mutex_;
     sched::WaitQueue readable_, writable_;
@@ -48,15 +47,16 @@ private:
     std::size_t slot_of(std::uint64_t position) const {
         return (position >> page_shift) & (slots() - 1);
     }
-    Result<std::size_t> fill_pages(IoBuffer& from, std::size_t bytes);
-    Result<char*> page_at(std::uint64_t position);
-    void drop_page(std::uint64_t position);
+    Result<std::size_t> fill_pages(IoBuffer& from, std::size_t bytes) REQUIRES(mutex_);
+    Result<char*> page_at(std::uint64_t position) REQUIRES(mutex_);
+    void drop_page(std::uint64_t position) REQUIRES(mutex_);
 
     std::atomic<std::size_t> capacity_{first_slots << page_shift};
     std::atomic<std::size_t> used_{0};
-    std::uint64_t head_ = 0, tail_ = 0; // positions of the first byte and behind the last
-    char** pages_ = first_pages_;
-    char* first_pages_[first_slots] = {};
+    // Positions of the first byte and behind the last.
+    std::uint64_t head_ GUARDED_BY(mutex_) = 0, tail_ GUARDED_BY(mutex_) = 0;
+    char** pages_ GUARDED_BY(mutex_) = first_pages_;
+    char* first_pages_[first_slots] GUARDED_BY(mutex_) = {};
 };
 
 class PipeEnd final : public File {

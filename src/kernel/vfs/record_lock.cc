@@ -28,8 +28,8 @@ struct FileLock {
 struct LockList {
     SpinLock<LockRank::inode> lock;
     sched::WaitQueue changed;
-    IntrusiveList<RecordLock, &RecordLock::hook> records;
-    IntrusiveList<FileLock, &FileLock::hook> files;
+    IntrusiveList<RecordLock, &RecordLock::hook> records GUARDED_BY(lock);
+    IntrusiveList<FileLock, &FileLock::hook> files GUARDED_BY(lock);
 };
 
 namespace {
@@ -41,7 +41,7 @@ struct WaitEdge {
     const void* holder;
     WaitEdge* next;
 };
-constinit WaitEdge* edges = nullptr;
+constinit WaitEdge* edges GUARDED_BY(waits_lock) = nullptr;
 
 /// Records that `edge.waiter` waits; deadlock when its holder waits for it in turn.
 Result<void> begin_wait(WaitEdge& edge) {
@@ -81,7 +81,8 @@ bool is_same_owner(const RecordLockRequest& a, const RecordLockRequest& b) {
     return a.owner == b.owner && a.is_ofd == b.is_ofd;
 }
 
-RecordLock* find_conflict(LockList& list, const RecordLockRequest& want) {
+RecordLock* find_conflict_locked(LockList& list, const RecordLockRequest& want)
+    REQUIRES(list.lock) {
     for (RecordLock& held : list.records) {
         const RecordLockRequest& h = held.range;
         if (h.first > want.last || h.last < want.first || is_same_owner(h, want)) continue;
@@ -91,9 +92,11 @@ RecordLock* find_conflict(LockList& list, const RecordLockRequest& want) {
 }
 
 /// Replaces the owner's locks in the range. `spares` are two nodes; those used become null.
-void apply(LockList& list, RecordLockRequest want, RecordLock* (&spares)[2]) {
+void apply_locked(LockList& list, RecordLockRequest want, RecordLock* (&spares)[2])
+    REQUIRES(list.lock) {
     const RecordLockRequest asked = want;
     list.records.for_each_safe([&](RecordLock& held) {
+        list.lock.assert_held();
         RecordLockRequest& h = held.range;
         if (!is_same_owner(h, asked)) return;
         const bool touches = h.first <= (asked.last == UINT64_MAX ? asked.last : asked.last + 1) &&
@@ -132,7 +135,7 @@ Result<void> wait_for_change(LockList& list, const void* holder, const RecordLoc
     if (!want.is_ofd) TRY(begin_wait(edge));
     const Result<void> outcome = list.changed.wait_until([&] {
         SpinGuard guard(list.lock);
-        return find_conflict(list, want) == nullptr;
+        return find_conflict_locked(list, want) == nullptr;
     });
     if (!want.is_ofd) end_wait(edge);
     return outcome;
@@ -154,9 +157,9 @@ Result<void> set_record_lock(Inode& inode, const RecordLockRequest& request, Whe
         {
             SpinGuard guard(list.lock);
             RecordLock* conflict =
-                request.type == LockType::none ? nullptr : find_conflict(list, request);
+                request.type == LockType::none ? nullptr : find_conflict_locked(list, request);
             if (!conflict) {
-                apply(list, request, spares);
+                apply_locked(list, request, spares);
                 break;
             }
             holder = conflict->range.owner;
@@ -172,15 +175,16 @@ RecordLockRequest test_record_lock(Inode& inode, const RecordLockRequest& reques
     LockList* list = inode.locks.load(std::memory_order_acquire);
     if (!list) return {};
     SpinGuard guard(list->lock);
-    RecordLock* conflict = find_conflict(*list, request);
+    RecordLock* conflict = find_conflict_locked(*list, request);
     return conflict ? conflict->range : RecordLockRequest{};
 }
 
 namespace {
 
 template <class Matches>
-void drop_records(LockList& list, Matches matches) {
+void drop_records_locked(LockList& list, Matches matches) REQUIRES(list.lock) {
     list.records.for_each_safe([&](RecordLock& held) {
+        list.lock.assert_held();
         if (!matches(held.range)) return;
         list.records.remove(held);
         delete &held;
@@ -194,21 +198,21 @@ void release_record_locks(Inode& inode, const void* owner) {
     if (!list) return;
     {
         SpinGuard guard(list->lock);
-        drop_records(*list,
-                     [owner](const RecordLockRequest& r) { return r.owner == owner && !r.is_ofd; });
+        drop_records_locked(
+            *list, [owner](const RecordLockRequest& r) { return r.owner == owner && !r.is_ofd; });
     }
     list->changed.wake_all();
 }
 
 namespace {
 
-FileLock* find_flock(LockList& list, const File& owner) {
+FileLock* find_flock_locked(LockList& list, const File& owner) REQUIRES(list.lock) {
     for (FileLock& held : list.files)
         if (held.owner == &owner) return &held;
     return nullptr;
 }
 
-bool has_conflict(LockList& list, const File& owner, LockType type) {
+bool has_conflict_locked(LockList& list, const File& owner, LockType type) REQUIRES(list.lock) {
     for (FileLock& held : list.files)
         if (held.owner != &owner &&
             (type == LockType::exclusive || held.type == LockType::exclusive))
@@ -216,8 +220,8 @@ bool has_conflict(LockList& list, const File& owner, LockType type) {
     return false;
 }
 
-void drop_flock(LockList& list, const File& owner) {
-    if (FileLock* held = find_flock(list, owner)) {
+void drop_flock_locked(LockList& list, const File& owner) REQUIRES(list.lock) {
+    if (FileLock* held = find_flock_locked(list, owner)) {
         list.files.remove(*held);
         delete held;
     }
@@ -234,14 +238,14 @@ Result<void> set_flock(File& file, LockType type, WhenHeld when_held) {
     for (;;) {
         {
             SpinGuard guard(list.lock);
-            FileLock* mine = find_flock(list, file);
+            FileLock* mine = find_flock_locked(list, file);
             if (mine && mine->type == type) return {};
             // A change of kind is not atomic: the old lock goes first (flock(2)).
             if (mine) {
-                drop_flock(list, file);
+                drop_flock_locked(list, file);
                 gave_back = true;
             }
-            if (type == LockType::none || !has_conflict(list, file, type)) {
+            if (type == LockType::none || !has_conflict_locked(list, file, type)) {
                 if (type != LockType::none) {
                     fresh->owner = &file;
                     fresh->type = type;
@@ -254,7 +258,7 @@ Result<void> set_flock(File& file, LockType type, WhenHeld when_held) {
         if (when_held == WhenHeld::fail) return Errc::would_block;
         TRY(list.changed.wait_until([&] {
             SpinGuard guard(list.lock);
-            return !has_conflict(list, file, type);
+            return !has_conflict_locked(list, file, type);
         }));
     }
     list.changed.wake_all();
@@ -266,8 +270,8 @@ void release_file_locks(File& file) {
     if (!list) return;
     {
         SpinGuard guard(list->lock);
-        drop_flock(*list, file);
-        drop_records(*list, [&](const RecordLockRequest& r) { return r.owner == &file; });
+        drop_flock_locked(*list, file);
+        drop_records_locked(*list, [&](const RecordLockRequest& r) { return r.owner == &file; });
     }
     list->changed.wake_all();
 }

@@ -12,10 +12,10 @@ extern SpinLock<LockRank::dentry> tree_lock;
 
 /// What only holders of the tree lock may look at.
 struct TreeAccess {
-    static const Dentry* parent(const Dentry& dentry) { return dentry.parent_; }
-    static Dentry* mount_point(const FileSystem& fs) { return fs.mount_point_; }
+    static const Dentry* parent(const Dentry& dentry) REQUIRES(tree_lock) { return dentry.parent_; }
+    static Dentry* mount_point(const FileSystem& fs) REQUIRES(tree_lock) { return fs.mount_point_; }
     /// The directory above, across mounts; null at the very top.
-    static const Dentry* above(const Dentry& dentry) {
+    static const Dentry* above(const Dentry& dentry) REQUIRES(tree_lock) {
         return dentry.parent_ ? dentry.parent_ : dentry.fs_->mount_point_;
     }
 };

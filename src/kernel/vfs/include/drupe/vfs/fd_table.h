@@ -49,7 +49,7 @@ public:
     void close_all();
 
     /// A null FileRef when there is no such descriptor.
-    FileRef get(std::uint32_t fd) {
+    FileRef get(std::uint32_t fd) NO_THREAD_SAFETY_ANALYSIS { // one user needs no lock
         if (use_count() == 1) [[likely]] {
             if (fd >= capacity_) return {nullptr, false};
             return {files_[fd], false};
@@ -94,11 +94,11 @@ private:
     void finish_close(File* file, Result<void>* outcome);
 
     SpinLock<LockRank::fd_table> lock_;
-    std::uint32_t capacity_ = 0;
-    std::uint32_t lowest_free_ = 0; // no free number below it
-    File** files_ = nullptr;
-    std::uint64_t* open_ = nullptr;
-    std::uint64_t* cloexec_ = nullptr;
+    std::uint32_t capacity_ GUARDED_BY(lock_) = first_capacity;
+    std::uint32_t lowest_free_ GUARDED_BY(lock_) = 0; // no free number below it
+    File** files_ GUARDED_BY(lock_) = first_files_;
+    std::uint64_t* open_ GUARDED_BY(lock_) = &first_bits_[0];
+    std::uint64_t* cloexec_ GUARDED_BY(lock_) = &first_bits_[1];
     File* first_files_[first_capacity] = {};
     std::uint64_t first_bits_[2] = {};
 };

@@ -103,6 +103,8 @@ protected:
 
 private:
     friend class EpollFile;
+    Result<std::size_t> read_on(IoBuffer& buffer);
+    Result<std::size_t> write_on(IoBuffer& buffer);
     /// Takes the file out of every epoll that watches it.
     static void forget_watches(File& file);
     std::atomic<EpollEntry*> epoll_entries_{nullptr}; // under the epolls' links mutex

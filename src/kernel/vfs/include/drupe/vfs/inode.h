@@ -112,7 +112,7 @@ public:
     /// Entries after `cookie` (0: from the first), "." and ".." not among them.
     virtual Result<void> iterate(Dentry& self, std::uint64_t cookie, DirectorySink& sink);
 
-    sched::Mutex& mutex() { return mutex_; }
+    sched::Mutex& mutex() RETURN_CAPABILITY(mutex_) { return mutex_; }
 
     /// relatime: the access time changes only when it says something wrong about later changes, or
     /// is a day old.
@@ -139,8 +139,8 @@ public:
     Result<void> deny_writers();
     void allow_writers() { writers_.fetch_add(1); }
 
-    /// FIFOs: the bytes between the ends that are open now; null when none is. Under mutex().
-    Pipe* pipe = nullptr;
+    /// FIFOs: the bytes between the ends that are open now; null when none is.
+    Pipe* pipe GUARDED_BY(mutex()) = nullptr;
     /// Has no name yet and may get one (O_TMPFILE). A file whose last name is gone may not.
     bool is_linkable = false;
 
