@@ -2,7 +2,6 @@
 #include "framed_input.h"
 
 #include <drupe/arch/user_access.h>
-#include <drupe/base/scope_exit.h>
 
 #include <algorithm>
 
@@ -20,14 +19,30 @@ std::size_t FramedInput::receive(std::string_view bytes) {
         head_ += static_cast<std::uint32_t>(step.given);
         if (step.taken == 0 && step.given == 0) break; // no room
     }
-    publish();
+    publish_locked();
     return taken;
 }
 
-void FramedInput::publish() {
+void FramedInput::publish_locked() {
     const bool ready = head_ != tail_ || decoder_.is_at_end();
     is_ready_.store(ready, std::memory_order_release);
     if (ready) readable_.wake_all();
+}
+
+Result<std::size_t> FramedInput::take_locked(vfs::IoBuffer& buffer) {
+    std::size_t moved = 0;
+    while (head_ != tail_ && buffer.size() != 0) {
+        const std::uint32_t at = tail_ % capacity;
+        const std::size_t piece =
+            std::min<std::size_t>({head_ - tail_, capacity - at, buffer.size()});
+        const Result<std::size_t> put = buffer.put(ring_ + at, piece);
+        if (!put.ok()) return moved != 0 ? Result<std::size_t>(moved) : put;
+        tail_ += static_cast<std::uint32_t>(put.value());
+        moved += put.value();
+        if (put.value() != piece) break;
+    }
+    if (moved != 0 && pump_) pump_->notify();
+    return moved;
 }
 
 Result<std::size_t> FramedInput::read(vfs::IoBuffer& buffer, bool nonblocking) {
@@ -35,20 +50,9 @@ Result<std::size_t> FramedInput::read(vfs::IoBuffer& buffer, bool nonblocking) {
     for (;;) {
         {
             sched::MutexGuard guard(mutex_);
-            ScopeExit after{[this] { publish(); }};
-            std::size_t moved = 0;
-            while (head_ != tail_ && buffer.size() != 0) {
-                const std::uint32_t at = tail_ % capacity;
-                const std::size_t piece =
-                    std::min<std::size_t>({head_ - tail_, capacity - at, buffer.size()});
-                const Result<std::size_t> put = buffer.put(ring_ + at, piece);
-                if (!put.ok()) return moved != 0 ? Result<std::size_t>(moved) : put;
-                tail_ += static_cast<std::uint32_t>(put.value());
-                moved += put.value();
-                if (put.value() != piece) break;
-            }
-            if (moved != 0 && pump_) pump_->notify();
-            if (moved != 0 || decoder_.is_at_end()) return moved;
+            const Result<std::size_t> moved = take_locked(buffer);
+            publish_locked();
+            if (!moved.ok() || moved.value() != 0 || decoder_.is_at_end()) return moved;
         }
         if (nonblocking) return Errc::would_block;
         TRY(readable_.wait_until([this] { return is_ready_.load(std::memory_order_acquire); }));

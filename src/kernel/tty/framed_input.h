@@ -19,13 +19,15 @@ public:
 
 private:
     static constexpr std::uint32_t capacity = 4096;
-    void publish() REQUIRES(mutex_);
+    void publish_locked() REQUIRES(mutex_);
+    Result<std::size_t> take_locked(vfs::IoBuffer& buffer) REQUIRES(mutex_);
 
     sched::Mutex mutex_;
-    FrameDecoder decoder_;
-    char ring_[capacity];
-    std::uint32_t head_ = 0, tail_ = 0; // count up for ever: written, read
-    std::atomic<bool> is_ready_{false}; // bytes or the end
+    FrameDecoder decoder_ GUARDED_BY(mutex_);
+    char ring_[capacity] GUARDED_BY(mutex_);
+    std::uint32_t head_ GUARDED_BY(mutex_) = 0; // count up for ever: written,
+    std::uint32_t tail_ GUARDED_BY(mutex_) = 0; // read
+    std::atomic<bool> is_ready_{false};         // bytes or the end
     sched::WaitQueue readable_;
     InputPump* pump_ = nullptr;
 };

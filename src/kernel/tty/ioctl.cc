@@ -114,7 +114,7 @@ Result<void> Tty::set_settings(VirtAddr from, std::size_t bytes, Flush flush) {
         sched::MutexGuard guard(mutex_);
         if (flush == Flush::yes) discipline_.flush_input();
         discipline_.set_settings(fresh);
-        publish();
+        publish_locked();
     }
     // A reader that waits for a line now looks for bytes, or the other way round.
     readable_.wake_all();
@@ -184,7 +184,7 @@ Result<void> Tty::flush_queue(std::uint64_t which) {
     {
         sched::MutexGuard guard(mutex_);
         discipline_.flush_input();
-        publish();
+        publish_locked();
     }
     kick_pump();
     return {};
@@ -198,7 +198,7 @@ Result<void> Tty::control_flow(std::uint64_t action) {
     const Termios& settings = discipline_.settings();
     if (action < 2) {
         discipline_.set_stopped(action == 0);
-        publish();
+        publish_locked();
     } else if (const auto c = static_cast<char>(settings.cc[action == 2 ? vstop : vstart])) {
         write_({&c, 1});
     }

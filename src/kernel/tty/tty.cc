@@ -2,7 +2,6 @@
 // Reading, writing and waiting.
 #include <drupe/tty/tty.h>
 
-#include <drupe/base/scope_exit.h>
 #include <drupe/time/clock.h>
 
 #include <algorithm>
@@ -23,14 +22,14 @@ std::size_t Tty::receive(std::string_view bytes) {
     {
         sched::MutexGuard guard(mutex_);
         taken = discipline_.receive(bytes, *this);
-        publish();
+        publish_locked();
     }
     send_signals();
     return taken;
 }
 
 // What sleepers look at: they cannot take the mutex while they decide whether to sleep.
-void Tty::publish() {
+void Tty::publish_locked() {
     const bool has_input = discipline_.is_readable();
     has_input_.store(has_input, std::memory_order_release);
     is_stopped_.store(discipline_.is_stopped(), std::memory_order_release);
@@ -80,7 +79,12 @@ Result<void> Tty::wait_readable(Nanos deadline) {
 // Moves (part of) a line. True: that ends the read.
 Result<bool> Tty::take_line(vfs::IoBuffer& buffer, std::size_t& moved) {
     sched::MutexGuard guard(mutex_);
-    ScopeExit after{[this] { publish(); }};
+    const Result<bool> ended = take_line_locked(buffer, moved);
+    publish_locked();
+    return ended;
+}
+
+Result<bool> Tty::take_line_locked(vfs::IoBuffer& buffer, std::size_t& moved) {
     if (!discipline_.is_readable()) return false;
     char piece[256];
     for (;;) {
@@ -113,7 +117,12 @@ Result<std::size_t> Tty::read(vfs::IoBuffer& buffer, bool nonblocking) {
 
 Result<std::size_t> Tty::take_bytes(vfs::IoBuffer& buffer) {
     sched::MutexGuard guard(mutex_);
-    ScopeExit after{[this] { publish(); }};
+    const Result<std::size_t> taken = take_bytes_locked(buffer);
+    publish_locked();
+    return taken;
+}
+
+Result<std::size_t> Tty::take_bytes_locked(vfs::IoBuffer& buffer) {
     std::size_t moved = 0;
     char piece[256];
     while (buffer.size() != 0) {

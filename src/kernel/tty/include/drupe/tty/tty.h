@@ -42,11 +42,13 @@ private:
     bool is_controlling() const;
     Result<void> check_background(int signal);
     Result<bool> take_line(vfs::IoBuffer& buffer, std::size_t& moved);
+    Result<bool> take_line_locked(vfs::IoBuffer& buffer, std::size_t& moved) REQUIRES(mutex_);
     Result<std::size_t> read_raw(vfs::IoBuffer& buffer, bool nonblocking);
     Result<std::size_t> take_bytes(vfs::IoBuffer& buffer);
+    Result<std::size_t> take_bytes_locked(vfs::IoBuffer& buffer) REQUIRES(mutex_);
     Result<void> wait_readable(Nanos deadline);
     Result<void> write_piece(std::string_view piece, bool nonblocking);
-    void publish() REQUIRES(mutex_);
+    void publish_locked() REQUIRES(mutex_);
     Result<void> get_settings(VirtAddr to, std::size_t bytes);
     Result<void> set_settings(VirtAddr from, std::size_t bytes, Flush flush);
     Result<void> set_window_from(VirtAddr from);
@@ -61,9 +63,9 @@ private:
 
     Write write_;
     InputPump* pump_ = nullptr;
-    sched::Mutex mutex_; // guards discipline_ and window_; user memory is touched under it
-    Discipline discipline_;
-    WindowSize window_;
+    sched::Mutex mutex_; // user memory is touched under it
+    Discipline discipline_ GUARDED_BY(mutex_);
+    WindowSize window_ GUARDED_BY(mutex_);
     std::atomic<bool> has_input_{false}, is_stopped_{false}; // copies of the discipline's
     sched::WaitQueue readable_, writable_;
     std::atomic<std::uint32_t> pending_signals_{0}; // bits by TtySignal, sent without the mutex
