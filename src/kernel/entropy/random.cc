@@ -17,7 +17,7 @@ constexpr std::size_t input_bytes = sizeof(ChaChaInput);
 constexpr std::size_t enough_seed = 16;
 
 constinit SpinLock<LockRank::entropy> lock;
-constinit ChaChaKey key{};
+constinit ChaChaKey key GUARDED_BY(lock){};
 constinit std::atomic<std::size_t> seed_bytes{0};
 
 /// What must not stay on a stack; the compiler would drop a plain memset.

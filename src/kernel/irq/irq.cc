@@ -22,7 +22,7 @@ struct Slot {
 constinit IrqChip* installed = nullptr;
 constinit SpinLock<LockRank::device> table_lock;
 constinit Slot slots[slot_limit] = {};
-constinit std::size_t used = 1;
+constinit std::size_t used GUARDED_BY(table_lock) = 1;
 constinit std::atomic<std::uint8_t> slot_of[number_limit] = {};
 static_assert(slot_limit <= 256);
 
