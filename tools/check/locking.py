@@ -29,6 +29,9 @@ the order among them stands beside each. The kernel is not preempted inside
 ([0002](decisions/0002-non-preemptive-kernel.md)), so a plain `SpinGuard` is enough where no interrupt
 handler takes the lock, an `IrqGuard` where one does.
 
+`GUARDED_BY` and `REQUIRES` (`drupe/sync/annotations.h`) say which data and which functions a lock is for;
+clang holds the sources to it (`tools/check/check_thread_safety.py`, suite `checks`).
+
 | rank | lock | why here |
 |---|---|---|
 """

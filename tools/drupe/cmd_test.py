@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from . import cmd_build, places
 
 SUMMARY = "run the tests"
-EPILOG = """Suites: unit, sim, fuzz (build machine; also under ASan and UBSan),
+EPILOG = """Suites: unit, sim, fuzz (build machine; also under ASan and UBSan), checks (of the kernel's sources),
 libc (our C library), kernel, boot, conformance (QEMU).
 --long adds the full products of machines and programs, and the slow ones.
 With CI=true in the environment a skipped test is a failure unless tests/skips.txt names it with a reason."""
 HOST_SUITES = ["unit", "sim", "fuzz"]
+CHECK_SUITES = ["checks"]
 MACHINE_SUITES = ["libc", "kernel", "boot", "conformance"]
 LONG_SUITES = ["fuzz-long", "boot-long", "kernel-long", "zfs"]
 SKIPS = places.ROOT / "tests" / "skips.txt"
@@ -80,7 +81,7 @@ def _available(folder) -> set:
 
 
 def run(args) -> int:
-    wanted = args.suite or HOST_SUITES + MACHINE_SUITES + (LONG_SUITES if args.long else [])
+    wanted = args.suite or HOST_SUITES + CHECK_SUITES + MACHINE_SUITES + (LONG_SUITES if args.long else [])
     totals = Totals()
     cmd_build.build()
     if not args.suite or set(args.suite) & set(HOST_SUITES):
