@@ -150,6 +150,19 @@ Result<process::Start> load(vfs::TaskContext& kernel, const init::StartConfig& c
     return start;
 }
 
+Result<void> enter_directory(vfs::TaskContext& kernel, std::string_view path) {
+    auto found = vfs::walk(kernel, nullptr, path.data(), vfs::walk_follow | vfs::walk_directory);
+    if (!found) {
+        log(LogLevel::error,
+            found.error() == Errc::not_found ? "the working directory {} does not exist"
+                                             : "the working directory {} cannot be entered",
+            path);
+        return found.error();
+    }
+    kernel.fs->set_cwd(std::move(found).value());
+    return {};
+}
+
 } // namespace
 
 Result<void> start_user(vfs::TaskContext& kernel, const init::StartConfig& config,
@@ -165,16 +178,11 @@ Result<void> start_user(vfs::TaskContext& kernel, const init::StartConfig& confi
                             .fsgid = config.gid,
                             .groups = {}};
     process->actions = TRY(make_ref<process::SignalActions>());
+    // First of all: relative names of the program count from there.
+    TRY(enter_directory(kernel, config.cwd));
     process::Start start = TRY(load(kernel, config, *process));
     start.files = std::move(files);
     start.fs = TRY(kernel.fs->clone());
-    auto cwd =
-        vfs::walk(kernel, nullptr, config.cwd.data(), vfs::walk_follow | vfs::walk_directory);
-    if (!cwd) {
-        log(LogLevel::error, "the working directory {} does not exist", config.cwd);
-        return cwd.error();
-    }
-    start.fs->set_cwd(std::move(cwd).value());
     TRY(process::start_program(std::move(process), std::move(start)));
     return {};
 }

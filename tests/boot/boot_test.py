@@ -36,6 +36,8 @@ def drupe(case: dict, machine: str, cpu: str, isolation: str) -> subprocess.Comp
     for pair in case.get("copy", []):
         command += ["--copy", pair]
     command += [f"--qemu-arg={word}" for word in case.get("qemu", [])]
+    if "cwd" in case:
+        command += ["-w", case["cwd"]]
     if "memory" in case:
         command += ["-m", case["memory"]]
     command += [case["image"], *case["command"]]
