@@ -17,6 +17,7 @@ CROSS_ROOT = Path("/usr/aarch64-linux-gnu")
 MUSL_LOADER = "/lib/ld-musl-aarch64.so.1"
 MUSL_LIBRARIES = places.BUILD / "src/libc/musl/sysroot/lib"
 MANIFESTS = places.ROOT / "manifests"
+HIGHEST_ID = 0xFFFF_FFFE  # the next one means "unchanged" to system calls
 MANIFEST_SHAPE = {
     "image?": str,
     "files?": str,
@@ -308,7 +309,15 @@ def _etc_lines(cache: bytes) -> str:
 
 
 def _manifest(name: str, file: Path, pull: bool) -> Image:
-    data = shape.load(file.read_text(), f"manifests/{name}.toml", MANIFEST_SHAPE)
+    where = f"manifests/{name}.toml"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as e:
+        raise UserError(f"{where}: {e}") from None
+    data = shape.load(text, where, MANIFEST_SHAPE)
+    for key in ("uid", "gid"):
+        if not 0 <= data.get(key, 0) <= HIGHEST_ID:
+            raise UserError(f"{where}: '{key}' should be from 0 to {HIGHEST_ID}")
     if "image" in data:
         spec = data["image"]
         image = resolve(spec if spec.startswith("deb:") else str(MANIFESTS / spec), "", pull)

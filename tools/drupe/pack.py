@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From an Image to the file that QEMU loads: the image's archive, cached, and a small one for this run."""
 import os
+import re
 from pathlib import Path
 
 from . import places, progress
@@ -13,7 +14,12 @@ PAGE = 4096
 
 
 def _mkbootfs(output: Path, arguments: list, what: str) -> None:
-    progress.call([MKBOOTFS, "-o", output, *arguments], what, "cannot make the boot file system")
+    try:
+        progress.call(
+            [MKBOOTFS, "-o", output, *arguments], what, "cannot make the boot file system"
+        )
+    except UserError as e:  # the lines of a run's own manifest are nothing that the user wrote
+        raise UserError(re.sub(rf"{re.escape(str(output.parent))}/\S+?:\d+: ", "", str(e))) from None
 
 
 def base_archive(tree: Path) -> Path:

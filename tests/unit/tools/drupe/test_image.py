@@ -262,9 +262,16 @@ class Resolving(Scratch):
                 (found.command, found.environment, found.memory), (["/x", "y"], {"A": "1"}, "64")
             )
             self.assertIn("/lib: %symlink usr/lib", found.files)
-            (self.folder / "m.toml").write_text("colour = 1\n")
-            with self.assertRaisesRegex(UserError, "unknown key 'colour'"):
-                image.resolve("m")
+            for text, said in (
+                (b"colour = 1\n", "unknown key 'colour'"),
+                (b"uid = -1\n", "'uid' should be from 0"),
+                (b"gid = 4294967295\n", "'gid' should be from 0"),
+                (b"[[", "m.toml: "),
+                (b"note = '\xff'\n", "m.toml: 'utf-8' codec"),
+            ):
+                (self.folder / "m.toml").write_bytes(text)
+                with self.assertRaisesRegex(UserError, said):
+                    image.resolve("m")
 
     @unittest.skipUnless(shutil.which("aarch64-linux-gnu-gcc"), "no cross compiler")
     def test_a_program_brings_its_interpreter_and_libraries(self):

@@ -123,6 +123,7 @@ class Run(unittest.TestCase):
             (("-w", "folder"), "should be an absolute path"),
             (("--copy", "/nonexistent:/x"), "there is no /nonexistent"),
             (("--copy", f"{__file__}:x"), "absolute path in the guest"),
+            (("--copy", f"{__file__}:/../x"), "file system: a path in the image must not contain"),
             (("--kernel-arg", "a\nb"), "a kernel argument is one line"),
             (("--rootfs", "x"), "--rootfs goes with an ELF file"),
         ):
