@@ -13,8 +13,16 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <map>
+#include <regex>
 #include <set>
+#include <sstream>
 #include <string>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 using namespace drupe;
 namespace sys = drupe::syscall;
@@ -194,5 +202,153 @@ TEST_CASE("a file system can be mounted on a directory of /sys") {
         CHECK(list("/sys/kernel").count("file") == 1);
         CHECK(value(sys::umount2(at("/sys/kernel"), 0)) == 0);
         CHECK(list("/sys/kernel").count("mm") == 1);
+    });
+}
+
+namespace {
+
+/// A mapping as /proc/self/maps shows it. Where the name begins counts: columns are looked at.
+struct Shown {
+    std::string permissions, offset, name;
+    std::uint64_t device, inode;
+    std::size_t name_column;
+};
+
+/// By begin.
+std::map<std::uint64_t, Shown> parse_maps(const std::string& text) {
+    static const std::regex form("([0-9a-f]{8,})-([0-9a-f]{8,}) ([r-][w-][x-][ps]) ([0-9a-f]{8,}) "
+                                 "([0-9a-f]{2,}):([0-9a-f]{2,}) ([0-9]+) (?: *([^ ].*))?");
+    std::map<std::uint64_t, Shown> all;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        INFO(line);
+        std::smatch m;
+        REQUIRE(std::regex_match(line, m, form));
+        all[std::stoull(m[1], nullptr, 16)] = {
+            .permissions = m[3],
+            .offset = m[4],
+            .name = m[8],
+            .device = makedev(static_cast<unsigned>(std::stoul(m[5], nullptr, 16)),
+                              static_cast<unsigned>(std::stoul(m[6], nullptr, 16))),
+            .inode = std::stoull(m[7]),
+            .name_column = m[8].matched ? static_cast<std::size_t>(m.position(8)) : 0};
+    }
+    return all;
+}
+
+struct Mapping {
+    const char* what;
+    int protection, flags;
+    bool of_file;
+    std::uint64_t offset;
+};
+// Linux's numbers, which are the same on all its machines.
+constexpr Mapping mappings[] = {
+    {"private copy", PROT_READ | PROT_WRITE, MAP_PRIVATE, true, 0x1000},
+    {"program text", PROT_READ | PROT_EXEC, MAP_PRIVATE, true, 0},
+    {"shared", PROT_READ | PROT_WRITE, MAP_SHARED, true, 0x3000},
+    {"shared for reading", PROT_READ, MAP_SHARED, true, 0x2000},
+    {"anonymous", PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, false, 0},
+    {"nothing allowed", PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, false, 0},
+    {"shared memory", PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, false, 0},
+};
+constexpr std::size_t mapping_bytes = 0x4000;
+constexpr const char* odd_name = "/a file\nin maps";
+
+/// The build machine's Linux: what it shows of `mappings`, with the file under its last name.
+std::vector<Shown> shown_by_linux(bool deleted) {
+    char folder[] = "/tmp/drupe-maps-XXXXXX";
+    REQUIRE(mkdtemp(folder));
+    const std::string path = folder + std::string(odd_name);
+    std::string made = folder + std::string("/XXXXXX");
+    const int fd = ::mkstemp(made.data());
+    REQUIRE(fd >= 0);
+    REQUIRE(::rename(made.c_str(), path.c_str()) == 0);
+    REQUIRE(::ftruncate(fd, 1 << 16) == 0);
+    struct stat facts;
+    REQUIRE(::fstat(fd, &facts) == 0);
+    std::vector<void*> places;
+    // A page that is not mapped parts the mappings.
+    for (const Mapping& m : mappings) {
+        char* room = static_cast<char*>(
+            ::mmap(nullptr, mapping_bytes + 0x2000, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        REQUIRE(::munmap(room, mapping_bytes + 0x2000) == 0);
+        places.push_back(::mmap(room + 0x1000, mapping_bytes, m.protection, m.flags | MAP_FIXED,
+                                m.of_file ? fd : -1, static_cast<off_t>(m.offset)));
+        REQUIRE(places.back() != MAP_FAILED);
+    }
+    ::close(fd);
+    if (deleted) REQUIRE(::unlink(path.c_str()) == 0);
+    std::stringstream text;
+    text << std::ifstream("/proc/self/maps").rdbuf();
+    const auto all = parse_maps(text.str());
+    std::vector<Shown> found;
+    for (std::size_t i = 0; i < std::size(mappings); i++) {
+        INFO(mappings[i].what);
+        REQUIRE(all.count(reinterpret_cast<std::uint64_t>(places[i])) == 1);
+        found.push_back(all.at(reinterpret_cast<std::uint64_t>(places[i])));
+        Shown& shown = found.back();
+        if (shown.name.starts_with(folder)) shown.name.erase(0, std::strlen(folder));
+        if (mappings[i].of_file) {
+            CHECK(shown.device == facts.st_dev);
+            CHECK(shown.inode == facts.st_ino);
+        }
+        ::munmap(places[i], mapping_bytes);
+    }
+    ::unlink(path.c_str());
+    ::rmdir(folder);
+    return found;
+}
+
+/// The same by this kernel. The file's descriptor is closed: the mappings alone keep it.
+std::vector<Shown> shown_by_drupe(bool deleted) {
+    const int fd = open(odd_name, 0102);
+    REQUIRE(fd >= 0);
+    REQUIRE(value(sys::ftruncate(fd, 1 << 16)) == 0);
+    struct {
+        std::uint64_t device, inode, rest[14];
+    } facts;
+    REQUIRE(value(sys::fstat(fd, at(&facts))) == 0);
+    std::vector<std::uint64_t> places;
+    std::uint64_t place = 0x10'0000'0000;
+    for (const Mapping& m : mappings) {
+        places.push_back(place);
+        REQUIRE(value(sys::mmap(VirtAddr{place}, mapping_bytes, m.protection, m.flags | MAP_FIXED,
+                                m.of_file ? fd : -1, static_cast<std::int64_t>(m.offset))) ==
+                static_cast<std::int64_t>(place));
+        place += mapping_bytes + 0x1000;
+    }
+    REQUIRE(value(sys::close(fd)) == 0);
+    if (deleted) REQUIRE(value(sys::unlinkat(cwd, at(odd_name), 0)) == 0);
+    const auto all = parse_maps(read_all("/proc/self/maps"));
+    std::vector<Shown> found;
+    for (std::size_t i = 0; i < std::size(mappings); i++) {
+        INFO(mappings[i].what);
+        REQUIRE(all.count(places[i]) == 1);
+        found.push_back(all.at(places[i]));
+        if (mappings[i].of_file) {
+            CHECK(found.back().device == facts.device);
+            CHECK(found.back().inode == facts.inode);
+        }
+        REQUIRE(value(sys::munmap(VirtAddr{places[i]}, mapping_bytes)) == 0);
+    }
+    return found;
+}
+
+} // namespace
+
+TEST_CASE("mappings are shown as Linux shows the same ones") {
+    const bool deleted = GENERATE(false, true);
+    in_a_program([=] {
+        const std::vector<Shown> theirs = shown_by_linux(deleted), ours = shown_by_drupe(deleted);
+        for (std::size_t i = 0; i < std::size(mappings); i++) {
+            INFO(mappings[i].what);
+            CHECK(ours[i].permissions == theirs[i].permissions);
+            CHECK(ours[i].offset == theirs[i].offset);
+            CHECK(ours[i].name == theirs[i].name);
+            CHECK(ours[i].name_column == theirs[i].name_column);
+            CHECK((ours[i].device == 0) == (theirs[i].device == 0));
+            CHECK((ours[i].inode == 0) == (theirs[i].inode == 0));
+        }
     });
 }

@@ -3,6 +3,7 @@
 
 #include <drupe/mm/address_space.h>
 #include <drupe/vfs/context.h>
+#include <drupe/vfs/file.h>
 #include <drupe/vfs/file_system.h>
 
 #include <new>
@@ -12,6 +13,10 @@ namespace drupe::proc {
 using process::Process;
 
 namespace {
+
+struct Room {
+    char text[vfs::max_path];
+};
 
 /// Counts what passes, so that names begin in one column.
 class Counting final : public FormatSink {
@@ -28,33 +33,60 @@ private:
     std::size_t count_ = 0;
 };
 
+/// The columns in front of a name, where there is one ([linux] fs/proc/task_mmu.c).
+constexpr std::size_t name_column = 72;
+
 std::string_view special_name(const process::Image& image, const mm::RegionInfo& region) {
     if (region.is_break) return "[heap]";
     if (region.grows_down && region.end == image.stack_end) return "[stack]";
     if (raw(image.vdso) != 0 && region.begin == image.vdso) return "[vdso]";
+    if (raw(image.vdso) != 0 && region.end == image.vdso) return "[vvar]";
+    if (region.object && region.object->anonymous_number() != 0) return "/dev/zero (deleted)";
     return {};
 }
 
+struct Identity {
+    std::uint64_t device, inode;
+};
+
+Identity identity_of(const mm::RegionInfo& region) {
+    constexpr std::uint64_t shared_memory_device = 1; // 0:1, where Linux keeps its
+    if (region.file) {
+        vfs::Inode& inode = vfs::File::of(*region.file).inode();
+        return {inode.fs().device(), inode.ino()};
+    }
+    const std::uint64_t number = region.object ? region.object->anonymous_number() : 0;
+    return {number != 0 ? shared_memory_device : 0, number};
+}
+
+/// Only the end of a line could be mistaken.
+void write_path(FormatSink& out, std::string_view path) {
+    for (char c : path) out.put(c == '\n' ? std::string_view("\\012") : std::string_view(&c, 1));
+}
+
 [[gnu::noinline]] void write_region(FormatSink& to, const process::Image& image,
-                                    const mm::RegionInfo& region) {
+                                    const mm::RegionInfo& region, Room& room) {
     using arch::Perm;
     Counting out(to);
-    const mm::VmObject::Identity id =
-        region.object ? region.object->identity() : mm::VmObject::Identity{0, 0};
+    const Identity id = identity_of(region);
+    const bool has_offset = region.file || id.inode != 0;
     format_to(out, "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ", raw(region.begin),
               raw(region.end), has(region.perm, Perm::read) ? 'r' : '-',
               has(region.perm, Perm::write) ? 'w' : '-', has(region.perm, Perm::exec) ? 'x' : '-',
               region.sharing == mm::Sharing::shared ? 's' : 'p',
-              region.object ? region.first_page << page_shift : 0, vfs::device_major(id.device),
+              has_offset ? region.first_page << page_shift : 0, vfs::device_major(id.device),
               vfs::device_minor(id.device), id.inode);
-    constexpr std::size_t name_column = 73;
     const std::string_view special = special_name(image, region);
-    if (!special.empty() || region.object)
+    if (!special.empty() || region.file) {
         while (out.count() < name_column) out.put(" ");
-    if (!special.empty())
-        out.put(special);
-    else if (region.object)
-        region.object->describe(out);
+        out.put(" ");
+    }
+    out.put(special);
+    if (special.empty() && region.file) {
+        RefPtr<vfs::Dentry> root = process::current_context().fs->root();
+        const auto path = vfs::path_of(vfs::File::of(*region.file).dentry(), root.get(), room.text);
+        write_path(out, path.ok() ? path.value() : "(unreachable)");
+    }
     out.put("\n");
 }
 
@@ -99,32 +131,29 @@ Result<void> for_each_region(Process& process, Each each) {
     RefPtr<process::Image> image = process.image;
     if (!image) return {};
     TRY(may_inspect(process));
+    OwnPtr<Room> room = TRY(make_own<Room>());
     mm::RegionInfo region{};
     for (VirtAddr at{0}; image->space().region_above(at, region); at = region.end)
-        each(*image, region);
+        each(*image, region, *room);
     return {};
 }
 
 } // namespace
 
 Result<void> write_maps(FormatSink& out, Process& process, Subject) {
-    return for_each_region(process, [&](process::Image& image, const mm::RegionInfo& region) {
-        write_region(out, image, region);
-    });
+    return for_each_region(process, [&](process::Image& image, const mm::RegionInfo& region,
+                                        Room& room) { write_region(out, image, region, room); });
 }
 
 Result<void> write_smaps(FormatSink& out, Process& process, Subject) {
-    return for_each_region(process, [&](process::Image& image, const mm::RegionInfo& region) {
-        write_region(out, image, region);
-        write_counts(out, image.space(), region);
-    });
+    return for_each_region(process,
+                           [&](process::Image& image, const mm::RegionInfo& region, Room& room) {
+                               write_region(out, image, region, room);
+                               write_counts(out, image.space(), region);
+                           });
 }
 
 namespace {
-
-struct Room {
-    char text[vfs::max_path];
-};
 
 void write_options(FormatSink& out, const vfs::FileSystem& fs) {
     const std::uint32_t flags = fs.mount_flags();

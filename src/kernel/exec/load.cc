@@ -174,8 +174,7 @@ Result<void> Loader::map_vdso() {
     request.pages = PageCount{vdso->data_pages.n + vdso->code_pages.n};
     request.perm = arch::Perm::read;
     request.may = arch::Perm::read | arch::Perm::exec;
-    // Shared: the kernel goes on writing the data pages, and nobody else may.
-    request.sharing = mm::Sharing::shared;
+    // Private as on Linux. Nobody may write, so no copy ever parts it from what the kernel writes.
     request.object = vdso->pages;
     const VirtAddr at = TRY(space_.map(request));
     image_.vdso = at + vdso->data_pages.bytes();

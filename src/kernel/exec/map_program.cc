@@ -15,7 +15,7 @@ arch::Perm perm_of(const elf::Segment& segment) {
 }
 
 Result<void> map_pages(mm::AddressSpace& space, VirtAddr begin, VirtAddr end, arch::Perm perm,
-                       RefPtr<mm::VmObject> object, std::uint64_t first_page) {
+                       const ProgramFile* program, std::uint64_t first_page) {
     if (begin == end) return {};
     mm::MapRequest request;
     request.at = begin;
@@ -23,7 +23,10 @@ Result<void> map_pages(mm::AddressSpace& space, VirtAddr begin, VirtAddr end, ar
     request.perm = perm;
     // Segments that share a page: the later one has it, as on Linux.
     request.placement = mm::Placement::fixed;
-    request.object = std::move(object);
+    if (program) {
+        request.object = program->pages;
+        request.file = program->file;
+    }
     request.first_page = first_page;
     TRY(space.map(request));
     return {};
@@ -37,7 +40,7 @@ Result<void> map_segment(mm::AddressSpace& space, const ProgramFile& program,
     const VirtAddr first = align_down(begin, page_size);
     const VirtAddr file_pages_end = segment.file_size > 0 ? align_up(file_end, page_size) : first;
     const arch::Perm perm = perm_of(segment);
-    TRY(map_pages(space, first, file_pages_end, perm, program.pages, segment.offset >> page_shift));
+    TRY(map_pages(space, first, file_pages_end, perm, &program, segment.offset >> page_shift));
     TRY(map_pages(space, file_pages_end, align_up(end, page_size), perm, nullptr, 0));
     // The rest of the last page of the file holds the file's next bytes, where .bss must be zero.
     // A segment that nobody may write has no variables there to be zero.

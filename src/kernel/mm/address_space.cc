@@ -33,6 +33,7 @@ void set_up(Region& region, const MapRequest& request, VirtAddr at) {
     region.begin = at;
     region.end = at + request.pages.bytes();
     region.object = request.object;
+    region.file = request.file;
     region.first_page = request.object ? request.first_page : 0;
     region.perm = request.perm;
     region.may = request.may;
@@ -378,7 +379,9 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
 }
 
 bool AddressSpace::region_above(VirtAddr at, RegionInfo& out) {
-    RefPtr<VmObject> previous = std::move(out.object); // goes after the lock
+    // These go after the lock.
+    RefPtr<VmObject> previous = std::move(out.object);
+    RefPtr<MappedFile> previous_file = std::move(out.file);
     Guard guard(lock_);
     Region* r = first_above(at);
     if (!r) return false;
@@ -390,7 +393,8 @@ bool AddressSpace::region_above(VirtAddr at, RegionInfo& out) {
            .grows_down = r->grows_down,
            .is_break = r->begin < break_ && r->end > break_start_ && !r->object,
            .first_page = r->first_page,
-           .object = r->object};
+           .object = r->object,
+           .file = r->file};
     return true;
 }
 

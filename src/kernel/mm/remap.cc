@@ -35,6 +35,7 @@ Result<VirtAddr> AddressSpace::remap(VirtAddr at, PageCount old_pages, PageCount
                        .sharing = region->sharing,
                        .placement = fixed ? Placement::fixed : Placement::anywhere,
                        .object = region->object,
+                       .file = region->file,
                        .first_page = region->object ? region->page_index(at) : 0,
                        .no_reserve = region->no_reserve,
                        .may = region->may};

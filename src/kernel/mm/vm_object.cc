@@ -129,7 +129,6 @@ void VmObject::detach(Region& region) {
 
 PhysAddr VmObject::page_in_place(std::uint64_t) { return PhysAddr{0}; }
 Result<void> VmObject::fill_page(std::uint64_t, void*) { return {}; }
-void VmObject::describe(FormatSink&) const {}
 
 namespace {
 class AnonymousObject final : public VmObject {
@@ -137,8 +136,11 @@ public:
     explicit AnonymousObject(PageCount pages) : pages_(pages) {}
 
 private:
+    std::uint64_t anonymous_number() const override { return number_; }
     std::uint64_t page_limit() const override { return pages_.n; }
+    static inline constinit std::atomic<std::uint64_t> next_number{1};
     PageCount pages_;
+    std::uint64_t number_ = next_number.fetch_add(1, std::memory_order_relaxed);
 };
 } // namespace
 

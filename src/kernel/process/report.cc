@@ -10,6 +10,7 @@
 #include <drupe/mm/vm_object.h>
 #include <drupe/process/names.h>
 #include <drupe/trace/log.h>
+#include <drupe/vfs/file.h>
 
 #include <array>
 
@@ -57,11 +58,9 @@ std::string_view region_name(const Image& image, const mm::RegionInfo& region,
     if (region.is_break) return "[heap]";
     if (region.grows_down) return "[stack]";
     if (!region.object) return "anonymous memory";
-    BufferSink sink(buffer);
-    region.object->describe(sink);
-    if (!sink.text().empty()) return sink.text();
-    const bool is_own = image.code_begin <= region.end && region.begin <= image.data_end;
-    return is_own && raw(image.data_end) != 0 ? image.name() : "mapped file";
+    if (!region.file) return "shared memory";
+    const auto path = vfs::path_of(vfs::File::of(*region.file).dentry(), nullptr, buffer);
+    return path.ok() ? path.value() : "mapped file";
 }
 
 /// An address as a program's author knows it: which mapping, how far into it.
@@ -71,7 +70,7 @@ void say_place(Image& image, std::string_view label, VirtAddr address) {
         say("  {} {} (not mapped)", label, address);
         return;
     }
-    std::array<char, 96> name;
+    std::array<char, 256> name;
     say("  {} {} {}+{:#x}", label, address, region_name(image, region, name),
         address - region.begin + (region.first_page << page_shift));
 }

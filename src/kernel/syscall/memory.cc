@@ -102,6 +102,7 @@ Result<void> map_file(mm::MapRequest& request, int fd, std::uint64_t offset) {
     }
     if (request.grows_down) return Errc::invalid;
     request.object = TRY(file->mappable(shared, has(request.may, Perm::write)));
+    if (request.object) request.file = RefPtr<mm::MappedFile>(file.get());
     request.first_page = offset >> page_shift;
     return {};
 }

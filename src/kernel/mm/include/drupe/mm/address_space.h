@@ -36,6 +36,7 @@ struct MapRequest {
     Sharing sharing = Sharing::private_copy;
     Placement placement = Placement::anywhere;
     RefPtr<VmObject> object;      // null: anonymous
+    RefPtr<MappedFile> file;      // kept open while it is mapped
     std::uint64_t first_page = 0; // of the object
     bool grows_down = false;      // a stack: extends on a fault just below, up to its limit
     bool populate = false;
@@ -70,6 +71,7 @@ struct RegionInfo {
     bool is_break; // lies in [break start, break)
     std::uint64_t first_page;
     RefPtr<VmObject> object;
+    RefPtr<MappedFile> file;
 };
 
 struct SpaceStats {

@@ -6,6 +6,7 @@
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/tree.h>
 #include <drupe/base/units.h>
+#include <drupe/mm/mapped_file.h>
 #include <drupe/mm/vm_object.h>
 
 #include <cstdint>
@@ -32,6 +33,7 @@ public:
 
     AddressSpace* space = nullptr;
     RefPtr<VmObject> object; // null: anonymous, private
+    RefPtr<MappedFile> file; // whose pages these are; null: nobody's
     std::uint64_t first_page = 0;
     arch::Perm perm = arch::Perm::none;
     arch::Perm may = arch::Perm::none;
@@ -48,6 +50,7 @@ public:
     /// All but place and object offset.
     void copy_kind(const Region& from) {
         object = from.object;
+        file = from.file;
         perm = from.perm;
         may = from.may;
         sharing = from.sharing;
@@ -57,9 +60,9 @@ public:
     /// `next` begins where this ends and differs in nothing else.
     bool continues_as(const Region& next) const {
         return end == next.begin && perm == next.perm && may == next.may &&
-               sharing == next.sharing && object == next.object && !grows_down &&
-               !next.grows_down && no_reserve == next.no_reserve && at_fork == next.at_fork &&
-               (!object || first_page + pages().n == next.first_page);
+               sharing == next.sharing && object == next.object && file == next.file &&
+               !grows_down && !next.grows_down && no_reserve == next.no_reserve &&
+               at_fork == next.at_fork && (!object || first_page + pages().n == next.first_page);
     }
 };
 

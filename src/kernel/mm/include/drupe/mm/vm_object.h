@@ -17,10 +17,6 @@
 #include <atomic>
 #include <cstdint>
 
-namespace drupe {
-class FormatSink;
-}
-
 namespace drupe::mm {
 
 class Region;
@@ -73,12 +69,8 @@ public:
     /// How many pages are present.
     std::uint64_t page_count() const { return page_count_.load(std::memory_order_relaxed); }
 
-    /// For /proc: what the object is, as a path; nothing by default.
-    virtual void describe(FormatSink& sink) const;
-    struct Identity {
-        std::uint64_t device, inode;
-    };
-    virtual Identity identity() const { return {0, 0}; }
+    /// For /proc: tells shared anonymous memory apart, which no file names. 0: of a file.
+    virtual std::uint64_t anonymous_number() const { return 0; }
 
 protected:
     /// Where page `index` lies in memory already (a boot archive): the index takes that frame and a

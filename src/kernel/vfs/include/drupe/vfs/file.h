@@ -6,6 +6,7 @@
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
+#include <drupe/mm/mapped_file.h>
 #include <drupe/mm/vm_object.h>
 #include <drupe/sched/mutex.h>
 #include <drupe/vfs/dentry.h>
@@ -26,14 +27,15 @@ enum Whence : int { seek_set = 0, seek_current, seek_end, seek_data, seek_hole }
 class EpollFile;
 struct EpollEntry;
 
-class File : public RefCounted<File> {
+class File : public mm::MappedFile {
 public:
-    virtual ~File();
-    static void destroy(File* file) {
-        // Acquire pairs with the release of the epoll that let go of the file last.
-        if (file->epoll_entries_.load(std::memory_order_acquire)) forget_watches(*file);
-        delete file;
+    ~File() override;
+    /// As the base's, without its virtual call: files are closed often, mappings dropped rarely.
+    void release() const {
+        if (release_is_last()) const_cast<File*>(this)->destroy_self();
     }
+    /// The file behind a mapping.
+    static File& of(mm::MappedFile& mapped) { return static_cast<File&>(mapped); }
 
     /// At the file position. Bytes moved, 0 at the end of file. Errc::restart when a signal ended
     /// the wait before anything moved. The defaults go through read_at/write_at and keep the
@@ -105,6 +107,11 @@ private:
     friend class EpollFile;
     Result<std::size_t> read_on(IoBuffer& buffer);
     Result<std::size_t> write_on(IoBuffer& buffer);
+    void destroy_self() final {
+        // Acquire pairs with the release of the epoll that let go of the file last.
+        if (epoll_entries_.load(std::memory_order_acquire)) forget_watches(*this);
+        delete this;
+    }
     /// Takes the file out of every epoll that watches it.
     static void forget_watches(File& file);
     std::atomic<EpollEntry*> epoll_entries_{nullptr}; // under the epolls' links mutex

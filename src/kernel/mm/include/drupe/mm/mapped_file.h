@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a region was mapped from, as those see it who keep it open: memory management holds a
+// reference and does nothing else with it. Open files (vfs) are the only ones that derive from it.
+#pragma once
+
+#include <drupe/base/ref_ptr.h>
+
+namespace drupe::mm {
+
+class MappedFile : public RefCounted<MappedFile> {
+public:
+    virtual ~MappedFile() = default;
+    /// The last reference went. Thread context, no lock held; may sleep.
+    static void destroy(MappedFile* file) { file->destroy_self(); }
+
+private:
+    virtual void destroy_self() = 0;
+};
+
+} // namespace drupe::mm
