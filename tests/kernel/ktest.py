@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Boots the image of the self-tests and judges what it says.
 
-usage: ktest.py KTEST.img (all | CRASH) QEMU-ARGS...
+usage: ktest.py KTEST.img (all | finds:TEST | CRASH) QEMU-ARGS...
 
-`all` runs every self-test; the other words are crashes, of which the report is checked. Time passes by
+`all` runs every self-test, and so does `finds:TEST`, on a kernel with a planted defect: TEST must fail. The other
+words are crashes, of which the report is checked. Time passes by
 instructions (-icount), so that bounds on it mean the same on a loaded host.
 """
 import re
@@ -43,6 +44,12 @@ def judge_all(said: str) -> list:
     return flaws
 
 
+def judge_found(said: str, test: str) -> list:
+    if re.search(rf"^ktest {test} FAILED: ", said, re.M):
+        return []
+    return [f"{test} did not find what was planted"]
+
+
 def overflowed_below(said: str) -> bool:
     found = re.search(r"\(address (0x[0-9a-f]+),[\s\S]* stack (0x[0-9a-f]+) \.\. ", said)
     if not found:
@@ -71,12 +78,13 @@ def judge_crash(said: str, kind: str) -> list:
 
 def main() -> int:
     image, word, *extra = sys.argv[1:]
+    found = word.removeprefix("finds:") if word.startswith("finds:") else None
     try:
-        said = boot(image, "ktest" if word == "all" else f"crash:{word}", extra)
+        said = boot(image, "ktest" if word == "all" or found else f"crash:{word}", extra)
     except subprocess.TimeoutExpired as hang:
         said, flaws = (hang.stdout or b"").decode(errors="replace"), ["the machine hangs"]
     else:
-        flaws = judge_all(said) if word == "all" else judge_crash(said, word)
+        flaws = judge_found(said, found) if found else judge_all(said) if word == "all" else judge_crash(said, word)
     if flaws:
         print(said)
     for flaw in flaws:
