@@ -158,7 +158,8 @@ std::size_t attach(FutexWaiter* chain, const FutexKey& key) {
 } // namespace
 
 Result<void> futex_wait(const FutexKey& key, const FutexExpectation& expected, std::uint32_t bitset,
-                        Nanos deadline) {
+                        const Deadline& deadline) {
+    const WallClockWatch watch(deadline);
     FutexWaiter waiter{.key = key, .bitset = bitset, .thread = &current()};
     for (;;) {
         switch (join(waiter, expected)) {
@@ -166,8 +167,10 @@ Result<void> futex_wait(const FutexKey& key, const FutexExpectation& expected, s
         case Join::other_value: return Errc::would_block;
         case Join::page_absent: TRY(arch::user_load(expected.word)); continue;
         }
-        const Errc reason = reason_to_stop(deadline, Interruptible::yes);
-        if (reason == Errc::ok) block(deadline);
+        // Only now: a wall clock that is set from here on ends the wait that join() announced.
+        const Nanos until = deadline.monotonic();
+        const Errc reason = reason_to_stop(until, Interruptible::yes);
+        if (reason == Errc::ok) block(until);
         finish_wait();
         if (!remove(waiter)) return {};
         if (reason != Errc::ok) return reason;

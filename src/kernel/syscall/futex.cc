@@ -44,7 +44,7 @@ struct Wait {
     std::uint32_t value;
     std::uint32_t bitset;
     Scope scope;
-    Nanos deadline;
+    sched::Deadline deadline;
 };
 
 Result<std::uint64_t> wait(const Wait& w) {
@@ -69,12 +69,12 @@ Result<std::uint64_t> resume_wait(process::RestartBlock& block) {
 /// A repetition of the whole call would start its timeout anew.
 Result<std::uint64_t> wait_relative(const Wait& w) {
     auto result = wait(w);
-    if (result.ok() || result.error() != Errc::restart || w.deadline == Nanos::never())
-        return result;
+    const Nanos deadline = w.deadline.monotonic();
+    if (result.ok() || result.error() != Errc::restart || deadline == Nanos::never()) return result;
     return process::restart_later(
         {.resume = &resume_wait,
          .args = {raw(w.word), w.value, static_cast<std::uint64_t>(w.scope),
-                  static_cast<std::uint64_t>(w.deadline.ns)}});
+                  static_cast<std::uint64_t>(deadline.ns)}});
 }
 
 Result<std::uint64_t> wake(VirtAddr word, std::uint32_t most, std::uint32_t bitset, Scope scope) {
@@ -161,12 +161,12 @@ Result<std::uint64_t> requeue(const Pair& pair, const sched::FutexExpectation* e
 }
 
 /// FUTEX_WAIT counts from now, FUTEX_WAIT_BITSET names a time.
-Result<Nanos> read_deadline(int operation, int command, VirtAddr timeout) {
-    if (raw(timeout) == 0) return Nanos::never();
+Result<sched::Deadline> read_deadline(int operation, int command, VirtAddr timeout) {
+    if (raw(timeout) == 0) return sched::Deadline(Nanos::never());
     const Nanos given = TRY(read_timespec(timeout));
-    if (command == futex_wait) return add_saturated(time::now(), given);
-    return monotonic_deadline(
-        (operation & futex_clock_realtime) != 0 ? clock_realtime : clock_monotonic, given);
+    if (command == futex_wait) return sched::Deadline(add_saturated(time::now(), given));
+    return deadline_on((operation & futex_clock_realtime) != 0 ? clock_realtime : clock_monotonic,
+                       given);
 }
 
 } // namespace

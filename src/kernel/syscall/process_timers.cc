@@ -5,17 +5,39 @@
 #include <drupe/time/clock.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace drupe::syscall {
 
 Nanos TimeSource::now() const {
     switch (kind) {
     case Kind::monotonic: return time::now();
+    case Kind::wall: return time::wall();
     case Kind::process_cpu: return process->cpu_time();
     case Kind::thread_cpu: return thread->cpu_time();
     }
     return {0};
 }
+
+/// Timers that count the wall clock and may be armed. The lock also keeps arming one apart from
+/// arming it anew because the clock was set.
+struct WallTimers {
+    SpinLock<LockRank::signal_timer> lock;
+    SignalTimer* first GUARDED_BY(lock) = nullptr;
+
+    void add(SignalTimer& timer) REQUIRES(lock) {
+        if (std::exchange(timer.is_on_wall_, true)) return;
+        timer.next_on_wall_ = first;
+        first = &timer;
+    }
+    void remove(SignalTimer& timer) REQUIRES(lock) {
+        if (!std::exchange(timer.is_on_wall_, false)) return;
+        SignalTimer** at = &first;
+        while (*at != &timer) at = &(*at)->next_on_wall_;
+        *at = timer.next_on_wall_;
+    }
+};
+static constinit WallTimers wall_timers;
 
 SignalTimer::Alarm::Alarm(SignalTimer& o)
     : Timer([](time::Timer& t) { static_cast<Alarm&>(t).owner->on_alarm(); }), owner(&o) {}
@@ -27,14 +49,47 @@ SignalTimer::SignalTimer(TimeSource source, Fire fire)
 /// gives at most a nanosecond in each, n CPUs n.
 Nanos SignalTimer::earliest(Nanos now) const {
     if (source_.kind == TimeSource::Kind::monotonic) return next_;
+    // Not before 1 ns: 0 would be no time.
+    if (source_.kind == TimeSource::Kind::wall)
+        return {std::max<std::int64_t>((next_ - time::wall_offset()).ns, 1)};
     const std::int64_t cpus =
         source_.kind == TimeSource::Kind::process_cpu ? std::int64_t{sched::cpu_count()} : 1;
     const Nanos left{std::max<std::int64_t>((next_ - now).ns / cpus, 1000)};
     return add_saturated(time::now(), left);
 }
 
+void SignalTimer::arm(Nanos at) {
+    if (source_.kind != TimeSource::Kind::wall) return timer_.arm(at);
+    IrqGuard guard{wall_timers.lock};
+    wall_timers.add(*this);
+    timer_.arm(at);
+}
+
+/// From here on the alarm does not run.
+void SignalTimer::disarm() {
+    do {
+        if (source_.kind == TimeSource::Kind::wall) {
+            IrqGuard guard{wall_timers.lock};
+            wall_timers.remove(*this);
+        }
+        timer_.cancel();
+    } while (is_on_wall_); // an alarm that was running has put it back
+}
+
+void SignalTimer::follow_wall_clock(bool follow) {
+    set({0}, {0});
+    source_.kind = follow ? TimeSource::Kind::wall : TimeSource::Kind::monotonic;
+}
+
+void SignalTimer::wall_clock_was_set() {
+    IrqGuard guard{wall_timers.lock};
+    // The alarm comes at once, and finds out whether it is time or when it will be.
+    for (SignalTimer* timer = wall_timers.first; timer; timer = timer->next_on_wall_)
+        timer->timer_.arm(time::now());
+}
+
 void SignalTimer::set(Nanos first, Nanos interval) {
-    timer_.cancel(); // from here the alarm does not run
+    disarm();
     const Nanos now = source_.now();
     Nanos at{0};
     {
@@ -43,7 +98,7 @@ void SignalTimer::set(Nanos first, Nanos interval) {
         interval_ = interval;
         at = earliest(now);
     }
-    if (first.ns != 0) timer_.arm(at);
+    if (first.ns != 0) arm(at);
 }
 
 TimerSetting SignalTimer::setting() const {
@@ -60,7 +115,7 @@ void SignalTimer::on_alarm() {
     Nanos again = Nanos::never();
     {
         IrqGuard guard{lock_};
-        if (now >= next_) {
+        if (next_.ns != 0 && now >= next_) { // or the clock was set after the last expiry
             expiries = 1;
             if (interval_.ns == 0) {
                 next_ = {0};
@@ -72,7 +127,7 @@ void SignalTimer::on_alarm() {
         }
         if (next_.ns != 0) again = earliest(now);
     }
-    timer_.arm(again);
+    if (again != Nanos::never()) arm(again);
     if (expiries != 0) fire_(*this, expiries);
 }
 

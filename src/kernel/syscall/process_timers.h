@@ -20,11 +20,12 @@ namespace drupe::syscall {
 
 /// What a signalling timer counts.
 struct TimeSource {
-    enum class Kind : std::uint8_t { monotonic, process_cpu, thread_cpu };
+    enum class Kind : std::uint8_t { monotonic, wall, process_cpu, thread_cpu };
     Kind kind = Kind::monotonic;
     process::Process* process = nullptr;
     RefPtr<sched::Thread> thread{};
     Nanos now() const;
+    bool is_cpu() const { return kind == Kind::process_cpu || kind == Kind::thread_cpu; }
 };
 
 struct TimerSetting {
@@ -40,10 +41,14 @@ public:
     /// `fire` runs in interrupt context and is told how many intervals passed (1: the usual).
     using Fire = void (*)(SignalTimer& timer, std::uint64_t expiries);
     SignalTimer(TimeSource source, Fire fire);
-    ~SignalTimer() { timer_.cancel(); }
+    ~SignalTimer() { disarm(); }
 
     /// Context: thread, one at a time. `first` in the source's time; 0 disarms.
     void set(Nanos first, Nanos interval);
+    /// Counts the wall clock, or the monotonic one; disarms. Not for sources that count CPU time.
+    void follow_wall_clock(bool follow);
+    /// Those that count the wall clock look at it again. Context: thread.
+    static void wall_clock_was_set();
     TimerSetting setting() const;
     const TimeSource& source() const { return source_; }
 
@@ -53,6 +58,8 @@ private:
         SignalTimer* owner;
     };
     void on_alarm();
+    void disarm();
+    void arm(Nanos at);
     Nanos earliest(Nanos now) const REQUIRES(lock_);
 
     TimeSource source_;
@@ -61,6 +68,9 @@ private:
     Nanos next_ GUARDED_BY(lock_){0};
     Nanos interval_ GUARDED_BY(lock_){0};
     Alarm timer_;
+    SignalTimer* next_on_wall_ = nullptr; // of those that count the wall clock
+    bool is_on_wall_ = false;
+    friend struct WallTimers;
 };
 
 /// A timer of timer_create(2).

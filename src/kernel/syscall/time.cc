@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Clocks and sleeps. Timers that signal are in timer_calls.cc.
+#include "process_timers.h"
 #include "user_time.h"
 
 #include <drupe/process/process.h>
@@ -59,13 +60,14 @@ Result<Nanos> read_clock(int clock) {
 
 } // namespace
 
+bool is_wall_clock(int clock) {
+    return clock == clock_realtime || clock == clock_realtime_coarse ||
+           clock == clock_realtime_alarm || clock == clock_tai; // nobody told us of leap seconds
+}
+
 Result<Nanos> offset_to_monotonic(int clock) {
+    if (is_wall_clock(clock)) return time::wall_offset();
     switch (clock) {
-    case clock_realtime:
-    case clock_realtime_coarse:
-    case clock_realtime_alarm:
-    case clock_tai: // nobody has told us of leap seconds
-        return time::wall_offset();
     case clock_monotonic:
     case clock_monotonic_raw:
     case clock_monotonic_coarse:
@@ -75,10 +77,19 @@ Result<Nanos> offset_to_monotonic(int clock) {
     }
 }
 
-Result<Nanos> monotonic_deadline(int clock, Nanos at) {
-    const Nanos offset = TRY(offset_to_monotonic(clock));
-    return add_saturated(at, Nanos{-offset.ns});
+Result<sched::Deadline> deadline_on(int clock, Nanos at) {
+    TRY(offset_to_monotonic(clock));
+    return is_wall_clock(clock) ? sched::Deadline::on_wall(at) : sched::Deadline(at);
 }
+
+namespace {
+
+void set_wall(Nanos wall) {
+    sched::set_wall_clock(wall);
+    SignalTimer::wall_clock_was_set();
+}
+
+} // namespace
 
 Result<std::uint64_t> clock_gettime(int clock, VirtAddr at) {
     TRY(arch::put_user(at, to_timespec(TRY(read_clock(clock)))));
@@ -98,7 +109,7 @@ Result<std::uint64_t> clock_settime(int clock, VirtAddr at) {
     }
     const Nanos wall = TRY(read_timespec(at));
     if (!process::current_process().credentials.is_privileged()) return Errc::not_permitted;
-    time::set_wall(wall);
+    set_wall(wall);
     return 0;
 }
 
@@ -115,7 +126,7 @@ Result<std::uint64_t> settimeofday(VirtAddr at, VirtAddr) {
     if (raw(at) == 0) return 0; // the time zone is nobody's business here
     const Nanos wall = TRY(to_nanos(TRY(arch::get_user<UserTimeval>(at))));
     if (!process::current_process().credentials.is_privileged()) return Errc::not_permitted;
-    time::set_wall(wall);
+    set_wall(wall);
     return 0;
 }
 
@@ -159,7 +170,7 @@ Result<std::uint64_t> clock_nanosleep(int clock, int flags, VirtAddr request, Vi
     }
     const Nanos wanted = TRY(read_timespec(request));
     if ((flags & timer_abstime) == 0) return sleep_rest(add_saturated(time::now(), wanted), rest);
-    const Nanos deadline = TRY(monotonic_deadline(clock, wanted));
+    const sched::Deadline deadline = TRY(deadline_on(clock, wanted));
     if (sched::sleep_until(deadline).error() == Errc::timed_out) return 0;
     return Errc::restart_no_handler;
 }

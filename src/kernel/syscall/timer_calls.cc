@@ -123,12 +123,6 @@ Result<void> check_event(const UserSigevent& event) {
     return {};
 }
 
-/// The clock's value minus the source's: nonzero for the wall clock.
-std::int64_t offset_of(const PosixTimer& timer) {
-    if (timer.source().kind != TimeSource::Kind::monotonic) return 0;
-    return offset_to_monotonic(timer.clock).value_or(Nanos{0}).ns;
-}
-
 UserItimerspec to_user_spec(const TimerSetting& setting) {
     return {to_timespec(setting.interval), to_timespec(setting.left)};
 }
@@ -166,12 +160,12 @@ Result<std::uint64_t> timer_settime(int id, int flags, VirtAddr wanted, VirtAddr
         PosixTimer* timer = timers->find(id);
         if (!timer) return Errc::invalid;
         old = timer->setting();
-        Nanos first{0};
-        if (value.ns != 0 && (flags & timer_abstime) != 0)
-            // Never 0, which would disarm: a time long past fires at once.
-            first = {std::max<std::int64_t>(add_saturated(value, Nanos{-offset_of(*timer)}).ns, 1)};
-        else if (value.ns != 0)
-            first = add_saturated(timer->source().now(), value);
+        const bool is_absolute = (flags & timer_abstime) != 0;
+        // A time from now is the same on every clock; setting the wall clock does not change it.
+        if (!timer->source().is_cpu())
+            timer->follow_wall_clock(is_absolute && is_wall_clock(timer->clock));
+        Nanos first = value;
+        if (value.ns != 0 && !is_absolute) first = add_saturated(timer->source().now(), value);
         timer->set(first, interval);
     }
     if (raw(before) != 0) TRY(arch::put_user(before, to_user_spec(old)));

@@ -6,6 +6,7 @@
 #include <drupe/arch/user_access.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
+#include <drupe/sched/wall_clock.h>
 
 #include <cstdint>
 
@@ -85,8 +86,9 @@ enum ClockId : int {
 /// For clocks that count the same seconds as the monotonic one: what to add to it. invalid: no such
 /// clock, or one that does not.
 Result<Nanos> offset_to_monotonic(int clock);
-/// The point on the monotonic clock where `clock` shows `at`. As the wall clock is set now; setting
-/// it later does not move sleepers. invalid.
-Result<Nanos> monotonic_deadline(int clock, Nanos at);
+/// Whether setting the wall clock sets this one.
+bool is_wall_clock(int clock);
+/// When `clock` shows `at`. invalid, as above.
+Result<sched::Deadline> deadline_on(int clock, Nanos at);
 
 } // namespace drupe::syscall

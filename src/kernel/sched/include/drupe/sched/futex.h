@@ -5,6 +5,7 @@
 
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
+#include <drupe/sched/wall_clock.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -29,7 +30,7 @@ struct FutexExpectation {
 /// the expected value. would_block: it holds another; fault; timed_out; restart: a signal came.
 /// Context of all: thread whose address space is active, no lock held.
 Result<void> futex_wait(const FutexKey& key, const FutexExpectation& expected, std::uint32_t bitset,
-                        Nanos deadline);
+                        const Deadline& deadline);
 /// Wakes up to `most` waiters whose bitset meets `bitset`, the longest waiting first; how many.
 std::size_t futex_wake(const FutexKey& key, std::size_t most, std::uint32_t bitset = futex_any);
 

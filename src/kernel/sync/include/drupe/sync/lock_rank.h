@@ -31,7 +31,7 @@ enum class LockRank : std::uint8_t {
     dentry,        // path cache; looks into inodes' children only by reference
     futex,         // bucket lock; wakes threads
     signal,        // queues signals, wakes the target
-    signal_timer,  // a timer's next expiry; nothing is taken under it
+    signal_timer,  // a timer's next expiry; timers that follow the wall clock are armed under it
     process,       // thread list, children; sends signals
     device,        // driver state; above everything it calls
 };
