@@ -6,6 +6,7 @@
 #include <sim/machine.h>
 
 #include <deque>
+#include <vector>
 
 using namespace drupe;
 using sched::WaitQueue;
@@ -144,7 +145,10 @@ TEST_CASE("wake_one wakes one that competes and everybody who watches") {
     struct Watcher final : sched::Waiter {
         using Waiter::Waiter;
         int calls = 0;
-        void woken() override { ++calls; }
+        bool woken(std::uint32_t) override {
+            ++calls;
+            return true;
+        }
     };
     int passed = 0;
     bool open = false;
@@ -166,6 +170,34 @@ TEST_CASE("wake_one wakes one that competes and everybody who watches") {
         });
     CHECK(machine.run());
     CHECK(passed == 3);
+}
+
+TEST_CASE("of exclusive watchers the first that takes it has a wake-up with a key for itself") {
+    sim::Machine machine;
+    struct Watcher final : sched::Waiter {
+        explicit Watcher(bool take) : Waiter(Kind::exclusive), takes(take) {}
+        bool woken(std::uint32_t key) override {
+            keys.push_back(key);
+            return takes;
+        }
+        bool takes;
+        std::vector<std::uint32_t> keys;
+    };
+    machine.spawn("t", [&] {
+        WaitQueue queue;
+        Watcher idle(false), first(true), second(true);
+        for (Watcher* w : {&idle, &first, &second}) queue.add(*w);
+        using Keys = std::vector<std::uint32_t>;
+        queue.wake_all(4);
+        CHECK(idle.keys == Keys{4}); // asked, but has no use for it
+        CHECK(first.keys == Keys{4});
+        CHECK(second.keys.empty());
+        queue.wake_all();
+        CHECK(first.keys == Keys{4, 0});
+        CHECK(second.keys == Keys{0});
+        for (Watcher* w : {&idle, &first, &second}) CHECK(queue.remove(*w));
+    });
+    CHECK(machine.run());
 }
 
 TEST_CASE("sleeping with a spin lock held is reported") {

@@ -9,7 +9,10 @@
 
 namespace drupe::sched {
 
-void Waiter::woken() { Scheduler::wake(*thread_); }
+bool Waiter::woken(std::uint32_t) {
+    Scheduler::wake(*thread_);
+    return true;
+}
 
 bool WaitQueue::add(Waiter& waiter) {
     IrqGuard guard{lock_};
@@ -37,26 +40,31 @@ bool WaitQueue::remove_queued(Waiter& waiter) {
     return true;
 }
 
-void WaitQueue::wake_slow(std::size_t most) {
+void WaitQueue::wake_slow(std::size_t most, std::uint32_t key) {
     IrqGuard guard{lock_};
-    wake_locked(most);
+    wake_locked(most, key);
 }
 
-void WaitQueue::wake_nested_slow(std::size_t most) {
+void WaitQueue::wake_nested_slow(std::size_t most, std::uint32_t key) {
     const arch::IrqState state = arch::irq_save();
     lock_.lock_nested();
-    wake_locked(most);
+    wake_locked(most, key);
     lock_.unlock();
     arch::irq_restore(state);
 }
 
-void WaitQueue::wake_locked(std::size_t most) {
+void WaitQueue::wake_locked(std::size_t most, std::uint32_t key) {
+    bool taken = false; // by an exclusive watcher
     for (Waiter* w = waiters_.front(); w;) {
         const bool competing = w->kind == Waiter::Kind::competing;
         if (competing && most-- == 0) return;
         Waiter* following = waiters_.next(*w);
         if (w->after == Waiter::After::leaves) take_off_locked(*w);
-        w->woken(); // with the lock held, it cannot go away before remove() had its turn
+        // With the lock held, it cannot go away before remove() had its turn.
+        if (w->kind != Waiter::Kind::exclusive)
+            w->woken(key);
+        else if (!taken || key == 0)
+            taken |= w->woken(key);
         w = following;
     }
 }

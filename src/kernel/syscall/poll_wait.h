@@ -34,9 +34,9 @@ private:
     struct Entry final : sched::Waiter {
         Entry(PollWait& w, sched::WaitQueue& q)
             : Waiter(sched::current(), Kind::watching, After::stays), wait(w), queue(q) {}
-        void woken() override {
+        bool woken(std::uint32_t key) override {
             wait.woken_.store(true, std::memory_order_release);
-            Waiter::woken();
+            return Waiter::woken(key);
         }
         PollWait& wait;
         sched::WaitQueue& queue;

@@ -64,7 +64,15 @@ void EpollEntry::leave_queues() {
     }
 }
 
-void EpollEntry::Watch::woken() { entry.epoll.became_ready(entry); }
+/// The key is what became possible: whoever did not ask for it does not hear of it, which shows
+/// when an entry is told edges only. An exclusive entry takes the wake-up from the others when
+/// somebody waits here for just this ([linux] ep_poll_callback()).
+bool EpollEntry::Watch::woken(std::uint32_t key) {
+    const std::uint32_t asked = entry.events.load(std::memory_order_relaxed);
+    if (key != 0 && (key & asked) == 0) return false;
+    return entry.epoll.became_ready(entry) &&
+           (key == 0 || (key & asked & (poll_in | poll_out)) != 0);
+}
 
 Result<void> init_epoll() {
     links = TRY(make_own<sched::Mutex>()).leak();
@@ -134,12 +142,12 @@ void EpollFile::drop(EpollEntry& entry) {
     if (following) following->previous = before;
     if (before)
         before->next = following;
-    else // The last touch: a file that is going away may do so now. Pairs with File::destroy.
+    else // The last touch: a file that is going away may do so now. Pairs with File::destroy_self.
         file.epoll_entries_.store(following, std::memory_order_release);
 }
 
-void EpollFile::became_ready(EpollEntry& entry) {
-    if ((entry.events.load(std::memory_order_relaxed) & ~flag_bits) == 0) return;
+bool EpollFile::became_ready(EpollEntry& entry) {
+    if ((entry.events.load(std::memory_order_relaxed) & ~flag_bits) == 0) return false;
     {
         IrqGuard guard(ready_lock_);
         if (!entry.ready.is_linked()) {
@@ -149,8 +157,10 @@ void EpollFile::became_ready(EpollEntry& entry) {
         }
     }
     // Nested epolls form no cycles, so the order file, inner epoll, outer epoll is one.
+    const bool has_waiters = waiters_.has_waiters();
     waiters_.wake_nested(1);
-    watchers_.wake_nested(SIZE_MAX);
+    watchers_.wake_nested(SIZE_MAX, poll_in | poll_rdnorm);
+    return has_waiters;
 }
 
 void EpollFile::ask(EpollEntry& entry) {

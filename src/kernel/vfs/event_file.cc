@@ -47,7 +47,7 @@ Result<std::size_t> EventFile::read(IoBuffer& buffer) {
     if (buffer.size() < 8) return Errc::invalid;
     for (;;) {
         if (const std::uint64_t taken = try_take()) {
-            writable_.wake_all();
+            writable_.wake_all(poll_out);
             return buffer.put(&taken, sizeof taken);
         }
         if (is_nonblocking()) return Errc::would_block;
@@ -64,7 +64,7 @@ Result<std::size_t> EventFile::write(IoBuffer& buffer) {
         if (is_nonblocking()) return Errc::would_block;
         TRY(writable_.wait_until([&] { return most - count_.load() >= value; }));
     }
-    readable_.wake_all();
+    readable_.wake_all(poll_in);
     return std::size_t{8};
 }
 

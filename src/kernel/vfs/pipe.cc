@@ -188,8 +188,10 @@ Result<std::size_t> PipeEnd::read(IoBuffer& buffer) {
         {
             sched::MutexGuard guard(pipe.mutex_);
             if (pipe.used() != 0) {
+                // A writer waits only for a page; one that finds less finds the pipe full.
+                const bool was_full = pipe.space() < Pipe::atomic_bytes;
                 const Result<std::size_t> moved = pipe.drain(buffer);
-                pipe.writable_.wake_all();
+                if (was_full) pipe.writable_.wake_all(poll_out | poll_wrnorm);
                 return moved;
             }
         }
@@ -220,11 +222,15 @@ Result<std::size_t> PipeEnd::write(IoBuffer& buffer) {
                 const Result<std::size_t> done = pipe.fill(buffer, std::min(space, total - moved));
                 if (!done.ok()) return moved ? Result<std::size_t>(moved) : done.error();
                 moved += done.value();
-                pipe.readable_.wake_all();
+                pipe.readable_.wake_all(poll_in | poll_rdnorm);
                 continue;
             }
         }
-        if (is_nonblocking()) return moved ? Result<std::size_t>(moved) : Errc::would_block;
+        if (is_nonblocking()) {
+            // Also for nothing: Linux counts a try as an edge for those who watch.
+            pipe.readable_.wake_all(poll_in | poll_rdnorm);
+            return moved ? Result<std::size_t>(moved) : Errc::would_block;
+        }
         const Result<void> waited = pipe.writable_.wait_until(
             [&] { return pipe.space() >= needed || pipe.readers_.load() == 0; });
         if (!waited.ok()) return moved ? Result<std::size_t>(moved) : waited.error();

@@ -26,8 +26,10 @@ enum class Interruptible : std::uint8_t { yes, no };
 class Waiter {
 public:
     /// `each` waiter wakes one of those that compete for what became available; `everybody` is
-    /// woken besides, whatever the count: for those who only watch (poll).
-    enum class Kind : std::uint8_t { competing, watching };
+    /// woken besides, whatever the count: for those who only watch (poll). Of the `exclusive`
+    /// watchers a wake-up that has a key reaches only the first that takes it, one without reaches
+    /// all; theirs are queues that are woken by wake_all.
+    enum class Kind : std::uint8_t { competing, watching, exclusive };
     /// Does a wake-up take it off the queue? A watcher that stays sees every wake-up until removed.
     enum class After : std::uint8_t { leaves, stays };
 
@@ -35,7 +37,8 @@ public:
         : kind(how), after(then), thread_(&thread) {}
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
-    virtual void woken();
+    /// `key` is the waker's, see WaitQueue::wake. Whether it took the wake-up.
+    virtual bool woken(std::uint32_t key);
 
     ListHook hook;                      // the queue's
     std::atomic<bool> is_queued{false}; // written under the queue's lock
@@ -44,7 +47,7 @@ public:
 
 protected:
     /// A watcher that stays, with a `woken` of its own that makes no thread runnable itself.
-    Waiter() : kind(Kind::watching), after(After::stays), thread_(nullptr) {}
+    explicit Waiter(Kind how) : kind(how), after(After::stays), thread_(nullptr) {}
     ~Waiter() = default;
     Thread* thread_;
 };
@@ -63,19 +66,20 @@ public:
     /// Any context. The condition must have been changed before. Waking an empty queue costs a
     /// fence and one load.
     void wake_one() { wake(1); }
-    void wake_all() { wake(SIZE_MAX); }
-    void wake(std::size_t most) {
+    void wake_all(std::uint32_t key = 0) { wake(SIZE_MAX, key); }
+    /// `key` tells watchers what became possible, in words of the queue's owner; 0: perhaps all.
+    void wake(std::size_t most, std::uint32_t key = 0) {
         // The caller's change of the condition before the look at the queue: pairs with the fence
         // between a waiter's entry and its look at the condition (prepare_to_wait).
         std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (count_.load(std::memory_order_relaxed) != 0) wake_slow(most);
+        if (count_.load(std::memory_order_relaxed) != 0) wake_slow(most, key);
     }
 
     /// From a Waiter's `woken`, with another queue's lock held. The caller answers for an order
     /// among the queues that no two of them take differently.
-    void wake_nested(std::size_t most) {
+    void wake_nested(std::size_t most, std::uint32_t key = 0) {
         std::atomic_thread_fence(std::memory_order_seq_cst); // as in wake()
-        if (count_.load(std::memory_order_relaxed) != 0) wake_nested_slow(most);
+        if (count_.load(std::memory_order_relaxed) != 0) wake_nested_slow(most, key);
     }
 
     /// Puts a waiter on the queue; false: it is there already.
@@ -91,9 +95,9 @@ public:
     bool has_waiters() const { return count_.load(std::memory_order_relaxed) != 0; }
 
 private:
-    void wake_slow(std::size_t most);
-    void wake_nested_slow(std::size_t most);
-    void wake_locked(std::size_t most) REQUIRES(lock_);
+    void wake_slow(std::size_t most, std::uint32_t key);
+    void wake_nested_slow(std::size_t most, std::uint32_t key);
+    void wake_locked(std::size_t most, std::uint32_t key) REQUIRES(lock_);
     bool remove_queued(Waiter& waiter);
     void take_off_locked(Waiter& waiter) REQUIRES(lock_);
 

@@ -37,8 +37,9 @@ class EpollFile;
 struct EpollEntry {
     /// Its presence on one of the file's queues.
     struct Watch final : sched::Waiter {
-        Watch(EpollEntry& e, sched::WaitQueue& q) : Waiter(), entry(e), queue(q) {}
-        void woken() override;
+        Watch(EpollEntry& e, sched::WaitQueue& q)
+            : Waiter(e.is_exclusive() ? Kind::exclusive : Kind::watching), entry(e), queue(q) {}
+        bool woken(std::uint32_t key) override;
         EpollEntry& entry;
         sched::WaitQueue& queue;
         Watch* next = nullptr;
@@ -48,6 +49,9 @@ struct EpollEntry {
     ~EpollEntry();
     EpollEntry(const EpollEntry&) = delete;
     EpollEntry& operator=(const EpollEntry&) = delete;
+    bool is_exclusive() const {
+        return (events.load(std::memory_order_relaxed) & epoll_exclusive) != 0;
+    }
     /// Afterwards no wake-up of the file reaches the entry.
     void leave_queues();
 
@@ -96,8 +100,8 @@ public:
     bool can_poll() const override { return true; }
     EpollFile* as_epoll() override { return this; }
 
-    /// A file that some epoll watches goes away. Called by File::destroy, before the file's own
-    /// queues go.
+    /// A file that some epoll watches goes away. Called by File::destroy_self, before the file's
+    /// own queues go.
     static void forget(File& file);
 
 private:
@@ -107,8 +111,9 @@ private:
     EpollEntry* find(const File& file, std::uint32_t fd) const;
     void link(EpollEntry& entry);
     void drop(EpollEntry& entry);
-    /// Puts an entry on the ready list and wakes who waits. From a file's wake-up: any context.
-    void became_ready(EpollEntry& entry);
+    /// Puts an entry on the ready list and wakes who waits, if somebody does: true then. From a
+    /// file's wake-up: any context.
+    bool became_ready(EpollEntry& entry);
     EpollEntry* take_ready();
     void put_back(EpollEntry& entry, bool first);
     Result<std::size_t> collect(IoBuffer& out);
