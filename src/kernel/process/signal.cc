@@ -7,6 +7,8 @@
 
 #include <drupe/sched/thread.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <new>
 
 namespace drupe::process {
@@ -79,16 +81,13 @@ Outcome queue_locked(const Sending& s) REQUIRES(s.process.actions->lock) {
     }
     if (is_discarded(s.process, s.target, s.signo)) return outcome;
     PendingSignals& where = s.target ? s.target->pending : s.process.pending;
-    if (s.node)
-        outcome.queued = where.add(*s.node);
-    else
-        where.add(s.signo);
+    outcome.queued = s.node ? where.add(*s.node) : where.add(s.signo);
     s.process.actions->arrived.wake_all();
     wake_for(s.process, s.target, s.signo);
     return outcome;
 }
 
-/// True: the node is queued.
+/// True: the node is queued, or the bit is new.
 bool send_locked(const Sending& s) REQUIRES(tasks_lock()) {
     if (s.process.is_zombie || s.process.is_reaper()) return false;
     Outcome outcome;
@@ -119,15 +118,16 @@ Result<void> send_info_locked(Process& process, UserThread* target, const SigInf
     return {};
 }
 
-bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node)
-    REQUIRES(tasks_lock()) {
-    if (node.is_queued()) {
-        node.info.u.timer.overrun++;
-        return false;
-    }
-    node.info.u.timer.overrun = 0;
-    send_locked({process, target, node.info.signo, &node});
-    return true;
+bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node,
+                      std::uint64_t expiries) REQUIRES(tasks_lock()) {
+    // [posix] timer_getoverrun: the count stays at DELAYTIMER_MAX when it would be larger.
+    constexpr std::uint64_t most = INT32_MAX;
+    std::int32_t& overrun = node.info.u.timer.overrun;
+    const std::uint64_t missed =
+        node.is_queued() ? static_cast<std::uint64_t>(overrun) + std::min(expiries, most)
+                         : expiries - 1;
+    overrun = static_cast<std::int32_t>(std::min(missed, most));
+    return !node.is_queued() && send_locked({process, target, node.info.signo, &node});
 }
 
 } // namespace
@@ -207,10 +207,10 @@ Result<void> send_signal_to_group(Pid group, const SigInfo& info) {
     return outcome;
 }
 
-void post_signal(Process& target, int signo) {
+bool post_signal(Process& target, int signo) {
     DRUPE_ASSERT(!is_realtime(signo));
     IrqGuard guard{tasks_lock()};
-    send_locked({target, nullptr, signo, nullptr});
+    return send_locked({target, nullptr, signo, nullptr});
 }
 
 void post_signal_to_group(Pid group, int signo) {
@@ -219,16 +219,16 @@ void post_signal_to_group(Pid group, int signo) {
         if (p->group == group) send_locked({*p, nullptr, signo, nullptr});
 }
 
-bool post_signal(Process& target, QueuedSignal& node) {
+bool post_signal(Process& target, QueuedSignal& node, std::uint64_t expiries) {
     IrqGuard guard{tasks_lock()};
-    return post_node_locked(target, nullptr, node);
+    return post_node_locked(target, nullptr, node, expiries);
 }
 
-bool post_signal(Process& target, Pid tid, QueuedSignal& node) {
+bool post_signal(Process& target, Pid tid, QueuedSignal& node, std::uint64_t expiries) {
     IrqGuard guard{tasks_lock()};
     UserThread* thread = find_thread_locked(tid);
-    if (!thread || thread->process != &target) return true;
-    return post_node_locked(target, thread, node);
+    if (!thread || thread->process != &target) return false;
+    return post_node_locked(target, thread, node, expiries);
 }
 
 void force_signal(const SigInfo& info) {

@@ -8,6 +8,12 @@
 #include <utility>
 
 namespace drupe::syscall {
+namespace {
+
+/// What a program is left alone for when it has not taken the last expiry.
+constexpr Nanos respite{1'000'000};
+
+} // namespace
 
 Nanos TimeSource::now() const {
     switch (kind) {
@@ -48,7 +54,7 @@ SignalTimer::SignalTimer(TimeSource source, Fire fire)
 /// The first moment on the monotonic clock at which the source can have reached next_: one CPU
 /// gives at most a nanosecond in each, n CPUs n.
 Nanos SignalTimer::earliest(Nanos now) const {
-    if (source_.kind == TimeSource::Kind::monotonic) return next_;
+    if (source_.kind == TimeSource::Kind::monotonic) return std::max(next_, Nanos{0});
     // Not before 1 ns: 0 would be no time.
     if (source_.kind == TimeSource::Kind::wall)
         return {std::max<std::int64_t>((next_ - time::wall_offset()).ns, 1)};
@@ -105,8 +111,10 @@ TimerSetting SignalTimer::setting() const {
     const Nanos now = source_.now();
     IrqGuard guard{lock_};
     if (next_.ns == 0) return {{0}, interval_};
+    Nanos left = next_ - now;
+    if (left.ns <= 0 && interval_.ns != 0) left = interval_ - Nanos{-left.ns % interval_.ns};
     // About to fire is not the same as disarmed.
-    return {{std::max<std::int64_t>((next_ - now).ns, 1)}, interval_};
+    return {{std::max<std::int64_t>(left.ns, 1)}, interval_};
 }
 
 void SignalTimer::on_alarm() {
@@ -127,8 +135,9 @@ void SignalTimer::on_alarm() {
         }
         if (next_.ns != 0) again = earliest(now);
     }
+    if (expiries != 0 && !fire_(*this, expiries) && again != Nanos::never())
+        again = std::max(again, time::now() + respite);
     if (again != Nanos::never()) arm(again);
-    if (expiries != 0) fire_(*this, expiries);
 }
 
 // ---- a process's
@@ -137,7 +146,7 @@ ProcessTimers::IntervalTimer::IntervalTimer(process::Process& p, TimeSource::Kin
     : SignalTimer({.kind = kind, .process = &p},
                   [](SignalTimer& t, std::uint64_t) {
                       auto& self = static_cast<IntervalTimer&>(t);
-                      process::post_signal(*self.process, self.signo);
+                      return process::post_signal(*self.process, self.signo);
                   }),
       process(&p), signo(signal) {}
 

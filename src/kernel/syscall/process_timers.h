@@ -35,11 +35,13 @@ struct TimerSetting {
 
 /// One timer: fires when its source reaches a value, again after each interval. CPU time is not
 /// watched tick by tick: the earliest moment at which it can reach the value is, as often as
-/// needed.
+/// needed. A timer whose program does not keep up interrupts it once a millisecond at most and
+/// counts the intervals between: however short they are, the program runs.
 class SignalTimer {
 public:
     /// `fire` runs in interrupt context and is told how many intervals passed (1: the usual).
-    using Fire = void (*)(SignalTimer& timer, std::uint64_t expiries);
+    /// False: the program has not taken the last expiry yet, or does not want to know.
+    using Fire = bool (*)(SignalTimer& timer, std::uint64_t expiries);
     SignalTimer(TimeSource source, Fire fire);
     ~SignalTimer() { disarm(); }
 

@@ -165,7 +165,6 @@ Result<std::uint64_t> clock_nanosleep(int clock, int flags, VirtAddr request, Vi
     case clock_monotonic:
     case clock_boottime:
     case clock_tai: break;
-    case clock_thread_cputime: return Errc::invalid;
     default: TRY(read_clock(clock)); return Errc::not_supported;
     }
     const Nanos wanted = TRY(read_timespec(request));

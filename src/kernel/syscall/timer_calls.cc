@@ -71,16 +71,12 @@ struct UserSigevent {
 static_assert(sizeof(UserSigevent) == 64);
 enum Notify : int { sigev_signal = 0, sigev_none = 1, sigev_thread = 2, sigev_thread_id = 4 };
 
-void fire_posix(SignalTimer& timer, std::uint64_t expiries) {
+bool fire_posix(SignalTimer& timer, std::uint64_t expiries) {
     auto& self = static_cast<PosixTimer&>(timer);
-    if (self.is_silent) return;
-    // Each expiry after the first that still waits counts as an overrun.
-    for (std::uint64_t n = std::min<std::uint64_t>(expiries, 1000); n > 0; --n) {
-        if (self.target_tid != 0)
-            process::post_signal(*self.process, self.target_tid, self.node);
-        else
-            process::post_signal(*self.process, self.node);
-    }
+    if (self.is_silent) return false;
+    if (self.target_tid != 0)
+        return process::post_signal(*self.process, self.target_tid, self.node, expiries);
+    return process::post_signal(*self.process, self.node, expiries);
 }
 
 Result<TimeSource> source_of(int clock) {
@@ -150,6 +146,7 @@ Result<std::uint64_t> timer_create(int clock, VirtAddr event_at, VirtAddr id_at)
 }
 
 Result<std::uint64_t> timer_settime(int id, int flags, VirtAddr wanted, VirtAddr before) {
+    if (raw(wanted) == 0) return Errc::invalid; // not a fault: there has to be a setting
     const auto user = TRY(arch::get_user<UserItimerspec>(wanted));
     const Nanos value = TRY(to_nanos(user.value));
     const Nanos interval = TRY(to_nanos(user.interval));
@@ -166,6 +163,8 @@ Result<std::uint64_t> timer_settime(int id, int flags, VirtAddr wanted, VirtAddr
             timer->follow_wall_clock(is_absolute && is_wall_clock(timer->clock));
         Nanos first = value;
         if (value.ns != 0 && !is_absolute) first = add_saturated(timer->source().now(), value);
+        // 0 would disarm; times before that are as good as any other in the past.
+        if (value.ns != 0 && first.ns == 0) first.ns = -1;
         timer->set(first, interval);
     }
     if (raw(before) != 0) TRY(arch::put_user(before, to_user_spec(old)));

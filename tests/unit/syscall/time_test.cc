@@ -79,7 +79,7 @@ TEST_CASE("a sleep lasts as long as asked") {
         CHECK(time::now() >= ms(50));
         CHECK(time::now() < ms(51));
         CHECK(clock_nanosleep(clock_thread_cputime, 0, at(t), VirtAddr{0}).error() ==
-              Errc::invalid);
+              Errc::not_supported);
         t.nanoseconds = -1;
         CHECK(nanosleep(at(t), VirtAddr{0}).error() == Errc::invalid);
     }));
@@ -178,9 +178,33 @@ TEST_CASE("a POSIX timer with a time long past fires at once") {
         time::set_wall(Nanos::from_seconds(1'000));
         std::int32_t id = -1;
         CHECK(timer_create(clock_realtime, VirtAddr{0}, at(id)).ok());
+        CHECK(timer_settime(id, 1, VirtAddr{0}, VirtAddr{0}).error() == Errc::invalid);
         const UserItimerspec past{{0, 0}, {5, 0}};
         CHECK(timer_settime(id, 1, at(past), VirtAddr{0}).ok());
         caller.machine.user(Nanos{1000});
         CHECK(caller.took(process::sigalrm));
+    }));
+}
+
+TEST_CASE("a timer of one nanosecond leaves its program time and counts what it missed") {
+    test::Caller caller;
+    CHECK(caller.run([&] {
+        std::int32_t id = -1;
+        CHECK(timer_create(clock_monotonic, VirtAddr{0}, at(id)).ok());
+        const UserItimerspec storm{{0, 1}, {0, 1}};
+        CHECK(timer_settime(id, 0, at(storm), VirtAddr{0}).ok());
+        const std::uint64_t steps = caller.machine.steps();
+        caller.machine.user(ms(3));
+        CHECK(caller.machine.steps() - steps < 100);
+        CHECK(timer_getoverrun(id).value() > 1'000'000);
+        CHECK(caller.took(process::sigalrm));
+
+        const UserItimerspec ages_ago{{0, 1}, {0, 1}};
+        time::set_wall(Nanos::from_seconds(1'000));
+        std::int32_t wall = -1;
+        CHECK(timer_create(clock_realtime, VirtAddr{0}, at(wall)).ok());
+        CHECK(timer_settime(wall, 1, at(ages_ago), VirtAddr{0}).ok());
+        caller.machine.user(ms(2));
+        CHECK(timer_getoverrun(wall).value() == INT32_MAX);
     }));
 }

@@ -14,8 +14,12 @@ public:
     SignalSet set() const { return set_; }
     /// A standard signal that is pending already is dropped: false, the node stays the caller's.
     bool add(QueuedSignal& node);
-    /// Without a node.
-    void add(int signo) { set_.add(signo); }
+    /// Without a node. False: it is pending already.
+    bool add(int signo) {
+        const bool is_new = !set_.has(signo);
+        set_.add(signo);
+        return is_new;
+    }
     /// The next of `among` that is pending, synchronous ones first, then the lowest number; of one
     /// real-time signal the oldest. signo 0: none. A node that was allocated is freed.
     SigInfo take(SignalSet among);

@@ -35,15 +35,17 @@ Result<void> send_signal_locked(UserThread& target, const SigInfo& info) REQUIRE
 Result<void> send_signal_to_group(Pid group, const SigInfo& info);
 
 /// From an interrupt handler or a timer: never allocates, cannot fail; SI_KERNEL. A standard signal
-/// only. Same rule about locks: a terminal gives its own up before it signals.
-void post_signal(Process& target, int signo);
+/// only. Same rule about locks: a terminal gives its own up before it signals. False: it was
+/// pending already, or the process ignores it.
+bool post_signal(Process& target, int signo);
 void post_signal_to_group(Pid group, int signo);
-/// With the caller's own node; SI_TIMER. False: it is still queued from before, and its overrun
-/// count (info.u.timer.overrun, which stays readable after delivery) has grown by one. The node
-/// must outlive the queue or be withdrawn.
-bool post_signal(Process& target, QueuedSignal& node);
+/// With the caller's own node; SI_TIMER. The expiries that have no signal of their own are its
+/// overrun count (info.u.timer.overrun, which stays readable after delivery): all but one when it
+/// is queued now, all when it is still queued from before. False: not queued now. The node must
+/// outlive the queue or be withdrawn.
+bool post_signal(Process& target, QueuedSignal& node, std::uint64_t expiries);
 /// To the thread `tid` of the process, if it still lives.
-bool post_signal(Process& target, Pid tid, QueuedSignal& node);
+bool post_signal(Process& target, Pid tid, QueuedSignal& node, std::uint64_t expiries);
 /// An instruction of the running thread raised it: cannot be blocked or ignored, that kills.
 void force_signal(const SigInfo& info);
 /// Takes the node back if it still waits in a queue of the process or its threads.
