@@ -93,6 +93,7 @@ Result<RefPtr<Process>> fork_process(std::uint64_t flags) {
     child->credentials = self.credentials;
     child->limits = self.limits;
     child->personality = self.personality;
+    child->oom_score_adjust = self.oom_score_adjust;
     child->image = (flags & clone_vm) != 0 ? self.image : TRY(self.image->copy());
     child->actions = (flags & clone_sighand) != 0 ? self.actions : TRY(self.actions->copy());
     return child;
@@ -137,6 +138,7 @@ Result<Pid> clone(const arch::TrapFrame& frame, const CloneRequest& request) {
     user.first_frame.set_return(0);
     if (raw(request.stack) != 0) user.first_frame.set_sp(raw(request.stack));
     user.blocked = caller.blocked;
+    user.timer_slack = user.default_timer_slack = caller.timer_slack;
     user.files = caller.files;
     user.fs = caller.fs;
     if (!has(clone_files)) user.files = TRY(caller.files->clone());

@@ -138,9 +138,39 @@ Result<Word> capset(VirtAddr header_at, VirtAddr data_at) {
     return Word{0};
 }
 
-Result<Word> prctl(int option, Word a, Word b, Word, Word) {
+namespace {
+
+/// Arguments behind the option that must be zero are refused when they are not: their meaning may
+/// come later. How many an option uses; 4: it does not look at the rest.
+unsigned prctl_arguments(Prctl option) {
+    switch (option) {
+    case Prctl::get_no_new_privs:
+    case Prctl::get_thp_disable: return 0;
+    case Prctl::set_no_new_privs:
+    case Prctl::set_thp_disable: return 1;
+    case Prctl::cap_ambient: return 2;
+    default: return 4;
+    }
+}
+
+constexpr Word ambient_is_set = 1, ambient_clear_all = 4;
+
+/// No capability is ambient; none can be raised.
+Result<Word> ambient(Word operation, Word capability) {
+    if (operation == ambient_clear_all)
+        return capability == 0 ? Result<Word>(Word{0}) : Errc::invalid;
+    if (operation != ambient_is_set || capability >= cap_count) return Errc::invalid;
+    return Word{0};
+}
+
+} // namespace
+
+Result<Word> prctl(int option, Word a, Word b, Word c, Word d) {
     Process& process = current_process();
     UserThread& self = current_user();
+    const Word given[] = {a, b, c, d};
+    for (unsigned n = prctl_arguments(static_cast<Prctl>(option)); n < 4; n++)
+        if (given[n] != 0) return Errc::invalid;
     switch (static_cast<Prctl>(option)) {
     case Prctl::set_pdeathsig:
         if (a > signal_count) return Errc::invalid;
@@ -156,8 +186,10 @@ Result<Word> prctl(int option, Word a, Word b, Word, Word) {
     case Prctl::get_seccomp:
     case Prctl::get_securebits: return Word{0};
     case Prctl::capbset_read: return a < cap_count ? Result<Word>(Word{1}) : Errc::invalid;
-    case Prctl::set_timerslack: return Word{0}; // timers are exact: any slack is kept
-    case Prctl::get_timerslack: return Word{50'000};
+    case Prctl::set_timerslack: // timers are exact: any slack is kept
+        self.timer_slack = a != 0 ? a : self.default_timer_slack;
+        return Word{0};
+    case Prctl::get_timerslack: return Word{self.timer_slack};
     case Prctl::set_child_subreaper: process.is_subreaper = a != 0; return Word{0};
     case Prctl::get_child_subreaper: return put_int(VirtAddr{a}, process.is_subreaper);
     case Prctl::set_no_new_privs:
@@ -170,10 +202,10 @@ Result<Word> prctl(int option, Word a, Word b, Word, Word) {
         return Word{0};
     case Prctl::set_thp_disable: return Word{0}; // advice
     case Prctl::get_thp_disable: return Word{0};
-    case Prctl::cap_ambient: return a == 1 || a == 4 ? Result<Word>(Word{0}) : Errc::invalid;
+    case Prctl::cap_ambient: return ambient(a, b);
     case Prctl::sve_set_vl: return sve_length(a, true);
     case Prctl::sve_get_vl: return sve_length(0, false);
-    case Prctl::set_vma: (void)b; return Errc::invalid; // names of mappings, as a kernel without it
+    case Prctl::set_vma: return Errc::invalid; // names of mappings, as a kernel without it
     default: return Errc::invalid;
     }
 }

@@ -5,6 +5,7 @@
 #include <drupe/process/process.h>
 #include <drupe/process/task_table.h>
 #include <drupe/syscall/handlers.h>
+#include <drupe/vfs/fd_table.h>
 
 #include <algorithm>
 
@@ -23,6 +24,9 @@ Result<Resource> resource_of(int number) {
 Result<void> change(Process& process, Resource resource, Limit wanted) {
     Limit& limit = process.limits[static_cast<std::size_t>(resource)];
     if (wanted.soft > wanted.hard) return Errc::invalid;
+    // More than a table can hold is not for the privileged either.
+    if (resource == Resource::open_files && wanted.hard > vfs::FdTable::most)
+        return Errc::not_permitted;
     const bool is_privileged = process::current_process().credentials.is_privileged();
     if (wanted.hard > limit.hard && !is_privileged) return Errc::not_permitted;
     limit = wanted;

@@ -103,6 +103,15 @@ Result<std::uint64_t> membarrier(int command, std::uint32_t flags, int) {
     const int known = sched::cpu_count() == 1 ? membarrier_commands : 0;
     if (command == query) return static_cast<std::uint64_t>(known);
     if ((command & known) == 0 || (command & (command - 1)) != 0) return Errc::invalid;
+    // A private barrier is for those who said before that they would want it; its registration's
+    // command is the next bit.
+    std::uint32_t& registered = process::current_process().image->membarriers;
+    const auto bit = static_cast<std::uint32_t>(command);
+    if ((command & (register_private_expedited | register_private_expedited_sync_core)) != 0)
+        registered |= bit;
+    if ((command & (private_expedited | private_expedited_sync_core)) != 0 &&
+        (registered & bit << 1) == 0)
+        return Errc::not_permitted;
     arch::barrier_full();
     return 0;
 }

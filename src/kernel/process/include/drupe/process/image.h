@@ -32,6 +32,7 @@ struct Bounds {
     std::array<std::uint64_t, 64> auxv{}; // /proc/self/auxv
     std::size_t auxv_words = 0;
     bool is_dumpable = true;
+    std::uint32_t membarriers = 0; // registrations, MEMBARRIER_CMD_*
 };
 
 /// Filled by who starts a program, before its first thread runs; afterwards only the argument

@@ -57,8 +57,9 @@ public:
     void refresh(vfs::TaskContext& context) const;
     const Limit& limit(Resource r) const { return limits[static_cast<std::size_t>(r)]; }
     std::uint32_t personality = 0;
-    int exit_signal = sigchld; // sent to the parent at death; 0: none
-    bool has_run_exec = false; // since fork: the parent may no longer change its group
+    std::int32_t oom_score_adjust = 0; // /proc: kept for the asking; inherited
+    int exit_signal = sigchld;         // sent to the parent at death; 0: none
+    bool has_run_exec = false;         // since fork: the parent may no longer change its group
     bool is_subreaper = false;
 
     // Under actions->lock.

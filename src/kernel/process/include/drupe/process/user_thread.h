@@ -53,6 +53,7 @@ struct UserThread {
     RestartBlock restart;
     RefPtr<VforkWait> vfork;
     int parent_death_signal = 0;
+    std::uint64_t timer_slack = 50'000, default_timer_slack = 50'000; // nanoseconds
     // Of the last fault: for its signal's frame and for the report.
     std::uint64_t fault_address = 0, fault_syndrome = 0;
     arch::Access fault_access = arch::Access::read;
