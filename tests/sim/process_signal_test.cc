@@ -64,7 +64,10 @@ TEST_CASE("a handler runs with its signal's facts and its mask, which comes back
             sa_nodefer | sa_resethand);
         CHECK(kill_self(p, sigusr1) == 0);
         CHECK(runs == 2);
-        CHECK((*current_process().actions)[sigusr1].handler == handler_default);
+        // Only the handler is reset: the rest is still there to be seen.
+        const SignalAction& left = (*current_process().actions)[sigusr1];
+        CHECK(left.handler == handler_default);
+        CHECK(left.flags == (sa_nodefer | sa_resethand));
     });
     CHECK(programs.run());
     CHECK(programs.ended == WaitStatus::exited(0));

@@ -34,7 +34,8 @@ Taken take_signal(UserThread& self) {
     if (taken.info.signo == 0) return taken;
     SignalAction& action = (*process.actions)[taken.info.signo];
     taken.action = action;
-    if (action.has_handler() && (action.flags & sa_resethand) != 0) action = {};
+    if (action.has_handler() && (action.flags & sa_resethand) != 0)
+        action.handler = handler_default; // flags and mask stay, as sigaction(2) shows
     return taken;
 }
 
