@@ -31,12 +31,14 @@ constexpr int futex_clock_realtime = 256;
 
 enum class Scope : std::uint8_t { private_word, any_word };
 
-/// invalid: not aligned; fault: not an address of a program's.
+/// invalid: not aligned; fault: not an address of a program's. What other processes may share has
+/// to be there.
 Result<sched::FutexKey> make_key(VirtAddr word, Scope scope) {
     if (!is_aligned(word, 4)) return Errc::invalid;
     if (raw(word) >= raw(mm::AddressSpace::user_end)) return Errc::fault;
-    return scope == Scope::private_word ? process::private_futex_key(word)
-                                        : process::shared_futex_key(word);
+    if (scope == Scope::private_word) return process::private_futex_key(word);
+    TRY(arch::user_load(word));
+    return process::shared_futex_key(word);
 }
 
 struct Wait {

@@ -34,6 +34,11 @@ TEST_CASE("futex calls are checked before anything is done") {
         CHECK(call(word, wait_op, 1).error() == Errc::would_block);
         CHECK(syscall::futex(at(word) + 2, priv, 0, null, null, 0).error() == Errc::invalid);
         CHECK(syscall::futex(test::nowhere, priv, 0, null, null, 0).error() == Errc::fault);
+        // A word that others may share has to be there, a private one need not.
+        CHECK(syscall::futex(test::nowhere, wake_op, 1, null, null, 0).error() == Errc::fault);
+        CHECK(syscall::futex(test::nowhere, wake_op | priv, 1, null, null, 0).value() == 0);
+        CHECK(syscall::futex(at(word), cmp_requeue, 1, VirtAddr{1}, test::nowhere, 0).error() ==
+              Errc::fault);
         CHECK(call(word, wait_bits, 0, null, null, 0).error() == Errc::invalid);
         CHECK(call(word, 10, 1, null, null, 0).error() == Errc::invalid);
         CHECK(call(word, 6, 0).error() == Errc::not_implemented);   // LOCK_PI
