@@ -137,12 +137,22 @@ Result<std::uint64_t> sched_getparam(int pid, VirtAddr parameter) {
     return 0;
 }
 
+namespace {
+
+/// The limits of the priorities are known for the policy, too, that no thread can have here.
+Result<bool> has_priorities(int policy) {
+    constexpr int deadline = 6; // SCHED_DEADLINE
+    return policy == deadline ? false : is_realtime(TRY(to_policy(policy)));
+}
+
+} // namespace
+
 Result<std::uint64_t> sched_get_priority_max(int policy) {
-    return is_realtime(TRY(to_policy(policy))) ? std::uint64_t{Entity::max_realtime} : 0;
+    return TRY(has_priorities(policy)) ? std::uint64_t{Entity::max_realtime} : 0;
 }
 
 Result<std::uint64_t> sched_get_priority_min(int policy) {
-    return is_realtime(TRY(to_policy(policy))) ? std::uint64_t{Entity::min_realtime} : 0;
+    return TRY(has_priorities(policy)) ? std::uint64_t{Entity::min_realtime} : 0;
 }
 
 Result<std::uint64_t> sched_rr_get_interval(int pid, VirtAddr at) {
@@ -260,7 +270,7 @@ bool is_meant(const process::Process& p, int which, int who) {
 /// visit(sched::Thread&) for each thread meant; no_process when there is none.
 template <class Visit>
 Result<void> for_each_meant(int which, int who, Visit visit) {
-    if (which == prio_process) return with_target(who, visit);
+    if (which == prio_process) return who < 0 ? Errc::no_process : with_target(who, visit);
     if (which != prio_group && which != prio_user) return Errc::invalid;
     bool any = false;
     Errc first = Errc::ok;

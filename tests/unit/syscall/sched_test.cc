@@ -30,6 +30,8 @@ TEST_CASE("policies and priorities are checked, set and read back") {
         CHECK(sc::sched_get_priority_max(1).value() == 99);
         CHECK(sc::sched_get_priority_min(2).value() == 1);
         CHECK(sc::sched_get_priority_max(0).value() == 0);
+        CHECK(sc::sched_get_priority_max(6).value() == 0); // SCHED_DEADLINE has none
+        CHECK(sc::sched_get_priority_min(6).value() == 0);
         CHECK(sc::sched_get_priority_max(9).error() == Errc::invalid);
         UserTimespec turn{};
         CHECK(sc::sched_rr_get_interval(0, at(turn)).ok());
@@ -54,6 +56,8 @@ TEST_CASE("the unprivileged may give weight away but not take it") {
         CHECK(sc::getpriority(0, 0).value() == 40);
         CHECK(sc::getpriority(3, 0).error() == Errc::invalid);
         CHECK(sc::getpriority(2, 99).error() == Errc::no_process);
+        CHECK(sc::getpriority(0, -1).error() == Errc::no_process);
+        CHECK(sc::setpriority(0, -1, 0).error() == Errc::no_process);
     }));
 }
 
