@@ -138,7 +138,11 @@ NewNode node_for(TaskContext& who, Inode& directory, std::uint32_t mode) {
     // A set-gid directory hands down its group, and to directories the bit too.
     if (directory.mode() & mode_setgid) {
         node.gid = directory.gid();
-        if (kind_of(mode) == mode_directory) node.mode |= mode_setgid;
+        if (kind_of(mode) == mode_directory)
+            node.mode |= mode_setgid;
+        else if ((mode & (mode_setgid | 0010)) == (mode_setgid | 0010) && // the umask apart
+                 !who.credentials.is_root() && !who.credentials.is_member(node.gid))
+            node.mode &= ~std::uint32_t{mode_setgid}; // no program of a group one is not in
     }
     return node;
 }

@@ -81,14 +81,17 @@ bool is_same_owner(const RecordLockRequest& a, const RecordLockRequest& b) {
     return a.owner == b.owner && a.is_ofd == b.is_ofd;
 }
 
+/// The first in the file of those that are in the way.
 RecordLock* find_conflict_locked(LockList& list, const RecordLockRequest& want)
     REQUIRES(list.lock) {
+    RecordLock* found = nullptr;
     for (RecordLock& held : list.records) {
         const RecordLockRequest& h = held.range;
         if (h.first > want.last || h.last < want.first || is_same_owner(h, want)) continue;
-        if (want.type == LockType::exclusive || h.type == LockType::exclusive) return &held;
+        if (want.type != LockType::exclusive && h.type != LockType::exclusive) continue;
+        if (!found || h.first < found->range.first) found = &held;
     }
-    return nullptr;
+    return found;
 }
 
 /// Replaces the owner's locks in the range. `spares` are two nodes; those used become null.
@@ -130,12 +133,14 @@ void apply_locked(LockList& list, RecordLockRequest want, RecordLock* (&spares)[
     list.records.push_back(*fresh);
 }
 
+/// Until nobody is in the way, or somebody else than `holder` is.
 Result<void> wait_for_change(LockList& list, const void* holder, const RecordLockRequest& want) {
     WaitEdge edge{want.owner, holder, nullptr};
     if (!want.is_ofd) TRY(begin_wait(edge));
     const Result<void> outcome = list.changed.wait_until([&] {
         SpinGuard guard(list.lock);
-        return find_conflict_locked(list, want) == nullptr;
+        const RecordLock* conflict = find_conflict_locked(list, want);
+        return !conflict || conflict->range.owner != holder;
     });
     if (!want.is_ofd) end_wait(edge);
     return outcome;

@@ -204,6 +204,10 @@ TEST_CASE("record locks split, join and stand in each other's way") {
     CHECK(held.type == LockType::shared);
     CHECK(held.first == 0);
     CHECK(held.last == 39);
+    // Of several in the way the first in the file is told, whichever was made first.
+    CHECK(lock(a, LockType::exclusive, 200, 209) == Errc::ok);
+    CHECK(lock(a, LockType::shared, 150, 159) == Errc::ok);
+    CHECK(test_record_lock(inode, {LockType::exclusive, 100, 300, &b, false, 1}).first == 150);
     release_record_locks(inode, &a);
     CHECK(lock(b, LockType::exclusive, 0, INT64_MAX) == Errc::ok);
     release_record_locks(inode, &b);
@@ -244,4 +248,21 @@ TEST_CASE("a file that runs cannot be written, one that is written cannot run") 
     }
     auto writing = world.open("/prog", open_write_only).value();
     CHECK(open_executable(world.who, nullptr, "/prog").error() == Errc::text_busy);
+}
+
+TEST_CASE("only members make set-gid programs for a directory's group") {
+    FileWorld world;
+    REQUIRE(make_directory(world.who, nullptr, "/shared", 0777).ok());
+    auto directory = walk(world.who, nullptr, "/shared", 0).value();
+    REQUIRE(change_owner(world.who, *directory, ~0u, 50).ok());
+    REQUIRE(change_mode(world.who, *directory, 02777).ok());
+    world.who.credentials.effective_uid = 7;
+    for (std::uint32_t group : {7u, 50u}) {
+        INFO(group);
+        world.who.credentials.effective_gid = group;
+        const std::string path = "/shared/" + std::to_string(group);
+        auto file = world.open(path, open_create | open_write_only, 02755).value();
+        CHECK(file->inode().gid() == 50);
+        CHECK(((file->inode().mode() & mode_setgid) != 0) == (group == 50));
+    }
 }
