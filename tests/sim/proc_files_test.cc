@@ -126,9 +126,34 @@ TEST_CASE("a program finds itself in /proc") {
         const auto names = list("/proc");
         for (const char* name : {"self", "meminfo", "sys", "mounts"}) CHECK(names.count(name) == 1);
         CHECK(names.count(pid) == 1);
+        const auto store = [](const char* path, std::string_view text) {
+            const int fd = open(path, 1);
+            REQUIRE(fd >= 0);
+            const auto written = value(sys::write(fd, at(text.data()), text.size()));
+            REQUIRE(value(sys::close(fd)) == 0);
+            return written;
+        };
+        CHECK(store("/proc/self/oom_score_adj", "-500\n") == 5);
+        CHECK(read_all("/proc/" + pid + "/oom_score_adj") == "-500\n");
+        for (const char* bad : {"1001", "-1001", "x", "-", "1-"})
+            CHECK(store("/proc/self/oom_score_adj", bad) == -EINVAL);
+        CHECK(store("/proc/sys/kernel/domainname", "example\n") == 8);
+        CHECK(read_all("/proc/sys/kernel/domainname") == "example\n");
         CHECK(open("/proc/999999") == -ENOENT);
         CHECK(open("/proc/0") == -ENOENT);
         CHECK(open("/proc/self/none") == -ENOENT);
+    });
+}
+
+TEST_CASE("a process sees its own descriptors, whatever it has become") {
+    in_a_program([] {
+        process::Process& self = process::current_process();
+        const process::Credentials before = self.credentials;
+        self.credentials.euid = self.credentials.fsuid = self.credentials.suid = 7;
+        self.apply_changes();
+        CHECK(link_of("/proc/self/cwd") == "/");
+        self.credentials = before;
+        self.apply_changes();
     });
 }
 
@@ -157,6 +182,9 @@ TEST_CASE("descriptors are links that open the same file again") {
 TEST_CASE("the machine's files have Linux's form") {
     in_a_program([] {
         CHECK(read_all("/proc/meminfo").starts_with("MemTotal:           8192 kB\nMemFree:"));
+        CHECK(read_all("/proc/cpuinfo") ==
+              "processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x00\n"
+              "CPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd07\nCPU revision\t: 3\n\n");
         CHECK(read_all("/proc/stat").starts_with("cpu  "));
         CHECK(read_all("/proc/sys/kernel/ostype") == "Linux\n");
         CHECK(read_all("/proc/sys/fs/pipe-max-size") == "1048576\n");

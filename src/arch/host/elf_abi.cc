@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The simulated CPU has no hardware capabilities to report.
+// The simulated CPU has two hardware capabilities to report, and no maker.
 #include <drupe/arch/elf_abi.h>
 
 namespace drupe::arch {
-std::uint64_t hwcap() { return 0; }
+std::uint64_t hwcap() { return 3; } // fp, asimd
 std::uint64_t hwcap2() { return 0; }
+std::uint64_t main_id() { return 0x000f'd073; }
 std::uint64_t minimum_signal_stack() { return 0; }
 } // namespace drupe::arch

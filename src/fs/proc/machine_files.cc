@@ -125,10 +125,11 @@ void write_name(FormatSink& out) {
     format_to(out, "{}\n", text_of(name.*field));
 }
 
-Result<void> store_hostname(std::string_view text) {
+template <Result<void> (*set_name)(std::string_view)>
+Result<void> store_name(std::string_view text) {
     if (process::current_process().credentials.euid != 0) return Errc::not_permitted;
     if (text.ends_with('\n')) text.remove_suffix(1);
-    return syscall::set_host_name(text);
+    return set_name(text);
 }
 
 template <std::uint64_t number>
@@ -188,6 +189,7 @@ constexpr char node_zero[] = "0\n";
 constexpr char empty[] = "";
 
 constinit GeneratedFile proc_list[] = {
+    {"cpuinfo", write_cpu_info},
     {"meminfo", write_meminfo},
     {"stat", write_stat},
     {"uptime", write_uptime},
@@ -198,8 +200,11 @@ constinit GeneratedFile proc_list[] = {
     {"sys/kernel/ostype", write_name<&syscall::SystemName::sysname>},
     {"sys/kernel/osrelease", write_name<&syscall::SystemName::release>},
     {"sys/kernel/version", write_name<&syscall::SystemName::version>},
-    {"sys/kernel/hostname", write_name<&syscall::SystemName::nodename>, store_hostname},
-    {"sys/kernel/domainname", write_name<&syscall::SystemName::domainname>},
+    {"sys/kernel/hostname", write_name<&syscall::SystemName::nodename>,
+     store_name<syscall::set_host_name>},
+    {"sys/kernel/domainname", write_name<&syscall::SystemName::domainname>,
+     store_name<syscall::set_domain_name>},
+    {"sys/kernel/tainted", write_number<0>},
     {"sys/kernel/pid_max", write_number<process::max_pid>},
     {"sys/kernel/threads-max", write_threads_max},
     {"sys/kernel/ngroups_max", write_number<65536>},

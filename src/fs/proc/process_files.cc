@@ -296,6 +296,32 @@ Result<void> write_limits(FormatSink& out, Process& process, Subject) {
     return {};
 }
 
+Result<void> write_oom_score_adjust(FormatSink& out, Process& process, Subject) {
+    format_to(out, "{}\n", process.oom_score_adjust);
+    return {};
+}
+
+/// Nobody is chosen to die here; what a program asks for is kept for it to read.
+Result<void> store_oom_score_adjust(std::string_view text, Process& process, Subject) {
+    constexpr std::int64_t limit = 1000;
+    std::int64_t wanted = 0;
+    while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
+    const bool is_negative = text.starts_with('-');
+    if (is_negative) text.remove_prefix(1);
+    if (text.empty() || text.size() > 4) return Errc::invalid;
+    for (char digit : text) {
+        if (digit < '0' || digit > '9') return Errc::invalid;
+        wanted = wanted * 10 + (digit - '0');
+    }
+    if (wanted > limit) return Errc::invalid;
+    if (is_negative) wanted = -wanted;
+    if (wanted < process.oom_score_adjust &&
+        !process::current_process().credentials.is_privileged())
+        return Errc::access;
+    process.oom_score_adjust = static_cast<std::int32_t>(wanted);
+    return {};
+}
+
 template <const auto& text>
 Result<void> write_constant(FormatSink& out, Process&, Subject) {
     out.put(text);
@@ -316,7 +342,7 @@ constexpr ProcessFile files[] = {
     {"mountinfo", 0444, write_mountinfo},
     {"mounts", 0444, write_mounts},
     {"oom_score", 0444, write_constant<zero>},
-    {"oom_score_adj", 0444, write_constant<zero>},
+    {"oom_score_adj", 0644, write_oom_score_adjust, store_oom_score_adjust},
     {"personality", 0400, write_constant<zero_wide>},
     {"smaps", 0444, write_smaps},
     {"stat", 0444, write_stat},

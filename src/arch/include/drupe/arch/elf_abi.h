@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What a program's start needs to know about the machine, for its auxiliary vector. Any context,
+// What programs are told about the CPU: in the auxiliary vector and in /proc/cpuinfo. Any context,
 // after the CPU's features were read. [linux] Documentation/arm64/elf_hwcaps.rst
 #pragma once
 
@@ -12,6 +12,8 @@ namespace drupe::arch {
 /// and which it has enabled; never HWCAP_CPUID where programs run at the kernel's level.
 std::uint64_t hwcap();
 std::uint64_t hwcap2();
+/// MIDR_EL1 of the CPU this runs on. [arm/arm] "MIDR_EL1, Main ID Register".
+std::uint64_t main_id();
 /// AT_MINSIGSTKSZ: the largest signal frame this CPU can need, in bytes.
 std::uint64_t minimum_signal_stack();
 /// AT_PLATFORM.
