@@ -180,8 +180,9 @@ Result<Word> sync_file_range(int fd, std::int64_t offset, std::int64_t bytes, st
     FileRef file = file_at(fd);
     if (!file || file->is_path_only()) return Errc::bad_descriptor;
     if ((flags & ~7u) || offset < 0 || bytes < 0 || offset + bytes < offset) return Errc::invalid;
-    if (file->inode().kind() == mode_fifo) return Errc::illegal_seek;
-    return Word{0};
+    const std::uint32_t kind = file->inode().kind();
+    const bool has_ranges = kind == mode_regular || kind == mode_block || kind == mode_directory;
+    return has_ranges ? Result<Word>(Word{0}) : Errc::illegal_seek;
 }
 
 Result<Word> readahead(int fd, std::int64_t, Word) {

@@ -125,10 +125,10 @@ Result<Word> copy_between(File& in, VirtAddr in_at, File& out, VirtAddr out_at, 
     TRY(load_offset(to, out_at));
     const Result<Word> moved =
         is_pipe(in) ? drain_pipe(in, to, bytes, nonblocking) : transfer(from, to, bytes);
-    if (moved.ok() && moved.value() != 0) {
-        TRY(store_offset(from, in_at));
-        TRY(store_offset(to, out_at));
-    }
+    if (!moved.ok()) return moved;
+    // Also when nothing moved: a place that cannot be written is a fault at once.
+    TRY(store_offset(from, in_at));
+    TRY(store_offset(to, out_at));
     return moved;
 }
 
@@ -155,12 +155,13 @@ Result<Word> copy_file_range(int in_fd, VirtAddr in_at, int out_fd, VirtAddr out
     if (in->inode().is_directory() || out->inode().is_directory()) return Errc::is_directory;
     if (!in->inode().is_regular() || !out->inode().is_regular()) return Errc::invalid;
     if (!in->is_readable() || !out->is_writable() || out->is_append()) return Errc::bad_descriptor;
+    Side from{*in}, to{*out};
+    TRY(load_offset(from, in_at));
+    TRY(load_offset(to, out_at));
+    const std::uint64_t a = from.has_offset ? from.offset : in->position();
+    const std::uint64_t b = to.has_offset ? to.offset : out->position();
+    if (a + bytes < a || b + bytes < b) return Errc::overflow;
     if (&in->inode() == &out->inode()) {
-        Side from{*in}, to{*out};
-        TRY(load_offset(from, in_at));
-        TRY(load_offset(to, out_at));
-        const std::uint64_t a = from.has_offset ? from.offset : in->position();
-        const std::uint64_t b = to.has_offset ? to.offset : out->position();
         const Word here = a < in->inode().size() ? std::min(bytes, in->inode().size() - a) : 0;
         if (a < b + here && b < a + here) return Errc::invalid; // overlapping
     }
@@ -178,6 +179,7 @@ Result<Word> splice(int in_fd, VirtAddr in_at, int out_fd, VirtAddr out_at, Word
     if (!from_pipe && !to_pipe) return Errc::invalid;
     if ((from_pipe && raw(in_at) != 0) || (to_pipe && raw(out_at) != 0)) return Errc::illegal_seek;
     if (from_pipe && to_pipe && &in->inode() == &out->inode()) return Errc::invalid;
+    if (from_pipe && out->is_append()) return Errc::invalid; // where to is not its to say
     if (!from_pipe && !in->inode().is_regular() && to_pipe) {
         // A stream: what was read cannot be put back, so only what the pipe can take is read.
         const std::size_t room = TRY(wait_writable(*out, (flags & splice_nonblock) != 0));
@@ -223,7 +225,11 @@ Result<Word> vmsplice(int fd, VirtAddr vectors_at, Word count, std::uint32_t fla
     TRY(vectors.read(vectors_at, static_cast<std::int64_t>(count)));
     if (file->is_writable()) {
         IoBuffer buffer = vectors.buffer();
-        if (flags & splice_nonblock) buffer.limit(TRY(wait_writable(*file, true)));
+        if (buffer.size() == 0) return Word{0};
+        // Waits for room once; a pipe that is full then ends the call with a short count.
+        const Result<std::size_t> room = wait_writable(*file, (flags & splice_nonblock) != 0);
+        if (!room.ok()) return raise_for(room.error());
+        buffer.limit(std::min(buffer.size(), room.value()));
         const Result<std::size_t> moved = file->write(buffer);
         if (!moved.ok()) return raise_for(moved.error());
         return moved;

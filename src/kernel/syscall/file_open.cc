@@ -2,6 +2,8 @@
 // Opening and closing.
 #include "file_call.h"
 
+#include <drupe/process/lifecycle.h>
+#include <drupe/process/unshare.h>
 #include <drupe/vfs/pipe.h>
 
 #include <algorithm>
@@ -83,11 +85,11 @@ Result<Word> openat2(int dirfd, VirtAddr path, VirtAddr how_at, Word size) {
     if ((flags & open_path) &&
         (flags & ~(open_path | open_directory | open_no_follow | open_cloexec)))
         return Errc::invalid;
-    if (how.resolve & resolve_cached) return Errc::would_block; // "not in a cache" is always true
     OpenRequest request;
     request.flags = flags | open_large_file;
     request.mode = static_cast<std::uint32_t>(how.mode);
     request.resolve = TRY(resolve_flags(how.resolve));
+    if (how.resolve & resolve_cached) return Errc::would_block; // "not in a cache" is always true
     return open_at(dirfd, path, request);
 }
 
@@ -99,8 +101,7 @@ Result<Word> close(int fd) {
 Result<Word> close_range(std::uint32_t first, std::uint32_t last, std::uint32_t flags) {
     enum : std::uint32_t { unshare = 2, cloexec = 4 };
     if (first > last || (flags & ~(unshare | cloexec))) return Errc::invalid;
-    // Unsharing matters only to threads that share the table; that needs the process room.
-    if ((flags & unshare) && caller().files->use_count() > 1) return Errc::not_supported;
+    if (flags & unshare) TRY(process::unshare(process::clone_files));
     caller().files->close_range(first, last, (flags & cloexec) != 0);
     return Word{0};
 }

@@ -91,9 +91,7 @@ Result<Range> page_range(VirtAddr at, std::uint64_t bytes) {
 }
 
 /// The file part of a mapping's request.
-Result<void> map_file(mm::MapRequest& request, int fd, std::uint64_t offset) {
-    vfs::FileRef file = process::current_context().files->get(static_cast<std::uint32_t>(fd));
-    if (!file || file->is_path_only()) return Errc::bad_descriptor;
+Result<void> map_file(mm::MapRequest& request, const vfs::FileRef& file, std::uint64_t offset) {
     const bool shared = request.sharing == mm::Sharing::shared;
     if (!file->is_readable()) return Errc::access;
     if (shared && !file->is_writable()) {
@@ -214,7 +212,13 @@ Result<std::uint64_t> done(Result<void> outcome) {
 Result<std::uint64_t> mmap(VirtAddr at, std::uint64_t bytes, int prot, int flags, int fd,
                            std::int64_t offset) {
     const auto flag_bits = static_cast<unsigned>(flags);
-    if (!is_aligned(offset, page_size) || bytes == 0) return Errc::invalid;
+    if (!is_aligned(offset, page_size)) return Errc::invalid;
+    const bool anonymous = (flag_bits & map_anonymous) != 0;
+    const vfs::FileRef file =
+        anonymous ? vfs::FileRef(nullptr, false)
+                  : process::current_context().files->get(static_cast<std::uint32_t>(fd));
+    if (!anonymous && (!file || file->is_path_only())) return Errc::bad_descriptor;
+    if (bytes == 0) return Errc::invalid;
     const PageCount pages = PageCount::covering(bytes);
     if (pages.n > raw(AddressSpace::user_end) >> page_shift) return Errc::no_memory;
     const auto first = static_cast<std::uint64_t>(offset) >> page_shift;
@@ -224,8 +228,7 @@ Result<std::uint64_t> mmap(VirtAddr at, std::uint64_t bytes, int prot, int flags
     request.pages = pages;
     request.perm = perm_of(static_cast<unsigned>(prot));
     TRY(decode_flags(request, flag_bits));
-    if ((flag_bits & map_anonymous) == 0)
-        TRY(map_file(request, fd, static_cast<std::uint64_t>(offset)));
+    if (file) TRY(map_file(request, file, static_cast<std::uint64_t>(offset)));
     if (request.placement == mm::Placement::anywhere) request.at = align_down(at, page_size);
     return raw(TRY(limited_space().map(request)));
 }

@@ -2,6 +2,7 @@
 // Threads and processes: beginning, ending, waiting.
 #include <drupe/process/lifecycle.h>
 #include <drupe/process/task_table.h>
+#include <drupe/process/unshare.h>
 #include <drupe/syscall/handlers.h>
 
 #include <drupe/arch/user_access.h>
@@ -94,6 +95,11 @@ Result<Word> get_robust_list(int tid, VirtAddr head, VirtAddr size) {
 Result<Word> clone(Word flags, VirtAddr stack, VirtAddr parent_tid, Word tls, VirtAddr child_tid) {
     const CloneRequest request{flags, stack, parent_tid, VirtAddr{tls}, child_tid};
     return static_cast<Word>(TRY(process::clone(*sched::current().user_frame, request)));
+}
+
+Result<Word> unshare(Word flags) {
+    TRY(process::unshare(flags));
+    return Word{0};
 }
 
 Result<Word> wait4(int pid, VirtAddr status, int options, VirtAddr usage) {

@@ -48,8 +48,11 @@ Result<RefPtr<Dentry>> lookup_child(Dentry& directory, const Name& name) {
 Walker::~Walker() { ::operator delete(text_); }
 
 Dentry& Walker::root() {
-    if (!root_)
-        root_ = (flags_ & walk_in_root) && start_ ? RefPtr<Dentry>(start_) : who_.fs->root();
+    if (root_) return *root_;
+    if (!(flags_ & walk_in_root))
+        root_ = who_.fs->root();
+    else
+        root_ = start_ ? RefPtr<Dentry>(start_) : who_.fs->cwd();
     return *root_;
 }
 
