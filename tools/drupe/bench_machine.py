@@ -24,20 +24,35 @@ class Programs:
     bench: Path
     hello: Path
     plugin: Path
+    bench_musl: Path  # bench.c against our libc
+    strings: dict  # C library: strings.c against it
 
 
 def _stale(output: Path, *inputs: Path) -> bool:
     return not output.exists() or any(i.stat().st_mtime > output.stat().st_mtime for i in inputs)
 
 
+def _program(name: str, suffix: str, compiler, options: list) -> Path:
+    source, output = SOURCES / f"{name}.c", OUTPUT / f"{name}.{suffix}"
+    inputs = [source] + ([image.MUSL_LIBRARIES / "libc.a"] if compiler == image.MUSL_CC else [])
+    if _stale(output, *inputs):
+        words = [compiler, *options, "-o", output, source]
+        progress.call(words, f"compiling {name}.c", f"cannot compile {name}.c")
+    return output
+
+
 def build_programs() -> Programs:
     """Compiles what runs in the guests and the counter that runs in QEMU into build/bench."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    for name in ("bench", "hello"):
-        source, output = SOURCES / f"{name}.c", OUTPUT / f"{name}.aarch64"
-        if _stale(output, source):
-            words = [CROSS_CC, "-O2", "-static", "-pthread", "-o", output, source]
-            progress.call(words, f"compiling {name}.c", f"cannot compile {name}.c")
+    static = ["-O2", "-static", "-pthread"]
+    one_call = ["-O2", "-fno-plt", "-fno-builtin"]  # as strings.c wants it
+    bench = _program("bench", "aarch64", CROSS_CC, static)
+    hello = _program("hello", "aarch64", CROSS_CC, static)
+    bench_musl = _program("bench", "musl", image.MUSL_CC, static)
+    strings = {
+        "musl": _program("strings", "musl", image.MUSL_CC, one_call),
+        "glibc": _program("strings", "glibc", CROSS_CC, one_call),
+    }
     plugin, source = OUTPUT / "insncount.so", SOURCES / "insncount.c"
     if _stale(plugin, source):
         header = places.cache_dir() / "qemu-plugin.h"
@@ -47,7 +62,7 @@ def build_programs() -> Programs:
         progress.call(
             [*words, "-o", plugin, source], "compiling insncount.c", "cannot compile insncount.c"
         )
-    return Programs(OUTPUT / "bench.aarch64", OUTPUT / "hello.aarch64", plugin)
+    return Programs(bench, hello, plugin, bench_musl, strings)
 
 
 # --- systems ---

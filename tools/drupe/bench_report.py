@@ -6,7 +6,7 @@ import re
 
 from . import shape
 
-LIMITS_SHAPE = {"row": [{"name": str, "title": str, "limit?": int, "test?": str}]}
+LIMITS_SHAPE = {"row": [{"name": str, "title": str, "limit?": int, "test?": str, "libc?": str}]}
 # What the kernel says stands between these, anywhere in a line (docs/bootfs.md).
 _KERNEL_SAYS = re.compile(r"\x1b\]drupe;log;.*?\x1b\\", re.DOTALL)
 _RESULT = re.compile(r"B (\S+) +([0-9]+(?:\.[0-9]+)?) +([0-9]+)")
@@ -18,6 +18,7 @@ class Row:
     title: str
     limit: int | None = None
     test: str = ""  # bench.c's name for the test it comes from
+    libc: str = ""  # musl: by bench.c built against ours; else against glibc
 
 
 @dataclasses.dataclass
@@ -49,7 +50,8 @@ def parse(text: str) -> Output:
 def limits(text: str, where: str) -> list:
     rows = shape.load(text, where, LIMITS_SHAPE)["row"]
     return [
-        Row(r["name"], r["title"], r.get("limit"), r.get("test", r["name"])) for r in rows
+        Row(r["name"], r["title"], r.get("limit"), r.get("test", r["name"]), r.get("libc", ""))
+        for r in rows
     ]
 
 
@@ -98,6 +100,18 @@ def table(rows: list, here: dict, there: dict | None) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def strings_table(ours: dict, theirs: dict, limit: float) -> str:
+    """Our libc's string functions beside glibc's; both hold instructions for a call by function_bytes."""
+    lines = [f"{'string function, bytes':<26} {'ours':>10} {'glibc':>10} {'ratio':>6}"]
+    for name, value in ours.items():
+        other = theirs.get(name)
+        mark = "  MISSED" if other is None or value > limit * other else ""
+        function, _, size = name.rpartition("_")
+        title = f"{function}, {int(size):,}"
+        lines.append(f"{title:<26} {number(value):>10} {number(other):>10} {ratio(value, other):>6}{mark}")
+    return "\n".join(lines)
 
 
 # --- profiles ---

@@ -16,13 +16,16 @@ SUMMARY = "count the instructions of boots and calls, here and on Linux"
 EPILOG = """Figures are guest instructions on a cortex-a57 under QEMU's -icount: the same every time, whatever else
 this machine does. They leave out what exceptions and TLB flushes cost beyond their instructions.
 
-PATTERN is part of a row's name (--json shows the names), e.g. boot, getpid, pipe.
+PATTERN is part of a row's name (--json shows the names), e.g. boot, getpid, pipe; or strings: our C library's
+string functions beside glibc's.
 The exit status is 0 when everything ran, limits missed or not; 1 when a row with a limit has no figure."""
 LIMITS = machine.SOURCES / "limits.toml"
 GROUPS = ("cpu", "malloc", "mmap", "file", "pipe", "thread", "epoll", "net", "sleep")
 BOOT_ROWS = ("boot_first_output", "boot_power_off", "least_memory", "image_bytes")
 ANY = "*"  # bench.c's pattern for every test
 MARKER = "MAIN-REACHED"
+STRINGS = "strings"  # as a PATTERN: the string functions only
+STRINGS_LIMIT = 1.1  # of glibc's instructions
 BOOT_MEMORY, BENCH_MEMORY, MOST_MEMORY = 128, 256, 128  # MiB
 MOST_RESTARTS = 12  # of one group, each past the test that stopped it
 
@@ -104,6 +107,27 @@ class Measurement:
         for group in ("all",) if pattern else GROUPS:
             self._group(group, pattern)
 
+    def musl_rows(self, rows: list) -> None:
+        """Rows that bench.c gives when it is built against our libc."""
+        for row in rows:
+            boot = self._boot(row.name, self.programs.bench_musl, ["1", "all", row.test], BENCH_MEMORY)
+            results = report.parse(boot.text).results
+            if row.test in results:
+                self.values[row.name] = results[row.test][0]
+            else:
+                self.notes.append(f"{row.name}: {boot.why or 'no result'}; {_last_line(boot.text)}")
+
+    def strings(self) -> dict:
+        """C library: function_bytes: instructions."""
+        found = {}
+        for libc, program in self.programs.strings.items():
+            boot = self._boot(f"string functions, {libc}", program, [], BENCH_MEMORY)
+            output = report.parse(boot.text)
+            found[libc] = {name: value for name, (value, _) in output.results.items()}
+            if not output.finished:
+                self.notes.append(f"strings, {libc}: {boot.why}; {_last_line(boot.text)}")
+        return found
+
     def _group(self, group: str, pattern: str) -> None:
         """Boots for a group; when a test stops the machine, again without those that ran."""
         skip = []
@@ -142,8 +166,11 @@ def _versions() -> dict:
     }
 
 
-def _print(rows: list, here: Measurement, there: Measurement | None) -> None:
-    print(report.table(rows, here.values, there and there.values))
+def _print(rows: list, here: Measurement, there: Measurement | None, strings: dict) -> None:
+    if rows:
+        print(report.table(rows, here.values, there and there.values))
+    if strings:
+        print("\n" + report.strings_table(strings["musl"], strings["glibc"], STRINGS_LIMIT))
     for side in filter(None, (here, there)):
         for note in side.notes:
             print(f"{side.system.name}: {note}")
@@ -155,7 +182,7 @@ def _print(rows: list, here: Measurement, there: Measurement | None) -> None:
         print(version)
 
 
-def _print_json(rows: list, here: Measurement, there: Measurement | None) -> None:
+def _print_json(rows: list, here: Measurement, there: Measurement | None, strings: dict) -> None:
     sides = {"here": here} | ({"linux": there} if there else {})
     data = {
         "commit": _commit(),
@@ -166,6 +193,7 @@ def _print_json(rows: list, here: Measurement, there: Measurement | None) -> Non
             | {"missed": report.missed(row, here.values.get(row.name))}
             for row in rows
         ],
+        "strings": strings,
         "notes": {side: m.notes for side, m in sides.items()},
         "commands": {side: m.commands for side, m in sides.items()},
     }
@@ -215,6 +243,7 @@ def run(args) -> int:
     if args.kernel and args.profile:
         raise UserError("--profile needs the symbols of build/loader.img: it does not go with --kernel")
     cmd_build.build_for_run(own_kernel=not args.kernel)
+    cmd_build.build("musl")
     programs = machine.build_programs()
     known = report.limits(LIMITS.read_text(), str(LIMITS.relative_to(places.ROOT)))
     with tempfile.TemporaryDirectory(prefix="drupe-bench-") as name:
@@ -224,13 +253,16 @@ def run(args) -> int:
             return _profile(args, known, ours, programs, folder)
         systems = [ours] + ([machine.Linux(folder, Path(args.against))] if args.against else [])
         sides = [Measurement(system, programs, folder, args.timeout) for system in systems]
+        rows = [row for row in known if args.pattern in row.name]
+        musl = [row for row in rows if row.libc == "musl"]
         for side in sides:
             side.boot_rows(args.pattern)
-            if args.pattern not in ("boot", *BOOT_ROWS):
+            if args.pattern not in ("boot", STRINGS, *BOOT_ROWS, *(row.name for row in musl)):
                 tests = {row.name: row.test for row in known}
                 side.bench_rows(tests.get(args.pattern, args.pattern))
+            side.musl_rows(musl)
+        strings = sides[0].strings() if args.pattern in ("", STRINGS) else {}
     here, there = sides[0], sides[1] if args.against else None
-    rows = [row for row in known if args.pattern in row.name]
     rows = report.rows_for(rows, *(side.values for side in sides))
-    (_print_json if args.json else _print)(rows, here, there)
+    (_print_json if args.json else _print)(rows, here, there, strings)
     return 1 if any(r.limit is not None and r.name not in here.values for r in rows) else 0

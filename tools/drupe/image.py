@@ -15,6 +15,7 @@ from .errors import UserError
 FORMAT = "1"  # of cached trees; another value makes them anew
 CROSS_ROOT = Path("/usr/aarch64-linux-gnu")
 MUSL_LOADER = "/lib/ld-musl-aarch64.so.1"
+MUSL_CC = places.BUILD / "drupe-musl-gcc"
 MUSL_LIBRARIES = places.BUILD / "src/libc/musl/sysroot/lib"
 MANIFESTS = places.ROOT / "manifests"
 HIGHEST_ID = 0xFFFF_FFFE  # the next one means "unchanged" to system calls
