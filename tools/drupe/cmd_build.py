@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """drupe build: the kernel with Meson, or an IMAGE as a file."""
+import argparse
 import os
 import re
 import shutil
@@ -16,14 +17,38 @@ KERNEL = places.BUILD / "loader.img"
 KERNEL_ELF = places.BUILD / "src" / "image" / "loader.elf"
 MKIMAGE = places.BUILD / "tools" / "mkimage" / "mkimage"
 OPTIONS_BEHIND_IMAGE = True
+FORMATS = ("kernel", "cpio", "zfs", "disk")
 EPILOG = """Without IMAGE: meson setup build (when it is missing) and ninja -C build.
-With IMAGE (as for run): writes FILE, which boots it (qemu-system-aarch64 -M virt -cpu cortex-a72
--nic none -nographic -kernel FILE); when FILE ends in
-.cpio, only its boot file system, for -initrd."""
+With IMAGE (as for run): writes FILE in a format, which FILE's ending names when --format does not.
+  kernel   boots it (any other ending): qemu-system-aarch64 -M virt -cpu cortex-a72 -nic none
+           -nographic -kernel FILE
+  cpio     only its boot file system, for -initrd
+  zfs      its file system as a ZFS pool
+  disk     a GPT disk: the kernel with stored arguments (./drupe image), and the pool
+"""
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("-o", metavar="FILE", dest="output", help="where an image goes")
+    parser.add_argument("--format", choices=FORMATS, help="what FILE is to be")
+    parser.add_argument(
+        "--kernel-arg",
+        metavar="WORD",
+        dest="kernel_args",
+        action="append",
+        default=[],
+        help="disk: a word of the stored arguments",
+    )
+    parser.add_argument(
+        "--mkzfs-arg",
+        metavar="ARG",
+        dest="mkzfs_args",
+        action="append",
+        default=[],
+        help="zfs, disk: an argument for mkzfs (mkzfs --help), behind all others",
+    )
+    # For `ninja usr.img`, which must not start another ninja: what is needed is in this folder.
+    parser.add_argument("--built", metavar="FOLDER", type=Path, help=argparse.SUPPRESS)
     parser.add_argument(
         "-e",
         metavar="K=V",
@@ -94,10 +119,10 @@ def build(*targets: str) -> None:
 
 def build_for_run(own_kernel: bool = True) -> None:
     """What booting an image needs: the kernel, unless another is used, and the archive writer."""
-    build(*(_target(file) for file in ([KERNEL] if own_kernel else []) + [pack.MKBOOTFS]))
+    build(*(target_of(file) for file in ([KERNEL] if own_kernel else []) + [pack.MKBOOTFS]))
 
 
-def _target(file: Path) -> str:
+def target_of(file: Path) -> str:
     return str(file.relative_to(places.BUILD))
 
 
@@ -118,33 +143,57 @@ def _start_record(args, found) -> bytes | None:
     ).encode()
 
 
+def _format(args) -> str:
+    ending = Path(args.output).suffix.removeprefix(".")
+    return args.format or (ending if ending in FORMATS else "kernel")
+
+
+def _programs(form: str) -> list:
+    """What writing an image takes."""
+    if form == "cpio":
+        return [pack.MKBOOTFS]
+    if form == "kernel":
+        return [pack.MKBOOTFS, MKIMAGE, KERNEL_ELF]
+    return [pack.MKZFS] + ([KERNEL] if form == "disk" else [])
+
+
+def _write_archive(form: str, found, record, args, folder: Path, fresh: Path) -> None:
+    archive = pack.pack(found, record, args.copy, folder)
+    if form == "cpio":
+        shutil.copyfile(archive, fresh)
+        return
+    progress.call(
+        [MKIMAGE, KERNEL_ELF, "-o", fresh, "--bootfs", archive],
+        f"writing {args.output}",
+        f"cannot write {args.output}",
+    )
+
+
+def _write_pool(form: str, found, record, args, folder: Path, fresh: Path) -> None:
+    built = args.built or places.BUILD
+    command = [built / target_of(pack.MKZFS), "-o", fresh, "-c", "lz4"]
+    if form == "disk":
+        words = " ".join(found.kernel_args + args.kernel_args)
+        command += ["--loader", built / target_of(KERNEL), "--args", words]
+    pack.pack_zfs(found, record, args.copy, folder, command + args.mkzfs_args)
+
+
 def _write_image(args) -> None:
     folder = os.path.dirname(os.path.abspath(args.output))
     if os.path.isdir(args.output):
         raise UserError(f"-o {args.output}: this is a folder; name a file")
     if not os.access(folder, os.W_OK):
         raise UserError(f"-o {args.output}: {folder} is no folder that can be written to")
-    only_archive = args.output.endswith(".cpio")
-    build(
-        *(
-            _target(file)
-            for file in [pack.MKBOOTFS] + ([] if only_archive else [MKIMAGE, KERNEL_ELF])
-        )
-    )
+    form = _format(args)
+    if args.built is None:
+        build(*map(target_of, _programs(form)))
     found = image.resolve(args.image, args.rootfs, args.pull)
     record = _start_record(args, found)
     fresh = Path(f"{args.output}.{os.getpid()}.tmp")
+    write = _write_pool if form in ("zfs", "disk") else _write_archive
     with tempfile.TemporaryDirectory(prefix="drupe-") as folder:
-        archive = pack.pack(found, record, args.copy, Path(folder))
         try:
-            if only_archive:
-                shutil.copyfile(archive, fresh)
-            else:
-                progress.call(
-                    [MKIMAGE, KERNEL_ELF, "-o", fresh, "--bootfs", archive],
-                    f"writing {args.output}",
-                    f"cannot write {args.output}",
-                )
+            write(form, found, record, args, Path(folder), fresh)
             os.replace(fresh, args.output)
         finally:
             fresh.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import sys
 
 from .errors import OUR_ERROR, UserError
 
-COMMANDS = ("setup", "build", "run", "test", "bench", "images", "doctor")
+COMMANDS = ("setup", "build", "run", "test", "bench", "images", "image", "doctor")
 
 
 class _Parser(argparse.ArgumentParser):

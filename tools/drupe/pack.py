@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""From an Image to the file that QEMU loads: the image's archive, cached, and a small one for this run."""
+"""From an Image to the file that QEMU loads: the image's archive, cached, and a small one for this run;
+or to a ZFS pool."""
 import os
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from .errors import UserError
 from .image import Image
 
 MKBOOTFS = places.BUILD / "tools" / "mkbootfs" / "mkbootfs"
+MKZFS = places.BUILD / "tools" / "mkzfs" / "mkzfs"
 PAGE = 4096
 
 
@@ -53,8 +55,8 @@ def _append(file: Path, out: int) -> None:
             left -= done
 
 
-def pack(image: Image, start: bytes | None, copies: list, folder: Path) -> Path:
-    """Writes the file for one run into `folder` and returns its path."""
+def _own_manifest(image: Image, start: bytes | None, copies: list, folder: Path) -> Path:
+    """What comes on top of the image's tree and sources: its further files, the start record, --copy."""
     own = folder / "run.manifest"
     text = image.files
     if start is not None:
@@ -62,6 +64,12 @@ def pack(image: Image, start: bytes | None, copies: list, folder: Path) -> Path:
         text += f"/.drupe: %dir mode=0700\n/.drupe/start: {quote(str(folder / 'start'))} mode=0400 mtime=0\n"
     text += "".join(_copy_line(word) for word in copies)
     own.write_text(text, errors="surrogateescape")
+    return own
+
+
+def pack(image: Image, start: bytes | None, copies: list, folder: Path) -> Path:
+    """Writes the file for one run into `folder` and returns its path."""
+    own = _own_manifest(image, start, copies, folder)
     result = folder / "bootfs.cpio"
     if image.tree is None:
         _mkbootfs(result, [*image.sources, "-m", own], "packing the image")
@@ -83,3 +91,14 @@ def pack(image: Image, start: bytes | None, copies: list, folder: Path) -> Path:
         finally:
             os.close(out)
     return result
+
+
+def pack_zfs(image: Image, start: bytes | None, copies: list, folder: Path, mkzfs: list) -> None:
+    """Writes a pool with all of the image. `mkzfs` is the program with its options, output among them."""
+    base = [] if image.tree is None else [image.tree / "rootfs", "-m", image.tree / "lines"]
+    own = _own_manifest(image, start, copies, folder)
+    progress.call(
+        [*mkzfs, "-q", *base, *image.sources, "-m", own],
+        "writing the ZFS pool",
+        "cannot make the ZFS pool",
+    )

@@ -71,9 +71,12 @@ def call(command: list, what: str, failure: str, **options) -> str:
     if done.returncode != 0:
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         errors = [
-            line for line in said if line.startswith(("E:", "ERROR", "error", "mkbootfs:"))
+            line
+            for line in said
+            if line.startswith(("E:", "ERROR", "error", "mkbootfs:", "mkzfs:"))
         ] or said[-1:]
-        raise UserError(
-            f"{failure}: {errors[0].removeprefix('E: ').removeprefix('mkbootfs: ') if errors else 'no reason given'}"
-        )
+        reason = errors[0] if errors else "no reason given"
+        for prefix in ("E: ", "mkbootfs: ", "mkzfs: "):
+            reason = reason.removeprefix(prefix)
+        raise UserError(f"{failure}: {reason}")
     return done.stdout
