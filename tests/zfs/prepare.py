@@ -17,6 +17,15 @@ from drupe.errors import UserError  # noqa: E402
 PROGRAMS = ("zpooltool", "genpool")
 
 
+def folder_of_programs() -> Path:
+    return places.cache_dir() / "zfs-judges"
+
+
+def is_ready() -> bool:
+    """Whether the headers are there, which takes minutes; the programs themselves take seconds."""
+    return "ZFSSRC" in os.environ or (folder_of_programs() / "zfs" / "zfs_config.h").exists()
+
+
 def headers(folder: Path) -> Path:
     """The configured source tree."""
     if given := os.environ.get("ZFSSRC"):
@@ -61,10 +70,11 @@ def build(folder: Path) -> None:
 
 def programs() -> Path:
     """The folder that holds the programs. Raises UserError with the reason when it cannot be."""
-    folder = places.cache_dir() / "zfs-judges"
+    folder = folder_of_programs()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        build(folder)
+        with places.locked("zfs-judges"):
+            build(folder)
     except (OSError, subprocess.CalledProcessError, UserError) as e:
         raise UserError(f"zpooltool and genpool cannot be built: {e}") from None
     return folder

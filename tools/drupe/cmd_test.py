@@ -11,13 +11,15 @@ from . import cmd_build, places
 
 SUMMARY = "run the tests"
 EPILOG = """Suites: unit, sim, fuzz (build machine; also under ASan and UBSan), checks (of the kernel's sources),
-libc (our C library), kernel, boot, conformance (QEMU).
+zfs (other programs judge images), libc (our C library), kernel, boot, conformance (QEMU).
 --long adds the full products of machines and programs, and the slow ones.
-With CI=true in the environment a skipped test is a failure unless tests/skips.txt names it with a reason."""
+With CI=true in the environment a skipped test is a failure unless tests/skips.txt names it with a reason, and
+what the suites zfs and zfs-long need is installed (otherwise tests/zfs/install.py does it)."""
 HOST_SUITES = ["unit", "sim", "fuzz"]
-CHECK_SUITES = ["checks"]
+CHECK_SUITES = ["checks", "zfs"]
 MACHINE_SUITES = ["libc", "kernel", "boot", "conformance"]
-LONG_SUITES = ["fuzz-long", "boot-long", "kernel-long", "zfs"]
+LONG_SUITES = ["fuzz-long", "boot-long", "kernel-long", "zfs-long"]
+ZFS_JUDGES = places.ROOT / "tests" / "zfs" / "install.py"
 SKIPS = places.ROOT / "tests" / "skips.txt"
 
 
@@ -83,6 +85,9 @@ def _available(folder) -> set:
 def run(args) -> int:
     wanted = args.suite or HOST_SUITES + CHECK_SUITES + MACHINE_SUITES + (LONG_SUITES if args.long else [])
     totals = Totals()
+    if os.environ.get("CI") == "true" and any(suite.startswith("zfs") for suite in wanted):
+        # When this fails the tests do so too, each with what it misses.
+        subprocess.run([sys.executable, "-B", ZFS_JUDGES])
     cmd_build.build()
     if not args.suite or set(args.suite) & set(HOST_SUITES):
         cmd_build.configure(
