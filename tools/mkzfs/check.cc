@@ -25,22 +25,24 @@ public:
             findings_.error("{} of {} labels are good", pool_.facts().good_labels,
                             zfs::label_count);
         blocks_.check_objset(pool_.uberblock().rootbp, 0, "pool");
-        check_dir(must(pool_.root_dir(), "root directory"), pool_.facts().name, 0);
+        guarded(
+            [&] { check_dir(must(pool_.root_dir(), "root directory"), pool_.facts().name, 0); });
         for (const char* list : {"sync_bplist", "free_bpobj"}) {
             Result<std::uint64_t> object = pool_.directory_entry(list);
-            if (object.ok()) claim_bpobj(object.value(), list, 0);
+            if (object.ok()) guarded([&] { claim_bpobj(object.value(), list, 0); });
         }
         if (pool_.directory_entry("bptree_obj").ok())
             findings_.note("a dataset is being destroyed; its space is not compared");
         else
-            compare_space();
+            guarded([&] { compare_space(); });
     }
 
 private:
     void check_dir(std::uint64_t object, const std::string& name, int depth) {
         if (depth > 100) return findings_.error("{}: nested too deeply", name);
+        if (!dirs_.insert(object).second) return findings_.error("{}: it is damaged", name);
         zfs::DslDirPhys dir = must(pool_.dir(object), name);
-        if (dir.head_dataset_obj != 0) check_chain(dir.head_dataset_obj, name);
+        if (dir.head_dataset_obj != 0) guarded([&] { check_chain(dir.head_dataset_obj, name); });
         std::uint64_t used = dir.used_breakdown[0] + dir.used_breakdown[1] + dir.used_breakdown[2] +
                              dir.used_breakdown[3] + dir.used_breakdown[4];
         if ((dir.flags & 1) != 0 && used != dir.used_bytes)
@@ -48,7 +50,15 @@ private:
                             dir.used_bytes);
         for (const auto& [child, child_object] :
              zap_entries(pool_.mos(), dir.child_dir_zapobj, name))
-            check_dir(child_object, name + "/" + child, depth + 1);
+            guarded([&] { check_dir(child_object, name + "/" + child, depth + 1); });
+    }
+
+    // What cannot be gone through is one finding; the rest is still looked at.
+    template <class Check>
+    void guarded(Check check) {
+        try {
+            check();
+        } catch (const Error& e) { findings_.error("{}", e.what()); }
     }
 
     // A head and its snapshots, back to the one it was cloned from.
@@ -78,6 +88,7 @@ private:
         if (fs.ok()) return check_files(fs.value(), what, findings_);
         if (fs.error() == Errc::not_supported)
             return findings_.note(what + ": " + std::string(why.text()));
+        if (root.fill == 0) return findings_.note(what + ": the file system was never made");
         findings_.error("{}: {}", what, words_for(fs.error()));
     }
 
@@ -86,26 +97,30 @@ private:
         if (depth > 20 || !bpobjs_.insert(object).second)
             return findings_.error("{}: its lists form a loop", what);
         zfs::Object list = must(pool_.mos().object(object), what);
-        zfs::BpobjPhys header{};
+        zfs::BpobjPhys header{}; // older ones are shorter
         std::memcpy(&header, list.bonus().data(), std::min(sizeof header, list.bonus().size()));
-        for (std::uint64_t i = 0; i < header.num_blkptrs; ++i) {
-            std::byte raw[sizeof(zfs::Blkptr)];
-            must(list.read(i * sizeof raw, raw), what);
+        constexpr std::size_t pointer = sizeof(zfs::Blkptr);
+        for_each(list, header.num_blkptrs, pointer, what, [&](const std::byte* raw) {
             // Freed again after it was written down: the pointer says so in its place for sizes.
             blocks_.claim(zfs::load<zfs::Blkptr>(raw), what);
-        }
+        });
         if (header.num_subobjs == 0) return;
         zfs::Object subs = must(pool_.mos().object(header.subobjs), what);
-        for (std::uint64_t i = 0; i < header.num_subobjs; ++i) {
-            std::byte word[8];
-            must(subs.read(i * 8, word), what);
-            claim_bpobj(zfs::load_le<std::uint64_t>(word), what, depth + 1);
-        }
+        for_each(subs, header.num_subobjs, 8, what, [&](const std::byte* raw) {
+            claim_bpobj(zfs::load_le<std::uint64_t>(raw), what, depth + 1);
+        });
+    }
+
+    template <class Use>
+    static void for_each(zfs::Object& list, std::uint64_t count, std::size_t entry_size,
+                         const std::string& what, Use use) {
+        if (count > (1ull << 40)) fail("{}: it is damaged", what);
+        read_list(list, count * entry_size, what, [&](zfs::Bytes b) {
+            for (; b.size() >= entry_size; b = b.subspan(entry_size)) use(b.data());
+        });
     }
 
     void compare_space() {
-        if (blocks_.saw_dedup())
-            return findings_.note("deduplicated blocks; space is not compared");
         RangeSet maps = read_space_maps(pool_, findings_);
         const auto &said = maps.ranges(), &found = blocks_.claimed().ranges();
         if (said == found) return;
@@ -129,7 +144,7 @@ private:
     zfs::Pool& pool_;
     Findings& findings_;
     BlockChecker blocks_;
-    std::set<std::uint64_t> seen_, bpobjs_;
+    std::set<std::uint64_t> seen_, dirs_, bpobjs_;
     zfs::CksumValue last_root_{};
 };
 
@@ -141,9 +156,7 @@ CheckResult check_pool(zfs::BlockSource& image) {
     zfs::Pool pool = open_pool(reader, "the pool");
     CheckResult result;
     Findings findings{result};
-    try {
-        PoolChecker{pool, findings}.run();
-    } catch (const Error& e) { findings.error("{}", e.what()); }
+    PoolChecker{pool, findings}.run();
     return result;
 }
 

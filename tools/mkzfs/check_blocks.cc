@@ -66,10 +66,10 @@ void BlockChecker::check_gang(const Blkptr& bp, const zfs::Dva& dva, const std::
         if (!c.is_hole()) claim(c, what);
 }
 
-void BlockChecker::claim(const Blkptr& bp, const std::string& what) {
-    if (bp.is_hole() || bp.is_embedded()) return;
+bool BlockChecker::claim(const Blkptr& bp, const std::string& what) {
+    if (bp.is_hole() || bp.is_embedded()) return true;
+    bool is_fresh = true;
     std::uint64_t end = pool_.facts().asize;
-    if (bp.is_dedup()) saw_dedup_ = true;
     for (const zfs::Dva& dva : bp.dva) {
         if (!dva.is_valid()) continue;
         std::uint64_t length = dva.is_gang() ? unit_ : dva.asize();
@@ -82,10 +82,15 @@ void BlockChecker::claim(const Blkptr& bp, const std::string& what) {
         if (dva.offset() >> pool_.facts().metaslab_shift !=
             (dva.offset() + length - 1) >> pool_.facts().metaslab_shift)
             findings_.error("{}: a block crosses a metaslab's border", what);
-        if (!claimed_.add(dva.offset(), length) && !bp.is_dedup())
-            findings_.error("{}: a block at {:#x} is used twice", what, dva.offset());
-        if (dva.is_gang()) check_gang(bp, dva, what, 0);
+        if (!claimed_.add(dva.offset(), length)) {
+            is_fresh = false;
+            if (!bp.is_dedup())
+                findings_.error("{}: a block at {:#x} is used twice", what, dva.offset());
+        } else if (dva.is_gang()) {
+            check_gang(bp, dva, what, 0);
+        }
     }
+    return is_fresh;
 }
 
 bool BlockChecker::read(const Blkptr& bp, std::vector<std::byte>& out, const std::string& what) {
@@ -96,13 +101,27 @@ bool BlockChecker::read(const Blkptr& bp, std::vector<std::byte>& out, const std
     out.resize(bp.lsize());
     Result<void> r = pool_.reader().read(bp, out);
     if (!r.ok()) {
-        findings_.error("{}: a block of level {} cannot be read: {}", what, bp.level(),
+        findings_.error("{}: a block of level {} at {:#x} (checksum {}, compression {}) cannot be "
+                        "read: {}",
+                        what, bp.level(), bp.is_embedded() ? 0 : bp.dva[0].offset(),
+                        static_cast<unsigned>(bp.checksum()), static_cast<unsigned>(bp.compress()),
                         words_for(r.error()));
         return false;
     }
     ++findings_.result().blocks;
     findings_.result().bytes += bp.is_embedded() ? 0 : bp.psize();
     return true;
+}
+
+// Whether a pointer fits the place it stands in.
+void BlockChecker::check_pointer(const Blkptr& bp, const DnodePhys& d, unsigned level,
+                                 std::uint64_t index, const std::string& what) {
+    std::size_t expected = level == 0 ? d.data_block_size() : std::size_t{1} << d.indblkshift;
+    if (bp.lsize() != expected)
+        findings_.error("{}: a block has {} bytes, not {}", what, bp.lsize(), expected);
+    if (bp.birth > pool_.facts().txg) findings_.error("{}: a block is from the future", what);
+    if (level == 0 && index > d.maxblkid)
+        findings_.error("{}: block {} is beyond the last", what, index);
 }
 
 // Goes through the blocks of one object below `bp`.
@@ -121,42 +140,48 @@ BlockChecker::Sum BlockChecker::check_tree(const Blkptr& bp, const DnodePhys& d,
                         static_cast<unsigned>(d.type));
         return sum;
     }
-    std::size_t expected = level == 0 ? d.data_block_size() : std::size_t{1} << d.indblkshift;
-    if (bp.lsize() != expected)
-        findings_.error("{}: a block has {} bytes, not {}", what, bp.lsize(), expected);
-    if (bp.birth > pool_.facts().txg) findings_.error("{}: a block is from the future", what);
-    if (level == 0 && index > d.maxblkid)
-        findings_.error("{}: block {} is beyond the last", what, index);
-    bool fresh = is_new(bp);
-    if (fresh) claim(bp, what);
-    std::vector<std::byte> block;
-    if (level == 0) {
-        if (fresh && !read(bp, block, what)) return sum;
-        std::uint64_t fill = 1;
-        if (d.type == ObjectType::dnode) {
-            if (!fresh) return sum; // its objects are an earlier snapshot's
-            fill = check_dnode_block(block, index * (d.data_block_size() / zfs::dnode_size), what);
-        }
-        if (fill != sum.fill)
-            findings_.error("{}: block {} has fill count {}, not {}", what, index, sum.fill, fill);
+    check_pointer(bp, d, level, index, what);
+    bool is_used_elsewhere = is_new(bp) && !claim(bp, what) && !bp.is_dedup();
+    if (level > 0) {
+        Sum below = check_indirect(bp, d, index, what);
+        if (below.fill != sum.fill)
+            findings_.error("{}: an indirect block has fill count {}, not {}", what, sum.fill,
+                            below.fill);
+        sum.asize += below.asize;
         return sum;
     }
-    if (!read(bp, block, what)) return sum;
+    std::vector<std::byte> block;
+    if (!is_new(bp) || is_used_elsewhere || !read(bp, block, what)) return sum;
+    std::uint64_t fill = 1;
+    if (d.type == ObjectType::dnode)
+        fill = check_dnode_block(block, index * (d.data_block_size() / zfs::dnode_size), what);
+    if (fill != sum.fill)
+        findings_.error("{}: block {} has fill count {}, not {}", what, index, sum.fill, fill);
+    return sum;
+}
+
+BlockChecker::Sum BlockChecker::check_indirect(const Blkptr& bp, const DnodePhys& d,
+                                               std::uint64_t index, const std::string& what) {
     Sum below;
+    std::vector<std::byte> block;
+    if (bp.is_embedded())
+        return findings_.error("{}: an indirect block in its pointer", what), below;
+    auto [known, is_first] = indirect_.try_emplace(bp.dva[0].offset());
+    if (!is_first && (known->second.was_new || !is_new(bp))) return known->second.below;
+    known->second.was_new = is_new(bp);
+    if (!read(bp, block, what)) return below;
     unsigned per = d.indblkshift - zfs::blkptr_shift;
-    for (std::uint64_t i = 0; i < (std::uint64_t{1} << per); ++i) {
+    std::size_t count = std::min(block.size() / sizeof(Blkptr), std::size_t{1} << per);
+    for (std::uint64_t i = 0; i < count; ++i) {
         auto child = zfs::load<Blkptr>(&block[i * sizeof(Blkptr)]);
-        Sum s = check_tree(child, d, level - 1, index << per | i, what);
+        Sum s = check_tree(child, d, bp.level() - 1, index << per | i, what);
         below.fill += s.fill;
         below.asize += s.asize;
         if (!child.is_hole() && child.birth > bp.birth)
             findings_.error("{}: a block is younger than what points to it", what);
     }
-    if (below.fill != sum.fill)
-        findings_.error("{}: an indirect block has fill count {}, not {}", what, sum.fill,
-                        below.fill);
-    sum.asize += below.asize;
-    return sum;
+    indirect_[bp.dva[0].offset()].below = below;
+    return below;
 }
 
 void BlockChecker::check_dnode(zfs::Bytes raw, const std::string& what) {
@@ -242,14 +267,15 @@ void BlockChecker::claim_log(const Blkptr& first, const std::string& what) {
     if (first.is_hole()) return;
     findings_.note(what + " is not empty; its records are not looked at");
     Blkptr bp = first;
-    for (unsigned n = 0; n < 100000 && !bp.is_hole(); ++n) {
+    while (!bp.is_hole()) {
         std::vector<std::byte> block(bp.lsize());
         if (bp.compress() != zfs::Compress::off || block.size() < log_chain_size || bp.is_gang() ||
+            !bp.dva[0].is_valid() ||
             !pool_.reader().source().read(zfs::label_start_size + bp.dva[0].offset(), block).ok())
             return;
         bool is_new_form = bp.checksum() == zfs::Checksum::zilog2;
         if (!is_new_form && bp.checksum() != zfs::Checksum::zilog) return;
-        claim(bp, what);
+        if (!claim(bp, what)) return;
         std::size_t next = is_new_form ? 8 : block.size() - log_chain_size + 8;
         bp = zfs::load<Blkptr>(&block[next]);
         if (bp.lsize() > zfs::max_block_size || bp.dva[0].vdev() != 0) return;

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace drupe::mkzfs {
@@ -54,13 +55,13 @@ public:
     /// Goes through an object set: all blocks born after `after` (older ones belong to an earlier
     /// snapshot, where they are seen). `what` names it in findings.
     void check_objset(const zfs::Blkptr& root, std::uint64_t after, const std::string& what);
-    /// Counts the space of a block without reading it (one that only waits to be freed).
-    void claim(const zfs::Blkptr& bp, const std::string& what);
-    /// Space of the intent log's chain. False when it could not be followed to its end.
+    /// Counts the space of a block without reading it (one that only waits to be freed). False when
+    /// something else has counted a part of it.
+    bool claim(const zfs::Blkptr& bp, const std::string& what);
+    /// Space of the intent log's chain.
     void claim_log(const zfs::Blkptr& first, const std::string& what);
 
     const RangeSet& claimed() const { return claimed_; }
-    bool saw_dedup() const { return saw_dedup_; }
 
 private:
     struct Sum { // over a subtree
@@ -71,6 +72,10 @@ private:
     void check_dnode(zfs::Bytes raw, const std::string& what);
     std::uint64_t check_dnode_block(zfs::Bytes block, std::uint64_t first, const std::string& what);
     void check_gang(const zfs::Blkptr& bp, const zfs::Dva& dva, const std::string& what, int depth);
+    Sum check_indirect(const zfs::Blkptr& bp, const zfs::DnodePhys& d, std::uint64_t index,
+                       const std::string& what);
+    void check_pointer(const zfs::Blkptr& bp, const zfs::DnodePhys& d, unsigned level,
+                       std::uint64_t index, const std::string& what);
     bool read(const zfs::Blkptr& bp, std::vector<std::byte>& out, const std::string& what);
     bool is_new(const zfs::Blkptr& bp) const { return bp.birth > after_; }
 
@@ -78,8 +83,14 @@ private:
     Findings& findings_;
     std::uint64_t unit_, after_ = 0;
     RangeSet claimed_;
-    bool saw_dedup_ = false;
-    std::uint64_t* objects_ = nullptr;
+    // Indirect blocks gone through, by place: snapshots share them, and in a damaged pool a few
+    // that point to each other would seem to be endlessly many. What is below one that was not new
+    // has still to be claimed by the snapshot to which it is.
+    struct Known {
+        Sum below;
+        bool was_new = false;
+    };
+    std::unordered_map<std::uint64_t, Known> indirect_;
 };
 
 /// What the space maps say is allocated: metaslabs' own and, on pools that have them, the log.

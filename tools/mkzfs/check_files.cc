@@ -30,7 +30,12 @@ public:
 
     void run() {
         seen_[fs_.root()].links_found = 0;
-        visit(fs_.root(), fs_.root(), directory_type >> 12, "");
+        pending_.push_back({fs_.root(), fs_.root(), directory_type >> 12, ""});
+        while (!pending_.empty()) {
+            Pending next = std::move(pending_.back());
+            pending_.pop_back();
+            visit(next.object, next.parent, next.type, next.path);
+        }
         for (const auto& [object, s] : seen_) {
             if (!s.is_directory && s.links_found != s.links_said)
                 error(object, "it has {} names and says {}", s.links_found, s.links_said);
@@ -119,11 +124,17 @@ private:
         if (f.attrs.links != subdirectories + 2)
             error(f.number, "/{}: {} links, with {} folders in it", path, f.attrs.links,
                   subdirectories);
-        std::uint64_t number = f.number;
-        f = {};
-        for (const auto& [name, value] : entries)
-            visit(zfs::dirent_object(value), number, zfs::dirent_type(value),
-                  path.empty() ? name : path + "/" + name);
+        for (auto& [name, value] : entries)
+            pending_.push_back(
+                {zfs::dirent_object(value), f.number, zfs::dirent_type(value), below(path, name)});
+    }
+
+    // For messages only: of a long path the end is kept, for a damaged pool may nest very deep.
+    static std::string below(const std::string& path, const std::string& name) {
+        constexpr std::size_t enough = 1024;
+        if (path.empty()) return name;
+        if (path.size() < enough) return path + "/" + name;
+        return "..." + path.substr(path.size() - enough / 2) + "/" + name;
     }
 
     // Files without a name have to be in the queue of those to be deleted, or hold attributes.
@@ -152,6 +163,12 @@ private:
     Filesystem& fs_;
     const std::string& what_;
     Findings& findings_;
+    struct Pending { // a directory's entry
+        std::uint64_t object, parent;
+        unsigned type;
+        std::string path;
+    };
+    std::vector<Pending> pending_;
     std::map<std::uint64_t, Seen> seen_;
 };
 

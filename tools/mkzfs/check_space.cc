@@ -8,6 +8,7 @@
 #include <drupe/zfs/space_map.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 namespace drupe::mkzfs {
@@ -23,6 +24,8 @@ public:
 
     RangeSet run() {
         std::uint64_t count = facts_.asize >> facts_.metaslab_shift;
+        if (facts_.asize > pool_.reader().source().size())
+            fail("the device is smaller than its label says");
         zfs::Object array = must(pool_.mos().object(facts_.metaslab_array), "metaslab array");
         read_flush_txgs(count);
         for (std::uint64_t i = 0; i < count; ++i) {
@@ -42,9 +45,9 @@ private:
             map.bonus().size() < sizeof(zfs::SpaceMapPhysV0))
             fail("{}: it is damaged", what);
         auto header = zfs::load<zfs::SpaceMapPhysV0>(map.bonus().data());
-        if (header.length > (1ull << 32)) fail("{}: it is damaged", what);
-        std::vector<std::byte> data(header.length);
-        must(map.read(0, data), what);
+        std::vector<std::byte> data;
+        read_list(map, header.length, what,
+                  [&](zfs::Bytes b) { data.insert(data.end(), b.begin(), b.end()); });
         alloc = header.alloc;
         return data;
     }
@@ -102,8 +105,9 @@ private:
     std::optional<std::uint64_t> vdev_table() {
         zfs::Object config =
             must(pool_.mos().object(must(pool_.directory_entry("config"), "config")), "config");
-        std::vector<std::byte> packed(config.block_count() * config.block_size());
-        must(config.read(0, packed), "config");
+        std::vector<std::byte> packed;
+        read_list(config, config.block_count() * config.block_size(), "config",
+                  [&](zfs::Bytes b) { packed.insert(packed.end(), b.begin(), b.end()); });
         zfs::NvList list = must(zfs::NvList::open(packed), "config");
         zfs::NvList tree = must(must(list.find("vdev_tree"), "config").as_nvlist(), "config");
         zfs::NvList child = must(must(tree.find("children"), "config").as_nvlist(0), "config");
@@ -111,11 +115,18 @@ private:
         return table.ok() ? std::optional{table.value()} : std::nullopt;
     }
 
+    static std::uint64_t txg_of(const std::string& name) {
+        std::uint64_t txg{};
+        auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), txg, 16);
+        if (error != std::errc{}) fail("log of space maps: '{}' is no number", name);
+        return txg;
+    }
+
     void read_logs() {
         if (logs_ == 0) return;
         std::map<std::uint64_t, std::uint64_t> by_txg;
         for (const auto& [name, object] : zap_entries(pool_.mos(), logs_, "log of space maps"))
-            by_txg[std::stoull(name, nullptr, 16)] = object;
+            by_txg[txg_of(name)] = object;
         for (auto [txg, object] : by_txg) {
             std::string what = fmt::format("space map log of txg {}", txg);
             std::int64_t alloc = 0;

@@ -10,8 +10,7 @@ constexpr unsigned max_gang_depth = 4;
 // Whether the lengths and codes of a pointer can be those of a block at all.
 bool is_plausible(const Blkptr& bp) {
     if (bp.lsize() > max_block_size || bp.compress() >= Compress::count_) return false;
-    if (bp.is_embedded())
-        return bp.psize() <= embedded_payload_size && bp.lsize() <= old_max_block_size;
+    if (bp.is_embedded()) return bp.psize() <= embedded_payload_size;
     return bp.psize() <= bp.lsize() && bp.checksum() < Checksum::count_;
 }
 

@@ -64,11 +64,15 @@ Result<Blkptr> Object::pointer(std::uint64_t index) {
 }
 
 Result<std::uint64_t> Object::next_data(std::uint64_t index) {
+    const unsigned top = state_->dnode.nlevels - 1u;
+    const unsigned top_shift = top * (state_->dnode.indblkshift - blkptr_shift);
     while (index <= state_->dnode.maxblkid) {
+        // What the dnode's pointers do not reach has no data, whatever maxblkid says.
+        if (top_shift < 64 && index >> top_shift >= state_->dnode.nblkptr) break;
         // Whole subtrees are skipped at the highest level where they are holes.
         unsigned level = 0;
         bool hole = false;
-        for (unsigned l = state_->dnode.nlevels - 1u;; --l) {
+        for (unsigned l = top;; --l) {
             unsigned shift = l * (state_->dnode.indblkshift - blkptr_shift);
             hole = TRY(pointer_at(l, shift >= 64 ? 0 : index >> shift))->is_hole();
             level = l;

@@ -84,6 +84,7 @@ Result<ZapReader> ZapReader::open(BlockView& view) {
     bool embedded = r.table_blocks_ == 0;
     if (r.table_shift_ > 40 || (embedded && r.table_shift_ != r.block_shift_ - 4u))
         return Errc::corrupt;
+    if (r.table_blocks_ > ~r.table_block_) return Errc::corrupt;
     return r;
 }
 
@@ -149,8 +150,12 @@ Result<ZapEntry> ZapReader::entry_at(Bytes block, std::size_t index) {
 Result<bool> ZapReader::next_fat(std::uint64_t& position, ZapEntry& entry) {
     std::uint64_t block = position >> 16 == 0 ? 1 : position >> 16;
     std::size_t chunk = position & 0xffff;
-    for (; block < view_->block_count() && block < free_block_; ++block, chunk = 0) {
-        if (block >= table_block_ && block < table_block_ + table_blocks_) continue;
+    for (;; ++block, chunk = 0) {
+        // Neither holes nor a table beyond counting are gone through step by step.
+        if (chunk == 0) block = TRY(view_->next_data(block));
+        if (block >= table_block_ && block - table_block_ < table_blocks_)
+            block = table_block_ + table_blocks_;
+        if (block >= view_->block_count() || block >= free_block_) break;
         Bytes b = TRY(view_->block(block));
         if (b.size() != std::size_t{1} << block_shift_) return Errc::corrupt;
         if (load_le<std::uint64_t>(&b[0]) != zbt_leaf) continue; // an old copy of the table

@@ -5,6 +5,7 @@
 #include <drupe/zfs/checksum.h>
 #include <drupe/zfs/codec.h>
 #include <drupe/zfs/nvlist.h>
+#include <drupe/zfs/object.h>
 #include <drupe/zfs/sa.h>
 #include <drupe/zfs/space_map.h>
 #include <drupe/zfs/zap.h>
@@ -282,4 +283,31 @@ TEST_CASE("blocks of codecs nobody linked are refused, not misread") {
     std::byte in[64] = {}, out[512];
     for (Compress c : {Compress::lz4, Compress::zstd, Compress::gzip_9, Compress::inherit})
         CHECK_FALSE(decompress(none, c, in, out).ok());
+}
+
+TEST_CASE("a block of more than 128 KiB may lie in its pointer") {
+    struct Repeat final : Codecs { // a stream is the byte it repeats
+        Result<void> decode(Compress, Bytes in, MutableBytes out) override {
+            std::fill(out.begin(), out.end(), in[0]);
+            return {};
+        }
+        Result<std::size_t> encode(Compress, int, Bytes, MutableBytes) override {
+            return Errc::not_supported;
+        }
+    } codecs;
+    struct Nothing final : BlockSource {
+        Result<void> read(std::uint64_t, MutableBytes) override { return Errc::io; }
+        std::uint64_t size() const override { return 0; }
+    } nothing;
+    BlockReader reader{nothing, codecs};
+    constexpr std::size_t lsize = 256 * 1024, psize = 5;
+    Blkptr bp{};
+    bp.prop = 1ull << 63 | 1ull << 39 | std::uint64_t{static_cast<unsigned>(Compress::lz4)} << 32 |
+              (psize - 1) << 25 | (lsize - 1);
+    bp.birth = 1;
+    std::byte stream[8] = {std::byte{0}, std::byte{0}, std::byte{0}, std::byte{1}, std::byte{'x'}};
+    bp.dva[0].word[0] = load_le<std::uint64_t>(stream);
+    std::vector<std::byte> out(lsize);
+    REQUIRE(reader.read(bp, out).ok());
+    CHECK(std::count(out.begin(), out.end(), std::byte{'x'}) == lsize);
 }

@@ -70,7 +70,7 @@ public:
     /// The pointer to data block `index`, which may be a hole.
     Result<Blkptr> pointer(std::uint64_t index);
     /// The first data block at or after `index` that is not a hole, or block_count().
-    Result<std::uint64_t> next_data(std::uint64_t index);
+    Result<std::uint64_t> next_data(std::uint64_t index) override;
     /// Reads out.size() bytes from byte `offset`; bytes past the last block are zero.
     Result<void> read(std::uint64_t offset, MutableBytes out);
 

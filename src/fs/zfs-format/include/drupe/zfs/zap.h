@@ -29,6 +29,8 @@ public:
     virtual Result<Bytes> block(std::uint64_t index) = 0;
     virtual std::size_t block_size() const = 0;
     virtual std::uint64_t block_count() const = 0;
+    /// The first block at or after `index` that may hold something, or block_count().
+    virtual Result<std::uint64_t> next_data(std::uint64_t index) { return index; }
 
 protected:
     ~BlockView() = default;
