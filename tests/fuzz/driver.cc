@@ -6,11 +6,16 @@
 #include "target.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sys/time.h>
 
 namespace {
+
+// CPU time after which 64 rounds count as some that never end: many times what the slowest take.
+constexpr long hang_seconds = 10;
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -84,6 +89,12 @@ void mutate(Bytes& bytes, const std::vector<Bytes>& corpus) {
 unsigned long round_now;
 const Bytes* input_now;
 
+void watch_for_hangs() {
+    itimerval limit{};
+    limit.it_value.tv_sec = hang_seconds;
+    setitimer(ITIMER_VIRTUAL, &limit, nullptr);
+}
+
 } // namespace
 
 void fuzz_failed(const char* what) {
@@ -99,8 +110,10 @@ int main(int argc, char** argv) {
     const unsigned long rounds = argc > 1 ? std::strtoul(argv[1], nullptr, 0) : 200'000;
     const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 0) : 1;
     const std::vector<Bytes> corpus = fuzz_corpus();
+    std::signal(SIGVTALRM, [](int) { fuzz_failed("it does not end"); });
     for (const Bytes& bytes : corpus) {
         input_now = &bytes;
+        watch_for_hangs();
         LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
     }
     for (round_now = 1; round_now <= rounds; round_now++) {
@@ -108,6 +121,7 @@ int main(int argc, char** argv) {
         Bytes bytes = corpus[below(corpus.size())];
         for (std::size_t n = below(6) + 1; n > 0; n--) mutate(bytes, corpus);
         input_now = &bytes;
+        if (round_now % 64 == 1) watch_for_hangs();
         LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
     }
     std::printf("%lu rounds over %zu inputs\n", rounds, corpus.size());
