@@ -337,9 +337,15 @@ def case_errors(b):
     tree = b.tree(trees.small)
     target = b.folder / "out" / "image"
     target.parent.mkdir()
+    os.mkfifo(b.folder / "fifo")
+    (b.folder / "loop").write_text(f"%include {b.folder}/loop\n")
+    (b.folder / "odd\n\x1bname").write_text("")
     for arguments in ([b.folder / "absent"], [tree, "-c", "brotli"], [tree, "--property", "colour=red"],
                       ["-m", tree / "size1"], [tree, "--size", "1M"], [tree, "--ashift", "20"], [],
-                      [tree, "--dataset", "a/b", tree], [tree / "size1"], [tree, "--frob"]):
+                      [tree, "--dataset", "a/b", tree], [tree / "size1"], [tree, "--frob"], ["-m", tree],
+                      [b.folder / "fifo"], ["-m", b.folder / "loop"], [b.folder / "odd\n\x1bname"],
+                      ["-m", "/dev/zero"], [tree, "--loader", tree], [tree, "--size", "4E"], [tree, "--free", "7E"],
+                      [tree, "--args", "x" * 70000]):
         done = subprocess.run([b.mkzfs, "-o", target, *arguments], capture_output=True, text=True)
         if done.returncode != 1 or done.stderr.count("\n") != 1 or not done.stderr.startswith("mkzfs: "):
             raise Bad(f"{arguments}: status {done.returncode}, {done.stderr!r}")
@@ -349,6 +355,17 @@ def case_errors(b):
                           capture_output=True, text=True)
     if done.returncode != 1 or list(target.parent.iterdir()):
         raise Bad(f"a full disk: status {done.returncode}, {done.stderr}")
+    run(b.mkzfs, "-q", "-o", target, target.parent)
+    before = target.read_bytes()
+    done = subprocess.run([b.mkzfs, "-o", target, target.parent], capture_output=True, text=True)
+    if done.returncode != 1 or "among what goes into it" not in done.stderr or target.read_bytes() != before:
+        raise Bad(f"an image that would hold itself: status {done.returncode}, {done.stderr}")
+    target.unlink()
+    (b.folder / "named").symlink_to(tree)
+    longest = target.parent / ("n" * 255)
+    run(b.mkzfs, "-q", "-o", longest, b.folder / "named")
+    b.same_as(longest, "drupe", tree)
+    longest.unlink()
     big = b.folder / "big"
     big.mkdir()
     (big / "noise").write_bytes(random.Random(1).randbytes(60 << 20))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Fills a tree from the build machine's files, directly or as manifests say.
+#include <filetree/host_file.h>
 #include <filetree/manifest.h>
 
 #include <algorithm>
@@ -7,7 +8,6 @@
 #include <cstring>
 #include <dirent.h>
 #include <fmt/format.h>
-#include <fstream>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -18,6 +18,7 @@ namespace drupe::filetree {
 namespace {
 
 constexpr int max_include_depth = 16;
+constexpr std::size_t max_manifest_bytes = 64 << 20;
 
 using LinkMap = std::map<std::pair<dev_t, ino_t>, InodePtr>;
 
@@ -26,7 +27,7 @@ using LinkMap = std::map<std::pair<dev_t, ino_t>, InodePtr>;
 }
 
 std::vector<std::string> names_in(const std::string& folder) {
-    DIR* dir = opendir(folder.c_str());
+    DIR* dir = opendir(HostPath(folder).c_str());
     if (dir == nullptr) fail_host(folder);
     std::vector<std::string> names;
     errno = 0;
@@ -46,7 +47,7 @@ std::vector<std::string> names_in(const std::string& folder) {
 
 std::string read_link(const std::string& host, std::size_t size_hint) {
     std::string target(std::max<std::size_t>(size_hint, 255) + 1, '\0');
-    auto bytes = readlink(host.c_str(), target.data(), target.size());
+    auto bytes = readlink(HostPath(host).c_str(), target.data(), target.size());
     if (bytes < 0) fail_host(host);
     if (static_cast<std::size_t>(bytes) == target.size()) return read_link(host, target.size() * 2);
     target.resize(static_cast<std::size_t>(bytes));
@@ -71,8 +72,7 @@ InodePtr inode_of(const std::string& host, const struct stat& s, const HostOptio
     inode->mode = static_cast<std::uint16_t>(s.st_mode & 07777);
     inode->owner = options.owner.value_or(Owner{s.st_uid, s.st_gid});
     inode->mtime = options.mtime.value_or(s.st_mtim.tv_sec);
-    if (!options.mtime)
-        inode->mtime_nanoseconds = static_cast<std::uint32_t>(s.st_mtim.tv_nsec);
+    if (!options.mtime) inode->mtime_nanoseconds = static_cast<std::uint32_t>(s.st_mtim.tv_nsec);
     inode->source = host;
     if (inode->kind == Kind::file) {
         inode->size = static_cast<std::uint64_t>(s.st_size);
@@ -88,7 +88,7 @@ InodePtr inode_of(const std::string& host, const struct stat& s, const HostOptio
 void add_host_linked(Tree& tree, const std::string& path, const std::string& host,
                      const HostOptions& options, LinkMap& links) {
     struct stat s {};
-    if (lstat(host.c_str(), &s) != 0) fail_host(host);
+    if (lstat(HostPath(host).c_str(), &s) != 0) fail_host(host);
     bool linked = !S_ISDIR(s.st_mode) && s.st_nlink > 1;
     if (linked) {
         if (auto known = links.find({s.st_dev, s.st_ino}); known != links.end()) {
@@ -171,14 +171,6 @@ std::string folder_of(const std::string& file) {
     return slash == std::string::npos ? std::string{} : file.substr(0, slash + 1);
 }
 
-std::string read_file(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    if (!in && !in.eof()) fail_host(file);
-    if (is_folder(file)) throw Error(fmt::format("{} is a folder, not a manifest", file));
-    return text;
-}
-
 std::string base_name(std::string_view path) {
     while (path.ends_with('/')) path.remove_suffix(1);
     return std::string(path.substr(path.rfind('/') + 1));
@@ -193,7 +185,8 @@ public:
     void run(const std::string& file, int depth) {
         if (depth > max_include_depth) throw Error(fmt::format("{}: %include goes too deep", file));
         auto outer = std::exchange(folder_, folder_of(file));
-        for (const auto& entry : parse_manifest(read_file(file), file, variables_)) {
+        for (const auto& entry :
+             parse_manifest(read_stream(file, max_manifest_bytes), file, variables_)) {
             if (entry.directive == Directive::include) {
                 run(host_path(entry.words[0].text), depth + 1);
                 continue;
@@ -306,6 +299,14 @@ void add_host(Tree& tree, std::string_view path, const std::string& host,
               const HostOptions& options) {
     LinkMap links;
     add_host_linked(tree, normalise(path), host, options, links);
+}
+
+void add_host_folder(Tree& tree, const std::string& host, const HostOptions& options) {
+    // The folder itself may be named through a symlink; the dot makes lstat see what it points to.
+    std::string inside = host + "/.";
+    struct stat s {};
+    if (lstat(inside.c_str(), &s) != 0) fail_host(host);
+    add_host(tree, "", inside, options);
 }
 
 void add_manifest(Tree& tree, const std::string& file, const HostOptions& options,

@@ -8,7 +8,7 @@ namespace drupe::filetree {
 namespace {
 
 constexpr int max_links = 40;                // as Linux
-constexpr std::size_t max_path_bytes = 3900; // PATH_MAX less what a newc spacer needs
+constexpr std::size_t max_path_bytes = 8192; // what is gone through folder by folder has an end
 
 std::string_view parent_of(std::string_view path) {
     auto slash = path.rfind('/');
@@ -36,7 +36,8 @@ std::string normalise(std::string_view path) {
         out += part;
     }
     if (out.size() > max_path_bytes)
-        throw Error(fmt::format("a path in the image is longer than {} bytes", max_path_bytes));
+        throw Error(fmt::format("/{}...: a path in the image is longer than {} bytes",
+                                std::string_view(out).substr(0, 60), max_path_bytes));
     return out;
 }
 
@@ -77,6 +78,11 @@ std::string Tree::resolve(std::string_view path, int& links_left) const {
 std::string Tree::resolve_parent(std::string_view path) const {
     int links_left = max_links;
     auto parent = parent_of(path);
+    // A directory of the tree has only directories above it: nothing to follow. Most often it is
+    // so.
+    auto known = nodes_.find(parent);
+    if (known != nodes_.end() && known->second.inode->kind == Kind::directory)
+        return std::string(path);
     return join(resolve(parent, links_left), path.substr(parent.empty() ? 0 : parent.size() + 1));
 }
 

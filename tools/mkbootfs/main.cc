@@ -203,13 +203,6 @@ Options parse_arguments(int argc, char** argv) {
     return options;
 }
 
-void add_folder(filetree::Tree& tree, const std::string& path, const filetree::HostOptions& host) {
-    if (access(path.c_str(), F_OK) != 0)
-        throw Error(fmt::format("{}: {}", path, std::strerror(errno)));
-    // The folder itself may be named through a symlink; the dot makes lstat see what it points to.
-    filetree::add_host(tree, "", path + "/.", host);
-}
-
 int run(int argc, char** argv) {
     auto options = parse_arguments(argc, argv);
     filetree::Tree tree;
@@ -217,7 +210,7 @@ int run(int argc, char** argv) {
         if (source.kind == Source::Kind::manifest) {
             filetree::add_manifest(tree, source.path, options.host, options.variables);
         } else {
-            add_folder(tree, source.path, options.host);
+            filetree::add_host_folder(tree, source.path, options.host);
             if (source.kind == Source::Kind::base) tree.hide_all();
         }
     }

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t header_bytes = 110;
 constexpr std::uint64_t max_name_bytes = 4096; // PATH_MAX: Linux skips entries with a longer name
+constexpr std::size_t max_path_bytes = 3900;   // max_name_bytes less what a spacer needs
 constexpr std::uint64_t max_field = 0xffff'ffff;
 
 std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
@@ -69,6 +70,9 @@ public:
 
     Totals run() {
         for (const auto& [path, node] : tree_.nodes()) {
+            if (!node.hidden && path.size() > max_path_bytes)
+                throw Error(fmt::format("/{}...: the path is longer than {} bytes",
+                                        std::string_view(path).substr(0, 60), max_path_bytes));
             if (!node.hidden) ++groups_[node.inode.get()].names;
         }
         for (const auto& [path, node] : tree_.nodes()) {

@@ -18,8 +18,11 @@
 
 #include <drupe/zfs/nvlist.h>
 
+#include <filetree/host_file.h>
+
 namespace drupe::mkzfs {
 
+using filetree::HostPath;
 using zfs::Filesystem;
 
 namespace {
@@ -51,17 +54,6 @@ void list_datasets(zfs::Pool& pool, std::uint64_t dir_object, const std::string&
     }
     for (const auto& [child, object] : zap_entries(pool.mos(), dir.child_dir_zapobj, name))
         if (!child.starts_with('$')) list_datasets(pool, object, name + "/" + child, depth + 1);
-}
-
-std::string printable(std::string_view name) {
-    std::string out;
-    for (char c : name) {
-        if (static_cast<unsigned char>(c) < ' ' || c == 127 || c == '\\')
-            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        else
-            out += c;
-    }
-    return out;
 }
 
 void print_file(const std::string& path, const Filesystem::File& f) {
@@ -116,14 +108,14 @@ public:
         walk_files(fs_, [&](const std::string& path, Filesystem::File& f) {
             std::string to = path.empty() ? folder_ : folder_ + "/" + path;
             if (is_kind(f.attrs, S_IFDIR)) {
-                if (!path.empty() && mkdir(to.c_str(), 0700) != 0) complain(to);
+                if (!path.empty() && mkdir(HostPath(to).c_str(), 0700) != 0) complain(to);
                 later_.emplace_back(to, f.attrs.mode, f.attrs.mtime, f.attrs.uid, f.attrs.gid);
                 set_xattrs(f, to);
                 return;
             }
             auto [first, fresh] = done_.emplace(f.number, to);
             if (!fresh) {
-                if (link(first->second.c_str(), to.c_str()) != 0) complain(to);
+                if (link(HostPath(first->second).c_str(), HostPath(to).c_str()) != 0) complain(to);
                 return;
             }
             make(f, to);
@@ -153,11 +145,11 @@ private:
         case S_IFREG: return make_file(f, to);
         case S_IFLNK: {
             std::string target(zfs::text_of(f.attrs.symlink));
-            if (symlink(target.c_str(), to.c_str()) != 0) complain(to);
+            if (symlink(target.c_str(), HostPath(to).c_str()) != 0) complain(to);
             return;
         }
         default:
-            if (mknod(to.c_str(), static_cast<mode_t>(f.attrs.mode),
+            if (mknod(HostPath(to).c_str(), static_cast<mode_t>(f.attrs.mode),
                       makedev(static_cast<unsigned>(f.attrs.rdev >> 20),
                               static_cast<unsigned>(f.attrs.rdev & 0xfffff))) != 0)
                 complain(to);
@@ -165,7 +157,8 @@ private:
     }
 
     void make_file(Filesystem::File& f, const std::string& to) {
-        int fd = open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int fd =
+            open(HostPath(to).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0) complain(to);
         try {
             read_data(f, to, [&](std::uint64_t at, zfs::Bytes b) { write_all(fd, at, b, to); });
@@ -186,7 +179,7 @@ private:
             zfs::Bytes value = must(pair.as_byte_array(), to);
             std::string name(pair.name);
             // Other name spaces need privileges or a file system that has them.
-            if (lsetxattr(to.c_str(), name.c_str(), value.data(), value.size(), 0) != 0 &&
+            if (lsetxattr(HostPath(to).c_str(), name.c_str(), value.data(), value.size(), 0) != 0 &&
                 name.starts_with("user."))
                 complain(to + ": " + name);
         }
@@ -194,15 +187,16 @@ private:
 
     void settle(const Settled& s) {
         bool is_link = (s.mode & type_mask) == S_IFLNK;
+        const HostPath path{s.path};
         if (geteuid() == 0 &&
-            lchown(s.path.c_str(), static_cast<uid_t>(s.uid), static_cast<gid_t>(s.gid)) != 0)
+            lchown(path.c_str(), static_cast<uid_t>(s.uid), static_cast<gid_t>(s.gid)) != 0)
             complain(s.path);
-        if (!is_link && chmod(s.path.c_str(), static_cast<mode_t>(s.mode & 07777)) != 0)
+        if (!is_link && chmod(path.c_str(), static_cast<mode_t>(s.mode & 07777)) != 0)
             complain(s.path);
         timespec times[2];
         times[0].tv_sec = times[1].tv_sec = static_cast<time_t>(s.time.seconds);
         times[0].tv_nsec = times[1].tv_nsec = static_cast<long>(s.time.nanoseconds % 1000000000);
-        if (utimensat(AT_FDCWD, s.path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) complain(s.path);
+        if (utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) complain(s.path);
     }
 
     Filesystem& fs_;

@@ -171,7 +171,7 @@ int check_command(const std::string& image, bool json) {
                    "\"objects\": {}, \"files\": {}}}\n",
                    r.error_count, r.blocks, r.bytes, r.datasets, r.objects, r.files);
     } else {
-        for (const std::string& e : r.errors) fmt::print("{}\n", e);
+        for (const std::string& e : r.errors) fmt::print("{}\n", printable(e));
         for (const std::string& n : r.notes) fmt::print("note: {}\n", n);
         fmt::print("{}: {} errors; {} datasets, {} objects, {} files, {} blocks of {} bytes\n",
                    image, r.error_count, r.datasets, r.objects, r.files, r.blocks, r.bytes);

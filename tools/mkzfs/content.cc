@@ -6,12 +6,10 @@
 #include <drupe/zfs/checksum.h>
 #include <drupe/zfs/zap.h>
 
+#include <filetree/host_file.h>
+
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace drupe::mkzfs {
 
@@ -19,23 +17,6 @@ using filetree::Inode;
 using filetree::Kind;
 using zfs::Bytes;
 using zfs::MutableBytes;
-
-namespace {
-
-class Fd {
-public:
-    explicit Fd(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-        if (fd_ < 0) fail("{}: {}", path, std::strerror(errno));
-    }
-    Fd(const Fd&) = delete;
-    ~Fd() { close(fd_); }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
-
-} // namespace
 
 void Job::clear() {
     bytes = 0;
@@ -81,26 +62,11 @@ void Encoder::emit_in_place(Job& job, std::uint64_t index, std::size_t at, std::
                           must(checksum_of(dataset_.data.checksum, data), "checksum")});
 }
 
-void Encoder::read_file(int fd, const Segment&, const Inode& inode, MutableBytes into,
-                        std::uint64_t offset) {
-    while (!into.empty()) {
-        ssize_t n = pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) fail("{}: {}", inode.source, std::strerror(errno));
-        if (n == 0) fail("{}: it changed while it was read", inode.source);
-        into = into.subspan(static_cast<std::size_t>(n));
-        offset += static_cast<std::uint64_t>(n);
-    }
-}
-
 void Encoder::run_file(Job& job, Segment& s) {
     const Inode& inode = *nodes_.nodes[s.node].inode;
-    Fd fd{inode.source};
-    struct stat st {};
-    if (fstat(fd.get(), &st) != 0) fail("{}: {}", inode.source, std::strerror(errno));
-    if (static_cast<std::uint64_t>(st.st_size) != inode.size)
-        fail("{}: it changed while it was read", inode.source);
-    if (s.ends_node) s.dxattr = read_xattrs(fd.get(), inode.source);
+    filetree::HostFile file{inode.source};
+    if (file.size() != inode.size) fail("{}: it changed while it was read", inode.source);
+    if (s.ends_node) s.dxattr = read_xattrs(file.fd(), inode.source);
     if (s.count == 0) return;
     std::size_t size = file_block_size(inode.size, dataset_.record_size);
     std::uint64_t begin = s.first * size, bytes = std::min(inode.size - begin, s.count * size);
@@ -116,7 +82,7 @@ void Encoder::run_file(Job& job, Segment& s) {
         in_.resize(std::max(in_.size(), whole));
         data = {in_.data(), whole};
     }
-    read_file(fd.get(), s, inode, data.first(bytes), begin);
+    file.read(begin, data.first(bytes));
     std::memset(data.data() + bytes, 0, data.size() - bytes);
     if (in_place) job.out_used += data.size();
     // What only fills up the last of several blocks is not stored: ZLE, which every reader knows.

@@ -64,8 +64,6 @@ public:
 private:
     void run_file(Job& job, Segment& segment);
     void run_directory(Job& job, Segment& segment);
-    void read_file(int fd, const Segment& segment, const filetree::Inode& inode,
-                   zfs::MutableBytes into, std::uint64_t offset);
     void emit(Job& job, const Encoding& how, std::uint64_t index, zfs::Bytes data);
     void emit_in_place(Job& job, std::uint64_t index, std::size_t at, std::size_t lsize);
     zfs::MutableBytes room(Job& job, std::size_t bytes);

@@ -3,17 +3,16 @@
 
 #include "failure.h"
 
+#include <filetree/host_file.h>
+
 #include <algorithm>
-#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <exception>
-#include <fcntl.h>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <unistd.h>
 
 namespace drupe::mkzfs {
 
@@ -96,15 +95,9 @@ private:
 
     // Moves to the next block with data in it, as far as the host's file system knows.
     void skip_hole(const Inode& inode) {
-        int fd = open(inode.source.c_str(), O_RDONLY | O_CLOEXEC);
-        if (fd < 0) fail("{}: {}", inode.source, std::strerror(errno));
-        off_t at = lseek(fd, static_cast<off_t>(block_ * record_size_), SEEK_DATA);
-        int error = errno;
-        close(fd);
-        if (at >= 0)
-            block_ = std::max(block_, static_cast<std::uint64_t>(at) / record_size_);
-        else if (error == ENXIO)
-            block_ = file_block_count(inode.size, record_size_);
+        std::uint64_t at = filetree::HostFile(inode.source).next_data(block_ * record_size_);
+        block_ = std::max(block_, std::min(at, inode.size) / record_size_);
+        if (at >= inode.size) block_ = file_block_count(inode.size, record_size_);
     }
 
     const NodeList& nodes_;

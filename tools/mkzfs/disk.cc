@@ -4,11 +4,11 @@
 #include "failure.h"
 #include "gpt.h"
 
+#include <filetree/host_file.h>
+
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
-#include <iterator>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -18,6 +18,7 @@ namespace {
 
 // magic, length, CRC-32 of the text, the text.
 constexpr std::uint64_t arguments_size = 64 * 1024;
+constexpr std::size_t max_loader_size = 1 << 30;
 constexpr std::string_view arguments_magic = "DRUPEARG";
 constexpr std::size_t arguments_header = 8 + 4 + 4;
 
@@ -35,14 +36,6 @@ std::vector<std::byte> arguments_block(const std::string& text) {
     zfs::store_le(&b[12], crc(text));
     std::memcpy(&b[arguments_header], text.data(), text.size());
     return b;
-}
-
-std::string read_whole(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) fail("{}: {}", path, std::strerror(errno));
-    std::string all{std::istreambuf_iterator<char>(in), {}};
-    if (in.bad()) fail("{}: it cannot be read", path);
-    return all;
 }
 
 // Where the argument block of an image is: right before the pool's partition.
@@ -65,7 +58,7 @@ struct OpenFile {
 } // namespace
 
 DiskLayout::DiskLayout(const Settings& settings) : arguments_(settings.arguments) {
-    if (!settings.loader.empty()) loader_ = read_whole(settings.loader);
+    if (!settings.loader.empty()) loader_ = filetree::read_stream(settings.loader, max_loader_size);
     arguments_block(arguments_); // refuses what is too long before anything is written
     std::uint64_t needed = zfs::round_up(loader_.size() + arguments_size, partition_alignment);
     loader_partition_size_ = zfs::round_up(settings.loader_size, partition_alignment);

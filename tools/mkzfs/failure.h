@@ -7,6 +7,7 @@
 #include <filetree/tree.h>
 
 #include <fmt/format.h>
+#include <string>
 #include <string_view>
 
 namespace drupe::mkzfs {
@@ -20,6 +21,9 @@ template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
     throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
+
+/// Text with control characters and backslashes as \xHH: names hold any byte, terminals obey some.
+std::string printable(std::string_view text);
 
 /// The value of a result whose failure needs no more context than `what`.
 template <class T>

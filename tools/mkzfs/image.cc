@@ -10,6 +10,8 @@
 #include <drupe/zfs/label.h>
 #include <drupe/zfs/space_map.h>
 
+#include <filetree/host_file.h>
+
 #include <algorithm>
 #include <sys/stat.h>
 
@@ -20,6 +22,7 @@ using zfs::ObjectType;
 namespace {
 
 constexpr std::uint64_t min_pool_size = 64ull << 20;
+constexpr std::uint64_t max_pool_size = 1ull << 51; // 2^17 metaslabs of the largest kind
 constexpr std::uint64_t min_slop = 128ull << 20;
 constexpr std::uint64_t mebibyte = 1 << 20;
 
@@ -55,7 +58,8 @@ unsigned metaslab_shift_for(std::uint64_t asize) {
 std::uint64_t allocated_size(const filetree::Inode& inode) {
     constexpr std::uint64_t worth_asking = 8 * mebibyte;
     struct stat st {};
-    if (inode.size < worth_asking || stat(inode.source.c_str(), &st) != 0) return inode.size;
+    if (inode.size < worth_asking || stat(filetree::HostPath(inode.source).c_str(), &st) != 0)
+        return inode.size;
     return std::min(inode.size, static_cast<std::uint64_t>(st.st_blocks) * 512);
 }
 
@@ -313,6 +317,8 @@ Encoding metadata_encoding(const Settings& settings) {
 } // namespace
 
 Report write_image(const Settings& settings, Output& out, const Progress& progress) {
+    if (settings.size.value_or(0) > max_pool_size || settings.free > max_pool_size)
+        fail("a pool has at most 2 PiB");
     std::optional<DiskLayout> disk;
     if (settings.disk) out.set_region(disk.emplace(settings).pool_offset());
     SystemCodecs codecs;

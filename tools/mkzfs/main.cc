@@ -16,7 +16,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 
@@ -305,17 +304,25 @@ private:
     void read_sources() {
         if (job_.settings.output.empty()) fail("-o IMAGE is missing (see --help)");
         if (sources_.empty()) fail("nothing to put into the image (see --help)");
+        std::optional<FileIdentity> old = Output::check_target(job_.settings.output);
         for (const Source& s : sources_) {
             filetree::Tree& tree = job_.settings.datasets[s.dataset].tree;
             if (s.is_manifest) {
                 filetree::add_manifest(tree, s.path, host_, variables_);
                 continue;
             }
-            struct stat st {};
-            if (stat(s.path.c_str(), &st) != 0) fail("{}: {}", s.path, std::strerror(errno));
-            if (!S_ISDIR(st.st_mode)) fail("{}: not a folder", s.path);
-            filetree::add_host(tree, "", s.path, host_);
+            filetree::add_host_folder(tree, s.path, host_);
         }
+        if (old) refuse_itself(*old);
+    }
+
+    // The image of the last time must not be content of this one.
+    void refuse_itself(const FileIdentity& old) {
+        for (const DatasetSettings& d : job_.settings.datasets)
+            for (const auto& [path, node] : d.tree.nodes())
+                if (node.inode->kind == filetree::Kind::file && node.inode->size == old.size &&
+                    identify(node.inode->source) == old)
+                    fail("{}: it is among what goes into it", job_.settings.output);
     }
 
     std::vector<std::string_view> arguments_;
@@ -418,8 +425,8 @@ int main(int argc, char** argv) {
         int status = run(CommandLine{argc, argv}.parse());
         if (std::fflush(stdout) != 0) fail("standard output: {}", std::strerror(errno));
         return status;
-    } catch (const Error& e) {
-        fmt::print(stderr, "mkzfs: {}\n", e.what());
-    } catch (const std::bad_alloc&) { fmt::print(stderr, "mkzfs: out of memory\n"); }
+    } catch (const std::bad_alloc&) {
+        fmt::print(stderr, "mkzfs: out of memory\n");
+    } catch (const std::exception& e) { fmt::print(stderr, "mkzfs: {}\n", printable(e.what())); }
     return 1;
 }

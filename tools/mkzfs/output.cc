@@ -4,6 +4,8 @@
 #include "failure.h"
 #include "gpt.h"
 
+#include <filetree/host_file.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -44,22 +46,23 @@ Result<void> read_fully(int fd, std::uint64_t offset, zfs::MutableBytes out) {
 
 } // namespace
 
-std::string_view words_for(Errc errc) {
-    switch (errc) {
-    case Errc::no_memory: return "out of memory";
-    case Errc::corrupt: return "it is damaged";
-    case Errc::not_supported: return "it uses something this program does not know";
-    case Errc::not_found: return "there is no such thing";
-    case Errc::io: return "it cannot be read";
-    case Errc::too_big: return "it is too large";
-    default: return "it is not valid";
-    }
+std::optional<FileIdentity> identify(const std::string& path) {
+    struct stat s {};
+    if (stat(filetree::HostPath(path).c_str(), &s) != 0) return std::nullopt;
+    return FileIdentity{s.st_dev, s.st_ino, static_cast<std::uint64_t>(s.st_size)};
+}
+
+std::optional<FileIdentity> Output::check_target(const std::string& path) {
+    struct stat s {};
+    if (stat(path.c_str(), &s) == 0 && !S_ISREG(s.st_mode)) fail("{}: not a regular file", path);
+    return identify(path);
 }
 
 Output::Output(const std::string& path) : path_(path) {
-    struct stat s {};
-    if (stat(path.c_str(), &s) == 0 && !S_ISREG(s.st_mode)) fail("{}: not a regular file", path);
-    std::string name = fmt::format("{}.{}.tmp", path, getpid());
+    check_target(path);
+    // Beside it, under a name that is never longer than a name may be.
+    std::string name =
+        fmt::format("{}.mkzfs-{}.tmp", path.substr(0, path.rfind('/') + 1), getpid());
     if (name.size() >= sizeof temporary) fail("{}: the path is too long", path);
     watch_signals();
     fd_ = open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

@@ -6,12 +6,22 @@
 
 #include <drupe/zfs/object.h>
 
+#include <optional>
 #include <string>
 
 namespace drupe::mkzfs {
 
+/// Which file it is, whatever its name.
+struct FileIdentity {
+    std::uint64_t device, inode, size;
+    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+std::optional<FileIdentity> identify(const std::string& path);
+
 class Output final : public zfs::BlockSource {
 public:
+    /// What is at `path` now. Throws Error when it is no regular file.
+    static std::optional<FileIdentity> check_target(const std::string& path);
     /// Throws Error when the file cannot be made.
     explicit Output(const std::string& path);
     Output(const Output&) = delete;

@@ -6,10 +6,9 @@
 #include "failure.h"
 #include "walk.h"
 
-#include <cerrno>
+#include <filetree/host_file.h>
+
 #include <cstring>
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace drupe::mkzfs {
 
@@ -18,39 +17,6 @@ using filetree::Kind;
 using zfs::Filesystem;
 
 namespace {
-
-class SourceFile {
-public:
-    explicit SourceFile(const std::string& path)
-        : path_(path), fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-        if (fd_ < 0) fail("{}: {}", path, std::strerror(errno));
-    }
-    SourceFile(const SourceFile&) = delete;
-    ~SourceFile() { close(fd_); }
-    int fd() const { return fd_; }
-
-    void read(std::uint64_t at, zfs::MutableBytes out) {
-        while (!out.empty()) {
-            ssize_t n = pread(fd_, out.data(), out.size(), static_cast<off_t>(at));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) fail("{}: {}", path_, std::strerror(errno));
-            if (n == 0) fail("{}: it changed while it was read", path_);
-            out = out.subspan(static_cast<std::size_t>(n));
-            at += static_cast<std::uint64_t>(n);
-        }
-    }
-
-    /// Where data begins at or after `at`, as far as the file system knows.
-    std::uint64_t next_data(std::uint64_t at) const {
-        off_t found = lseek(fd_, static_cast<off_t>(at), SEEK_DATA);
-        if (found >= 0) return static_cast<std::uint64_t>(found);
-        return errno == ENXIO ? UINT64_MAX : at;
-    }
-
-private:
-    const std::string& path_;
-    int fd_;
-};
 
 class Verifier {
 public:
@@ -83,7 +49,7 @@ private:
             differ(path, "its time differs");
         zfs::Buffer xattrs;
         if (inode.kind == Kind::file) {
-            SourceFile source{inode.source};
+            filetree::HostFile source{inode.source};
             if (a.size != inode.size) differ(path, "its size differs");
             compare_content(path, source, f);
             xattrs = read_xattrs(source.fd(), inode.source);
@@ -96,7 +62,8 @@ private:
             differ(path, "its extended attributes differ");
     }
 
-    void compare_content(const std::string& path, SourceFile& source, Filesystem::File& f) {
+    void compare_content(const std::string& path, const filetree::HostFile& source,
+                         Filesystem::File& f) {
         std::size_t size = std::max<std::size_t>(f.object.block_size(), 1 << 20);
         ours_.resize(size);
         theirs_.resize(size);

@@ -4,6 +4,8 @@
 
 #include <drupe/zfs/nvlist.h>
 
+#include <filetree/host_file.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -36,8 +38,9 @@ std::string read_growing(const std::string& path, Get get) {
 } // namespace
 
 zfs::Buffer read_xattrs(int fd, const std::string& path) {
+    const filetree::HostPath host{path};
     std::string names = read_growing(path, [&](char* b, std::size_t n) {
-        return fd >= 0 ? flistxattr(fd, b, n) : llistxattr(path.c_str(), b, n);
+        return fd >= 0 ? flistxattr(fd, b, n) : llistxattr(host.c_str(), b, n);
     });
     zfs::Buffer packed;
     if (names.empty()) return packed;
@@ -50,7 +53,7 @@ zfs::Buffer read_xattrs(int fd, const std::string& path) {
     for (const std::string& name : sorted) {
         std::string value = read_growing(path, [&](char* b, std::size_t n) {
             return fd >= 0 ? fgetxattr(fd, name.c_str(), b, n)
-                           : lgetxattr(path.c_str(), name.c_str(), b, n);
+                           : lgetxattr(host.c_str(), name.c_str(), b, n);
         });
         must(nv.byte_array(name, zfs::bytes_of(value)), path);
     }

@@ -29,7 +29,7 @@ bool has_pattern(std::string_view pattern) {
 }
 
 void check_path(std::string_view path) {
-    FUZZ_CHECK(path.size() <= 3900);
+    FUZZ_CHECK(path.size() <= 8192);
     FUZZ_CHECK(path.find('\0') == std::string_view::npos);
     if (path.empty()) return;
     auto framed = "/" + std::string(path) + "/";

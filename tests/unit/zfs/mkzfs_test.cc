@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -208,6 +209,29 @@ TEST_CASE("a flipped bit is an error or changes nothing") {
     close(fd);
     CHECK(noticed > flips / 3); // most of the allocated bytes are covered by a checksum
     CHECK(problems(s.output) == std::vector<std::string>{});
+}
+
+TEST_CASE("folders two thousand deep go in and come out again") {
+    Folder folder;
+    stdfs::create_directory(folder / "tree");
+    int at = open((folder / "tree").c_str(), O_RDONLY);
+    for (int i = 0; i < 2000; ++i) {
+        REQUIRE(mkdirat(at, "dd", 0755) == 0);
+        int next = openat(at, "dd", O_RDONLY);
+        close(at);
+        at = next;
+    }
+    int fd = openat(at, "leaf", O_WRONLY | O_CREAT, 0644);
+    REQUIRE(write(fd, "deep", 4) == 4);
+    close(fd);
+    close(at);
+    Settings s = settings_for(folder / "image", folder / "tree");
+    build(s); // with verification: the sources are read twice
+    CHECK(problems(s.output) == std::vector<std::string>{});
+    REQUIRE(extract_command(s.output, "drupe", folder / "out") == 0);
+    Settings again = settings_for(folder / "image2", folder / "out");
+    build(again);
+    CHECK((content(s.output) == content(again.output)));
 }
 
 TEST_CASE("bad input is refused with a sentence") {

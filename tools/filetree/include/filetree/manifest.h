@@ -67,6 +67,9 @@ struct HostOptions {
 void add_host(Tree& tree, std::string_view path, const std::string& host,
               const HostOptions& options);
 
+/// Adds all that is in a host folder, which may be named through a symlink, at the image's root.
+void add_host_folder(Tree& tree, const std::string& host, const HostOptions& options);
+
 /// Reads a manifest file and does what it says; relative host paths start at the manifest's folder.
 void add_manifest(Tree& tree, const std::string& file, const HostOptions& options,
                   Variables& variables);

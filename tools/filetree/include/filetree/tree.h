@@ -37,7 +37,7 @@ struct Inode {
     Kind kind = Kind::directory;
     std::uint16_t mode = 0755; // permission bits with set-uid, set-gid and sticky: 07777
     Owner owner;
-    std::int64_t mtime = 0;             // seconds since 1970
+    std::int64_t mtime = 0; // seconds since 1970
     std::uint32_t mtime_nanoseconds = 0;
     std::uint64_t size = 0;             // bytes; files only
     std::string source;                 // path on the host: a file's content, anything's xattrs
