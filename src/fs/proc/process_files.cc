@@ -4,7 +4,6 @@
 
 #include "region_files.h"
 
-#include <drupe/arch/user_access.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/process/task_table.h>
 #include <drupe/sched/cpu.h>
@@ -12,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <span>
 
 namespace drupe::proc {
 
@@ -207,30 +208,27 @@ Result<void> write_status(FormatSink& out, Process& process, Subject subject) {
     return {};
 }
 
-/// Bytes of the caller's own memory; another process's are not reachable from here.
-Result<void> write_user_bytes(FormatSink& out, Process& process, VirtAddr from, VirtAddr to) {
-    if (&process != &process::current_process())
-        return process.image ? Errc::access : Result<void>{};
-    char piece[256];
+Result<void> write_memory(FormatSink& out, process::Image& image, VirtAddr from, VirtAddr to) {
+    std::array<std::byte, 256> piece;
     while (from < to) {
-        const std::size_t bytes = std::min<std::size_t>(sizeof piece, to - from);
-        TRY(arch::copy_from_user(piece, from, bytes));
-        out.put({piece, bytes});
+        const std::size_t bytes = std::min<std::size_t>(piece.size(), to - from);
+        TRY(image.space().read(from, std::span(piece).first(bytes)));
+        out.put({reinterpret_cast<const char*>(piece.data()), bytes});
         from = from + bytes;
     }
     return {};
 }
 
 Result<void> write_cmdline(FormatSink& out, Process& process, Subject) {
-    if (!process.image) return {};
-    return write_user_bytes(out, process, process.image->arguments_begin,
-                            process.image->arguments_end);
+    const RefPtr<process::Image> image = process.image; // it may exec while a page is brought in
+    if (!image) return {};
+    return write_memory(out, *image, image->arguments_begin, image->arguments_end);
 }
 
 Result<void> write_environ(FormatSink& out, Process& process, Subject) {
-    if (!process.image) return {};
-    return write_user_bytes(out, process, process.image->environment_begin,
-                            process.image->environment_end);
+    const RefPtr<process::Image> image = process.image;
+    if (!image) return {};
+    return write_memory(out, *image, image->environment_begin, image->environment_end);
 }
 
 Result<void> write_auxv(FormatSink& out, Process& process, Subject) {

@@ -299,3 +299,28 @@ TEST_CASE("layouts differ when there is randomness, and stay apart") {
     AddressSpace::set_random(nullptr);
     CHECK(memory.leaked() == 0);
 }
+
+TEST_CASE_METHOD(Fixture, "memory is read while another space is the active one") {
+    auto object = make_ref<TestObject>(4u, 70u).value();
+    MapRequest r = anonymous(4 * page_size);
+    r.object = object;
+    const VirtAddr file = space->map(r).value();
+    const VirtAddr last = space->map(anonymous(page_size)).value(); // just below
+    REQUIRE(last + page_size == file);
+    REQUIRE(writes(*space, last, 5));
+    REQUIRE(writes(*space, file + page_size, 9)); // a private copy of page 1
+    auto other = AddressSpace::create().value();
+    other->activate();
+    std::uint64_t words[3 * page_size / 8];
+    REQUIRE(space->read(last, std::as_writable_bytes(std::span(words))));
+    CHECK(words[0] == 5);
+    CHECK(words[page_size / 8] == 70);
+    CHECK(words[2 * page_size / 8] == 9);
+    std::byte few[16];
+    REQUIRE(space->read(file + 3 * page_size - 8, few)); // over the edge of two pages
+    CHECK(std::to_integer<int>(few[8]) == 73);
+    CHECK(space->read(file + 4 * page_size - 8, few).error() == Errc::fault);
+    REQUIRE(space->protect(last, {1}, Perm::none));
+    CHECK(space->read(last, few).error() == Errc::fault);
+    AddressSpace::deactivate();
+}

@@ -19,7 +19,9 @@
 #include <drupe/mm/vm_object.h>
 #include <drupe/sync/spin_lock.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace drupe::mm {
 
@@ -88,8 +90,8 @@ struct Residency {
     PageCount present, anonymous, shared;
 };
 
-/// Context of all: thread, no spin lock of rank address_space or lower held. fault(), map() with
-/// populate and populate() may sleep in an object's fill_page(); the others do not.
+/// Context of all: thread, no spin lock of rank address_space or lower held. fault(), read(),
+/// map() with populate and populate() may sleep in an object's fill_page(); the others do not.
 class AddressSpace {
 public:
     /// Lowest address a mapping may have, and the first beyond the user half.
@@ -133,6 +135,9 @@ public:
     /// invalid: it does not grow.
     Result<VirtAddr> stack_begin(VirtAddr at);
     FaultOutcome fault(VirtAddr address, arch::Access access);
+    /// Copies bytes out of the program's memory, whichever space is active; pages are brought in,
+    /// which may sleep. fault: not mapped, or not readable; no_memory.
+    Result<void> read(VirtAddr from, std::span<std::byte> to);
     /// This CPU translates user addresses through this space. Cheap when it does already.
     void activate();
     /// This CPU translates no user address.
@@ -230,6 +235,9 @@ private:
         REQUIRES(table_lock_);
     void map_around(Region& region, VmObject& object, VirtAddr page)
         REQUIRES(object.pages_lock_, table_lock_);
+
+    // read_space.cc
+    Result<PhysAddr> readable_frame(VirtAddr page); // with a reference
 
     Result<void> copy_region(const Region& from, AddressSpace& to) REQUIRES(lock_);
 
