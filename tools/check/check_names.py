@@ -16,7 +16,8 @@ WELL_KNOWN = {"lua", "sqlite", "sqlite3", "busybox", "redis", "nginx", "python",
               "nodejs", "openjdk", "java", "postgres", "postgresql", "ffmpeg", "fio", "iperf3", "haproxy", "dropbear",
               "golang", "unixbench", "lmbench", "posixtestsuite", "hello"}
 SUFFIXES = {".h", ".cc", ".S", ".c", ".def", ".ld"}
-PLAIN_WORDS = {"go", "cxx", "bc", "static", "bench", "find", "sort", "missing", "program", "drupe"}
+PLAIN_WORDS = {"go", "cxx", "bc", "static", "bench", "find", "sort", "missing", "program", "drupe", "make",
+               "gcc", "gzip", "zstd"}  # the compiler; the file system's formats
 
 
 def words(root: Path) -> set:
