@@ -186,6 +186,7 @@ TEST_CASE("the machine's files have Linux's form") {
               "processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x00\n"
               "CPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd07\nCPU revision\t: 3\n\n");
         CHECK(read_all("/proc/stat").starts_with("cpu  "));
+        CHECK(read_all("/proc/cpuinfo").starts_with("processor\t: 0\nBogoMIPS\t: "));
         CHECK(read_all("/proc/sys/kernel/ostype") == "Linux\n");
         CHECK(read_all("/proc/sys/fs/pipe-max-size") == "1048576\n");
         CHECK(read_all("/proc/sys/kernel/random/boot_id").size() == 37);

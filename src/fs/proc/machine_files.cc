@@ -3,6 +3,7 @@
 // rows that other kernels have and this one has no such thing for are zero or left out.
 #include "proc_inodes.h"
 
+#include <drupe/arch/cpu_report.h>
 #include <drupe/entropy/random.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/mm/frames.h>
@@ -117,6 +118,15 @@ void write_filesystems(FormatSink& out) {
         format_to(out, "{}\t{}\n", type->needs_device ? "" : "nodev", type->name);
 }
 
+// The CPUs are alike.
+void write_cpuinfo(FormatSink& out) {
+    for (std::uint32_t i = 0; i < sched::cpu_count(); i++) {
+        format_to(out, "processor\t: {}\n", i);
+        arch::write_cpu_report(out);
+        out.put("\n");
+    }
+}
+
 void write_swaps(FormatSink& out) { out.put("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"); }
 
 template <syscall::SystemName::Field syscall::SystemName::*field>
@@ -191,6 +201,7 @@ constexpr char empty[] = "";
 constinit GeneratedFile proc_list[] = {
     {"cpuinfo", write_cpu_info},
     {"meminfo", write_meminfo},
+    {"cpuinfo", write_cpuinfo},
     {"stat", write_stat},
     {"uptime", write_uptime},
     {"loadavg", write_loadavg},
