@@ -66,7 +66,7 @@ void set_bounds(process::Image& image) {
 
 } // namespace
 
-TEST_CASE("a process's arguments and environment are its own, whoever reads them") {
+TEST_CASE("one process sees another's arguments and environment, and the reaper by its name") {
     sim::Programs programs;
     REQUIRE(sim::init_files());
     const std::string shown(arguments, sizeof arguments),
@@ -79,6 +79,9 @@ TEST_CASE("a process's arguments and environment are its own, whoever reads them
         REQUIRE(value(sys::mkdirat(cwd, at("/proc"), 0755)) == 0);
         REQUIRE(value(sys::mount(at("p"), at("/proc"), at("proc"), 0, VirtAddr{0})) == 0);
         const std::string self = "/proc/" + std::to_string(process::current_process().pid);
+        CHECK(read_all("/proc/1/stat").starts_with("1 (drupe) S 0 "));
+        CHECK(read_all("/proc/1/comm") == "drupe\n");
+        CHECK(read_all("/proc/1/cmdline").empty());
         set_bounds(*process::current_process().image);
         CHECK(read_all(self + "/cmdline") == shown);
         const std::int64_t child = sim::clone(parent, sim::fork_flags, [&](sim::Program&) {

@@ -24,6 +24,7 @@ using process::UserThread;
 namespace {
 
 constexpr std::int64_t ticks_per_second = 100; // USER_HZ
+constexpr std::string_view reaper_name = "drupe";
 
 std::uint64_t ticks(Nanos time) {
     return static_cast<std::uint64_t>(time.ns / (1'000'000'000 / ticks_per_second));
@@ -81,7 +82,13 @@ Result<Snapshot> take(const Process& process, Subject subject) {
         s.cpu = s.cpu + thread.cpu_time();
         if (!chosen) chosen = thread.user;
     }
-    if (!chosen) return s; // a zombie
+    if (!chosen) {
+        if (process.is_reaper()) { // the kernel itself, waiting for orphans
+            s.state = 'S';
+            s.name_length = reaper_name.copy(s.name, sizeof s.name - 1);
+        }
+        return s; // else a zombie
+    }
     if (subject.tid != subject.pid) s.cpu = chosen->thread->cpu_time();
     s.state = state_of(*chosen->thread, process.is_stopped);
     s.name_length = chosen->thread->name().copy(s.name, sizeof s.name - 1);
