@@ -17,11 +17,6 @@ constexpr std::uint64_t sve_record = 16 + 32 * longest_vector + 17 * longest_vec
 
 std::uint64_t hwcap() { return cpu_features().hwcap; }
 std::uint64_t hwcap2() { return cpu_features().hwcap2; }
-std::uint64_t main_id() {
-    std::uint64_t value;
-    asm("mrs %0, midr_el1" : "=r"(value));
-    return value;
-}
 std::uint64_t minimum_signal_stack() { return plain_frame + (cpu_features().sve ? sve_record : 0); }
 
 } // namespace drupe::arch

@@ -5,6 +5,5 @@
 namespace drupe::arch {
 std::uint64_t hwcap() { return 3; } // fp, asimd
 std::uint64_t hwcap2() { return 0; }
-std::uint64_t main_id() { return 0x000f'd073; }
 std::uint64_t minimum_signal_stack() { return 0; }
 } // namespace drupe::arch

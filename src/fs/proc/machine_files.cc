@@ -199,7 +199,6 @@ constexpr char node_zero[] = "0\n";
 constexpr char empty[] = "";
 
 constinit GeneratedFile proc_list[] = {
-    {"cpuinfo", write_cpu_info},
     {"meminfo", write_meminfo},
     {"cpuinfo", write_cpuinfo},
     {"stat", write_stat},

@@ -29,9 +29,6 @@ private:
     Kind kind_;
 };
 
-/// The text of /proc/cpuinfo.
-void write_cpu_info(FormatSink& out);
-
 /// Inode numbers are made from names, so that they are the same each time.
 std::uint64_t number_of(std::string_view name, std::uint64_t parent);
 

@@ -12,8 +12,6 @@ namespace drupe::arch {
 /// and which it has enabled; never HWCAP_CPUID where programs run at the kernel's level.
 std::uint64_t hwcap();
 std::uint64_t hwcap2();
-/// MIDR_EL1 of the CPU this runs on. [arm/arm] "MIDR_EL1, Main ID Register".
-std::uint64_t main_id();
 /// AT_MINSIGSTKSZ: the largest signal frame this CPU can need, in bytes.
 std::uint64_t minimum_signal_stack();
 /// AT_PLATFORM.
