@@ -121,6 +121,23 @@ TEST_CASE("sendfile stores where it came to, also when nothing moved") {
     });
 }
 
+TEST_CASE("a copy whose range wraps around is refused, one beyond the end is not") {
+    in_both([] {
+        const Both from = open_both("from", O_CREAT | O_RDWR),
+                   to = open_both("to", O_CREAT | O_RDWR);
+        for (const std::uint64_t bytes : {~std::uint64_t{0}, std::uint64_t{INT64_MAX}}) {
+            std::int64_t our_at = 10;
+            loff_t their_at = 10;
+            INFO(bytes);
+            CHECK(
+                ours(sys::copy_file_range(from.our, at(&our_at), to.our, VirtAddr{0}, bytes, 0)) ==
+                theirs(::copy_file_range(from.their, &their_at, to.their, nullptr, bytes, 0)));
+        }
+        ::close(from.their);
+        ::close(to.their);
+    });
+}
+
 TEST_CASE("a pipe is not spliced into a file that only grows") {
     in_both([] {
         BothPipes pipes;
