@@ -83,6 +83,9 @@ enum class Join : std::uint8_t { joined, other_value, page_absent };
 Join join(FutexWaiter& waiter, const FutexExpectation& expected) {
     Bucket& bucket = bucket_of(waiter.key);
     SpinGuard guard{bucket.lock};
+    // The lock is seen as held before the word is read: pairs with the fence in futex_wake(), which
+    // looks at them the other way round.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     const auto seen = peek(expected.word);
     if (!seen.ok()) return Join::page_absent;
     if (seen.value() != expected.value) return Join::other_value;
@@ -184,7 +187,8 @@ std::size_t futex_wake(const FutexKey& key, std::size_t most, std::uint32_t bits
     // The program's change of the word before the look at the bucket: pairs with the bucket lock
     // that a waiter takes around its look at the word.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!bucket.first.load(std::memory_order_relaxed) && !bucket.lock.is_held()) return 0;
+    // The lock first: found free, a waiter either is in the list already or has yet to read the word.
+    if (!bucket.lock.is_held() && !bucket.first.load(std::memory_order_relaxed)) return 0;
     SpinGuard guard{bucket.lock};
     return wake_locked(bucket, key, most, bitset);
 }

@@ -107,8 +107,10 @@ private:
 };
 
 /// The steps wait_until is made of, for waits on several queues:
-///   add(...); prepare_to_wait(); while (!ready()) { if interrupted or past deadline: stop;
-///   block(deadline); add(...) again; prepare_to_wait(); } finish_wait(); remove(...)
+///   prepare_to_wait(); add(...); while (!ready()) { if interrupted or past deadline: stop;
+///   block(deadline); prepare_to_wait(); add(...) again; } finish_wait(); remove(...)
+/// In this order: a wake-up takes a waiter off, and one that found its thread not yet waiting would
+/// be lost. A waiter that stays on its queue may be added before.
 /// A wake-up between prepare_to_wait and block makes block return at once. block may also return
 /// for no reason. Context: thread, no spin lock held.
 void prepare_to_wait();

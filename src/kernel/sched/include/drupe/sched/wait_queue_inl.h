@@ -23,15 +23,16 @@ Result<void> WaitQueue::wait_until(Ready ready, Nanos deadline, Interruptible in
     ThreadWaiter waiter(current());
     Errc outcome = Errc::ok;
     bool chosen = false; // by the last wake-up, which took the waiter off
-    add(waiter);
-    for (;;) {
+    for (bool is_first = true;; is_first = false) {
+        // The wait is announced before the waiter stands on the queue: a wake-up that takes it off
+        // then keeps block() from sleeping, whatever it was for.
         prepare_to_wait();
+        chosen = add(waiter) && !is_first;
         if (ready()) break;
         outcome = reason_to_stop(deadline, interruptible);
         if (outcome != Errc::ok) break;
         block(deadline);
         if (ready()) break;
-        chosen = add(waiter); // and look again: it may have become ready before that
     }
     finish_wait();
     if (!remove(waiter)) chosen = true;
