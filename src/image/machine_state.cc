@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "machine_state.h"
 
+#include "secondary_cpus.h"
+
 #include <drupe/arch/cpu.h>
 #include <drupe/arch/irq_state.h>
 #include <drupe/base/format.h>
@@ -37,6 +39,7 @@ void say_ending(Ending ending) {
 
 void end_machine(Ending ending) {
     arch::irq_disable();
+    stop_other_cpus(); // nobody writes behind the last word
     if (state.options.status_on_console) say_ending(ending);
     if (state.platform && ending.kind == Ending::Kind::restarted) state.platform->reboot();
     const bool failed = ending.kind == Ending::Kind::panicked;

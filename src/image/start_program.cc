@@ -6,6 +6,7 @@
 #include "boot_memory.h"
 #include "console_device.h"
 #include "machine_state.h"
+#include "secondary_cpus.h"
 #include "user_start.h"
 
 #include <drupe/arch/user_mode.h>
@@ -170,6 +171,7 @@ Result<void> run() {
     TRY(start_console(config));
     RefPtr<vfs::FdTable> files = TRY(open_standard_files(kernel, config));
     TRY(seal_kernel());
+    if (state.options.smp) start_secondary_cpus();
     return start_user(kernel, config, std::move(files));
 }
 

@@ -36,6 +36,15 @@ void sve_set_length() { asm volatile("msr S3_0_C1_C2_0, %0\n\tisb" ::"r"(std::ui
 
 } // namespace
 
+void fpu_init_cpu() {
+    if (!cpu_features().sve) return;
+    sve_open(); // ZCR_EL1 is out of reach while ZEN traps
+    sve_set_length();
+    std::uint64_t cpacr;
+    asm volatile("mrs %0, cpacr_el1" : "=r"(cpacr));
+    asm volatile("msr cpacr_el1, %0\n\tisb" ::"r"(cpacr & ~(std::uint64_t{3} << 16)));
+}
+
 void fpu_save(FpuState& state) {
     fpu_save_call(state.q);
     std::uint64_t fpsr, fpcr;

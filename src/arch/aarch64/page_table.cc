@@ -10,9 +10,6 @@ constinit aarch64::AsidAllocator<DRUPE_MAX_CPUS> asids;
 alignas(page_size) constinit std::uint64_t empty_root[page_size / sizeof(std::uint64_t)] = {};
 constinit std::uint64_t empty_root_address = 0;
 
-// Dense number of this CPU. One CPU runs today; the allocator is ready for more.
-unsigned this_cpu() { return 0; }
-
 // TLBI operand: VA[55:12] in [43:0], ASID in [63:48].
 constexpr std::uint64_t tlbi_operand(std::uint64_t va, std::uint64_t asid) {
     return asid << 48 | (va >> page_shift & 0xfff'ffff'ffff);
@@ -70,8 +67,8 @@ void TableMachine::flush_all() {
     asm volatile("dsb ish\n\tisb" ::: "memory");
 }
 
-void TableMachine::activate(PhysAddr root) {
-    const std::uint64_t asid = asids.activate(context_, this_cpu(), flush_local_user);
+void TableMachine::activate(PhysAddr root, unsigned cpu) {
+    const std::uint64_t asid = asids.activate(context_, cpu, flush_local_user);
     set_user_root(asid << 48 | raw(root)); // ASID in [63:48]; TCR_EL1.A1 = 0 takes it from TTBR0
 }
 

@@ -64,7 +64,7 @@ Nanos busy_time() {
 
 void write_stat(FormatSink& out) {
     const Nanos up = time::now();
-    const std::uint64_t cpus = sched::cpu_count();
+    const std::uint64_t cpus = sched::cpus_expected();
     const std::uint64_t busy = ticks(busy_time());
     const std::uint64_t all = ticks(up) * cpus;
     const std::uint64_t idle = all > busy ? all - busy : 0;
@@ -72,7 +72,7 @@ void write_stat(FormatSink& out) {
     for (std::uint64_t i = 0; i < cpus; i++)
         format_to(out, "cpu{} {} 0 0 {} 0 0 0 0 0 0\n", i, busy / cpus, idle / cpus);
     std::uint64_t switches = 0, processes = 0;
-    for (std::uint32_t i = 0; i < cpus; i++) {
+    for (std::uint32_t i = 0; i < sched::cpu_count(); i++) {
         sched::Cpu& cpu = sched::cpu(i);
         IrqGuard guard{cpu.queue.lock};
         switches += cpu.switches;
@@ -89,7 +89,7 @@ void write_hundredths(FormatSink& out, std::uint64_t value) {
 void write_uptime(FormatSink& out) {
     const std::uint64_t up = ticks(time::now());
     const std::uint64_t busy = ticks(busy_time());
-    const std::uint64_t all = up * sched::cpu_count();
+    const std::uint64_t all = up * sched::cpus_expected();
     write_hundredths(out, up);
     out.put(" ");
     write_hundredths(out, all > busy ? all - busy : 0);
@@ -187,7 +187,7 @@ void write_threads_max(FormatSink& out) {
 }
 
 void write_cpu_list(FormatSink& out) {
-    const std::uint32_t count = sched::cpu_count();
+    const std::uint32_t count = sched::cpus_expected();
     if (count > 1)
         format_to(out, "0-{}\n", count - 1);
     else

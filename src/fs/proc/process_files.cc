@@ -163,7 +163,7 @@ const char* state_word(char state) {
 }
 
 void write_cpus(FormatSink& out) {
-    const std::uint32_t count = sched::cpu_count();
+    const std::uint32_t count = sched::cpus_expected();
     const std::uint64_t mask = count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
     format_to(out, "Cpus_allowed:\t{:x}\nCpus_allowed_list:\t0", mask);
     if (count > 1) format_to(out, "-{}", count - 1);

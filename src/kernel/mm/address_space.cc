@@ -14,8 +14,8 @@ using arch::Perm;
 
 using RandomSource = std::uint64_t (*)();
 constinit RandomSource random_source = nullptr;
-// The space whose tables this CPU uses. One CPU runs today; each will have its own.
-constinit AddressSpace* active_space = nullptr;
+// The space whose tables each CPU uses. Only that CPU reads and writes its entry.
+constinit AddressSpace* active_spaces[DRUPE_MAX_CPUS] = {};
 // Bits of randomness in pages: 1 GiB of places for the mmap area, 16 GiB for the stack.
 constexpr unsigned mmap_random_bits = 18, stack_random_bits = 22;
 
@@ -73,7 +73,7 @@ void AddressSpace::set_limits(const SpaceLimits& limits) {
 
 AddressSpace::~AddressSpace() {
     sched::forget_address_space(*this);
-    if (active_space == this) deactivate();
+    if (active_spaces[this_cpu_core().index] == this) deactivate(); // it was activated by hand
     Doomed doomed;
     Guard guard(lock_);
     while (Region* r = regions_.root()) {
@@ -84,14 +84,15 @@ AddressSpace::~AddressSpace() {
 
 // Not analysed: of the table only its root is read, which never changes.
 void AddressSpace::activate() NO_THREAD_SAFETY_ANALYSIS {
-    if (active_space == this) return;
-    table_.activate();
-    active_space = this;
+    const std::uint32_t cpu = this_cpu_core().index;
+    if (active_spaces[cpu] == this) return;
+    table_.activate(cpu);
+    active_spaces[cpu] = this;
 }
 
 void AddressSpace::deactivate() {
     arch::PageTable::deactivate();
-    active_space = nullptr;
+    active_spaces[this_cpu_core().index] = nullptr;
 }
 
 void AddressSpace::switch_to(AddressSpace* space) {

@@ -34,6 +34,9 @@ Result<NewThread> make_thread(Process& process, std::string_view name,
     fresh.thread = TRY(sched::Thread::create(name, run_program, user));
     user->thread = fresh.thread.get();
     user->first_frame = frame;
+    const sched::Thread& parent = sched::current();
+    fresh.thread->set_parameters(parent.policy(), parent.realtime_priority(), parent.nice());
+    fresh.thread->set_affinity(parent.affinity());
     fresh.thread->process = &process;
     fresh.thread->user = user;
     fresh.thread->entry_kind = arch::entry_full;

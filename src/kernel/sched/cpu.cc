@@ -5,6 +5,8 @@
 #include <drupe/arch/irq_state.h>
 #include <drupe/base/assert.h>
 
+#include <algorithm>
+#include <atomic>
 #include <new>
 
 namespace drupe::sched {
@@ -17,17 +19,30 @@ namespace {
 // the heap, so that a machine with one CPU does not pay for sixty-four.
 alignas(Cpu) constinit char boot_cpu[sizeof(Cpu)] = {};
 constinit Cpu* cpus[DRUPE_MAX_CPUS] = {};
-constinit std::uint32_t cpus_in_use = 0;
+constinit std::atomic<std::uint32_t> cpus_in_use{0};
+constinit std::uint32_t expected = 1;
+
+void drop_address_space(Cpu& self) {
+    IrqGuard guard{self.queue.lock};
+    self.must_forget.store(false, std::memory_order_relaxed);
+    // A running thread's own space is in use; the one that is to be forgotten has no thread.
+    if (!self.address_space || self.running->address_space == self.address_space) return;
+    if (hooks.activate) hooks.activate(nullptr);
+    self.address_space = nullptr;
+}
 
 } // namespace
 
 Cpu::Cpu() : slice_timer([](time::Timer&) { Scheduler::look_again(*current().cpu); }) {}
 
 Cpu& cpu(std::uint32_t index) {
-    DRUPE_ASSERT(index < cpus_in_use);
+    DRUPE_ASSERT(index < cpu_count());
     return *cpus[index];
 }
-std::uint32_t cpu_count() { return cpus_in_use; }
+// Acquire pairs with the release in enter_cpu(): the record comes with its number.
+std::uint32_t cpu_count() { return cpus_in_use.load(std::memory_order_acquire); }
+std::uint32_t cpus_expected() { return std::max(expected, cpu_count()); }
+void expect_cpus(std::uint32_t count) { expected = count; }
 
 void install(const StackSource& source) { hooks.stacks = source; }
 void install_address_space_switch(void (*activate)(mm::AddressSpace*)) {
@@ -35,14 +50,50 @@ void install_address_space_switch(void (*activate)(mm::AddressSpace*)) {
 }
 void install_kick(void (*send)(std::uint32_t)) { hooks.kick = send; }
 
-void on_kick() { Scheduler::look_again(*current().cpu); }
+void on_kick() {
+    Cpu& self = *current().cpu;
+    // What the sender did before is seen from here on; pairs with the load in synchronize_cpus().
+    self.kicks.fetch_add(1, std::memory_order_seq_cst);
+    if (self.must_forget.load(std::memory_order_acquire)) drop_address_space(self);
+    Scheduler::look_again(self);
+}
 
 void init_boot_cpu() {
     // What CpuCore points to from now on must be its address: headers are read through it.
     cpus[0] = new (boot_cpu) Cpu;
     DRUPE_ASSERT(static_cast<void*>(static_cast<CpuCore*>(cpus[0])) == boot_cpu);
-    cpus_in_use = 1;
+    cpus_in_use.store(1, std::memory_order_relaxed);
     Scheduler::adopt_boot_thread();
+}
+
+void synchronize_cpus() {
+    for (std::uint32_t i = 0; i < cpu_count(); ++i) {
+        Cpu& other = *cpus[i];
+        if (&other == current().cpu) continue;
+        const std::uint32_t before = other.kicks.load(std::memory_order_seq_cst);
+        hooks.kick(i);
+        while (other.kicks.load(std::memory_order_acquire) == before) arch::cpu_relax();
+    }
+}
+
+Result<Thread*> add_cpu() {
+    const std::uint32_t index = cpu_count();
+    if (index == DRUPE_MAX_CPUS) return Errc::no_device;
+    if (!cpus[index]) { // else the firmware failed to start the last one
+        auto* fresh = new (std::nothrow) Cpu;
+        if (!fresh) return Errc::no_memory;
+        fresh->index = index;
+        fresh->idle = TRY(Scheduler::create_idle(*fresh));
+        cpus[index] = fresh;
+    }
+    return cpus[index]->idle;
+}
+
+void enter_cpu() {
+    Cpu& self = *current().cpu;
+    // Release: pairs with the acquire in cpu_count(). From here on others give it threads.
+    cpus_in_use.store(self.index + 1, std::memory_order_release);
+    idle_loop();
 }
 
 void idle_loop() {
@@ -59,18 +110,29 @@ void idle_loop() {
     }
 }
 
+// No thread has the space any more, so a CPU that keeps it runs a kernel thread, and once it let go
+// it does not come back to it. Interrupts stay on while waiting: two may ask each other.
 void forget_address_space(mm::AddressSpace& space) {
-    for (std::uint32_t i = 0; i < cpus_in_use; ++i) {
-        IrqGuard guard{cpus[i]->queue.lock};
-        if (cpus[i]->address_space != &space) continue;
-        if (hooks.activate) hooks.activate(nullptr); // one CPU; others need to be asked
-        cpus[i]->address_space = nullptr;
+    for (std::uint32_t i = 0; i < cpu_count(); ++i) {
+        Cpu& cpu = *cpus[i];
+        const auto keeps_it = [&] {
+            IrqGuard guard{cpu.queue.lock};
+            if (cpu.address_space != &space) return false;
+            if (&cpu != current().cpu) return true;
+            if (hooks.activate) hooks.activate(nullptr);
+            cpu.address_space = nullptr;
+            return false;
+        };
+        if (!keeps_it()) continue;
+        cpu.must_forget.store(true, std::memory_order_release); // before the kick: see on_kick()
+        hooks.kick(i);
+        while (keeps_it()) arch::cpu_relax();
     }
 }
 
 std::size_t runnable_count() {
     std::size_t count = 0;
-    for (std::uint32_t i = 0; i < cpus_in_use; ++i) {
+    for (std::uint32_t i = 0; i < cpu_count(); ++i) {
         IrqGuard guard{cpus[i]->queue.lock};
         count += cpus[i]->queue.queued() + (cpus[i]->running != cpus[i]->idle ? 1 : 0);
     }

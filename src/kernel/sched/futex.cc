@@ -187,7 +187,8 @@ std::size_t futex_wake(const FutexKey& key, std::size_t most, std::uint32_t bits
     // The program's change of the word before the look at the bucket: pairs with the bucket lock
     // that a waiter takes around its look at the word.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    // The lock first: found free, a waiter either is in the list already or has yet to read the word.
+    // The lock first: found free, a waiter either is in the list already or has yet to read the
+    // word.
     if (!bucket.lock.is_held() && !bucket.first.load(std::memory_order_relaxed)) return 0;
     SpinGuard guard{bucket.lock};
     return wake_locked(bucket, key, most, bitset);

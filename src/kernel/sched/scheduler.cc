@@ -7,9 +7,22 @@
 #include <drupe/sched/wait_queue.h>
 #include <drupe/time/clock.h>
 
+#include <atomic>
 #include <new>
+#include <utility>
 
 namespace drupe::sched {
+
+namespace {
+
+// Not analysed: a guess from outside the lock.
+bool is_idle(const Cpu& cpu) NO_THREAD_SAFETY_ANALYSIS {
+    return std::atomic_ref(const_cast<Thread*&>(cpu.running)).load(std::memory_order_relaxed) ==
+               cpu.idle &&
+           cpu.queue.queued() == 0;
+}
+
+} // namespace
 
 // ---- starting
 
@@ -35,11 +48,8 @@ void Scheduler::start(Thread& thread) {
     DRUPE_ASSERT(thread.state() == ThreadState::created);
     thread.retain(); // its own reference; dropped when it has been switched away from for good
     const arch::IrqState irqs = arch::irq_save();
-    Cpu& cpu = *current().cpu;
-    thread.cpu = &cpu;
-    cpu.queue.lock.lock();
-    make_runnable_locked(cpu, thread, time::now());
-    unlock(cpu);
+    thread.state_.store(ThreadState::runnable, std::memory_order_relaxed);
+    place_on(choose_cpu(thread, *current().cpu), thread);
     arch::irq_restore(irqs);
 }
 
@@ -57,7 +67,7 @@ void Scheduler::first_run(void* thread) {
 // Not analysed: which lock is held at the end only the result says.
 Cpu& Scheduler::lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
     for (;;) {
-        Cpu& cpu = *thread.cpu;
+        Cpu& cpu = *std::atomic_ref(const_cast<Cpu*&>(thread.cpu)).load(std::memory_order_relaxed);
         cpu.queue.lock.lock();
         if (thread.cpu == &cpu) return cpu;
         unlock(cpu); // it moved meanwhile
@@ -65,8 +75,9 @@ Cpu& Scheduler::lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
 }
 
 Thread& Scheduler::pick_locked(Cpu& cpu, Nanos now) {
-    Entity* next = cpu.queue.pick(now);
-    return next ? static_cast<Thread&>(*next) : *cpu.idle;
+    if (Entity* next = cpu.queue.pick(now)) return static_cast<Thread&>(*next);
+    if (Thread* stolen = steal_for(cpu, now)) return *stolen;
+    return *cpu.idle;
 }
 
 // Not analysed: the lock passes to the next thread.
@@ -94,8 +105,11 @@ void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to,
     Cpu& cpu = *current().cpu;
     Thread& previous = *cpu.previous;
     const bool ended = previous.state() == ThreadState::dead;
+    Thread* leaving = std::exchange(cpu.leaving, nullptr);
     unlock(cpu);
     if (ended) previous.release();
+    if (leaving) [[unlikely]]
+        place_on(choose_cpu(*leaving, cpu), *leaving);
 }
 
 void Scheduler::watch_slice_locked(Cpu& cpu, Nanos now) {
@@ -161,6 +175,58 @@ void Scheduler::block() {
     arch::irq_restore(irqs);
 }
 
+/// A runnable thread that stands on no queue joins that of `cpu`. Nobody else places it meanwhile:
+/// wake() leaves runnable threads alone. Interrupts masked, no queue locked.
+void Scheduler::place_on(Cpu& cpu, Thread& thread) {
+    cpu.queue.lock.lock();
+    std::atomic_ref(thread.cpu).store(&cpu, std::memory_order_relaxed);
+    make_runnable_locked(cpu, thread, time::now());
+    unlock(cpu);
+}
+
+/// Where a thread that became runnable goes: where it ran last when that CPU has nothing to do (its
+/// caches are warm), else to another idle CPU, else back. A guess that may be overtaken: `running`
+/// is read without the other CPUs' locks; one that becomes idle meanwhile steals.
+Cpu& Scheduler::choose_cpu(const Thread& thread, Cpu& last) {
+    const std::uint32_t count = cpu_count();
+    const bool may_stay = thread.affinity_.has(last.index);
+    if (count == 1 || (may_stay && is_idle(last))) return last;
+    Cpu* allowed = may_stay ? &last : nullptr;
+    for (std::uint32_t i = 1; i < count; ++i) {
+        Cpu& other = cpu((last.index + i) % count);
+        if (!thread.affinity_.has(other.index)) continue;
+        if (is_idle(other)) return other;
+        if (!allowed) allowed = &other;
+    }
+    return allowed ? *allowed : last; // every CPU it named is gone: better here than nowhere
+}
+
+/// A thread of another CPU's queue that may run here; it has left that queue and is `cpu`'s choice.
+/// The other locks are only tried: two CPUs may look at each other. Not analysed: two locks of one
+/// kind at once.
+Thread* Scheduler::steal_for(Cpu& cpu, Nanos now) NO_THREAD_SAFETY_ANALYSIS {
+    const std::uint32_t count = cpu_count();
+    for (std::uint32_t i = 1; i < count; ++i) {
+        Cpu& victim = sched::cpu((cpu.index + i) % count);
+        if (victim.queue.queued() == 0 || !victim.queue.lock.try_lock_nested()) continue;
+        Thread* found = nullptr;
+        victim.queue.for_each_queued([&](const Entity& e) {
+            auto& thread = static_cast<Thread&>(const_cast<Entity&>(e));
+            if (!found && thread.affinity_.has(cpu.index)) found = &thread;
+        });
+        if (found) {
+            if (victim.running != victim.idle) victim.queue.account(*victim.running, now);
+            victim.queue.dequeue(*found, now);
+            std::atomic_ref(found->cpu).store(&cpu, std::memory_order_relaxed);
+        }
+        unlock(victim);
+        if (!found) continue;
+        cpu.queue.enqueue(*found, now);
+        return static_cast<Thread*>(cpu.queue.pick(now));
+    }
+    return nullptr;
+}
+
 void Scheduler::make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now) {
     thread.state_.store(ThreadState::runnable, std::memory_order_relaxed);
     ++cpu.wakeups;
@@ -185,13 +251,20 @@ void Scheduler::wake(Thread& thread) {
     const arch::IrqState irqs = arch::irq_save();
     Cpu& cpu = lock_cpu_of(thread);
     cpu.queue.lock.assert_held();
+    Cpu* elsewhere = nullptr;
     if (thread.state() == ThreadState::blocked) {
-        if (cpu.running == &thread) // has announced a wait: block() will not
+        Cpu& target = choose_cpu(thread, cpu);
+        if (cpu.running == &thread) { // has announced a wait: block() will not
             thread.state_.store(ThreadState::running, std::memory_order_relaxed);
-        else
+        } else if (&target == &cpu) {
             make_runnable_locked(cpu, thread, time::now());
+        } else {
+            elsewhere = &target;
+            thread.state_.store(ThreadState::runnable, std::memory_order_relaxed); // ours to place
+        }
     }
     unlock(cpu);
+    if (elsewhere) place_on(*elsewhere, thread);
     arch::irq_restore(irqs);
 }
 
@@ -202,7 +275,12 @@ void Scheduler::preempt() {
     Cpu& cpu = *self.cpu;
     cpu.queue.lock.lock();
     const Nanos now = time::now();
-    if (!self.is_idle_) cpu.queue.put_back(self, now, RunQueue::Because::preempted);
+    if (!self.affinity_.has(cpu.index)) {
+        cpu.queue.leave(self, now);
+        cpu.leaving = &self; // it is placed when its registers are saved: finish_switch()
+    } else if (!self.is_idle_) {
+        cpu.queue.put_back(self, now, RunQueue::Because::preempted);
+    }
     Thread& next = pick_locked(cpu, now);
     self.state_.store(&next == &self ? ThreadState::running : ThreadState::runnable,
                       std::memory_order_relaxed);
@@ -277,6 +355,32 @@ Nanos Scheduler::cpu_time(const Thread& thread) {
     unlock(cpu);
     arch::irq_restore(irqs);
     return used;
+}
+
+void Scheduler::set_affinity(Thread& thread, const CpuMask& mask) {
+    const arch::IrqState irqs = arch::irq_save();
+    if (!thread.cpu) { // not started
+        thread.affinity_ = mask;
+        arch::irq_restore(irqs);
+        return;
+    }
+    Cpu& cpu = lock_cpu_of(thread);
+    cpu.queue.lock.assert_held();
+    thread.affinity_ = mask;
+    bool moves = false;
+    if (!mask.has(cpu.index)) {
+        if (thread.is_queued()) {
+            const Nanos now = time::now();
+            if (cpu.running != cpu.idle) cpu.queue.account(*cpu.running, now);
+            cpu.queue.dequeue(thread, now);
+            moves = true;
+        } else if (cpu.running == &thread) {
+            request_switch_locked(cpu); // preempt() sends it away
+        }                               // else it is blocked, and placed by the mask when it wakes
+    }
+    unlock(cpu);
+    if (moves) place_on(choose_cpu(thread, cpu), thread);
+    arch::irq_restore(irqs);
 }
 
 void Scheduler::set_parameters(Thread& thread, Policy policy, int realtime_priority, int nice) {

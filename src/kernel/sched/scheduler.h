@@ -14,6 +14,8 @@ class Scheduler {
 public:
     static void adopt_boot_thread();
     static Result<RefPtr<Thread>> create(std::string_view name, Thread::Entry entry, void* arg);
+    /// The idle thread of a CPU that has yet to arrive; it counts as running there.
+    static Result<Thread*> create_idle(Cpu& cpu);
     static void destroy(Thread* thread);
     static void start(Thread& thread);
 
@@ -27,6 +29,7 @@ public:
 
     static Nanos cpu_time(const Thread& thread);
     static void set_parameters(Thread& thread, Policy policy, int realtime_priority, int nice);
+    static void set_affinity(Thread& thread, const CpuMask& mask);
     static void look_again(Cpu& cpu); // the slice timer or a kick
 
     static void unlock(Cpu& cpu) RELEASE(cpu.queue.lock) { cpu.queue.lock.unlock(); }
@@ -40,6 +43,9 @@ private:
     static Thread& pick_locked(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
     static void switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now)
         RELEASE(cpu.queue.lock);
+    static void place_on(Cpu& cpu, Thread& thread) EXCLUDES(cpu.queue.lock);
+    static Cpu& choose_cpu(const Thread& thread, Cpu& last);
+    static Thread* steal_for(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
     static void finish_switch();
     static void first_run(void* thread);
 };

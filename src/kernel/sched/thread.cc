@@ -48,6 +48,16 @@ Result<RefPtr<Thread>> Scheduler::create(std::string_view name, Thread::Entry en
     return thread;
 }
 
+// Not analysed: nobody else knows the CPU yet.
+Result<Thread*> Scheduler::create_idle(Cpu& cpu) NO_THREAD_SAFETY_ANALYSIS {
+    RefPtr<Thread> idle = TRY(create("idle", nullptr, nullptr));
+    idle->is_idle_ = true;
+    idle->cpu = &cpu;
+    idle->state_.store(ThreadState::running, std::memory_order_relaxed);
+    cpu.running = cpu.idle = idle.get();
+    return idle.leak();
+}
+
 void Thread::destroy(Thread* thread) { Scheduler::destroy(thread); }
 
 void Scheduler::destroy(Thread* thread) {
@@ -66,6 +76,8 @@ Nanos Thread::cpu_time() const { return Scheduler::cpu_time(*this); }
 void Thread::set_parameters(Policy policy, int realtime_priority, int nice) {
     Scheduler::set_parameters(*this, policy, realtime_priority, nice);
 }
+
+void Thread::set_affinity(const CpuMask& mask) { Scheduler::set_affinity(*this, mask); }
 
 void Thread::post_work(std::uint32_t flags) {
     // The flags before the look at the state in wake(): pairs with the fence in prepare_to_wait().

@@ -95,14 +95,14 @@ Result<std::uint64_t> getcpu(VirtAddr cpu, VirtAddr node, VirtAddr) {
     return 0;
 }
 
-/// With one CPU every other thread of the program is stopped inside the kernel, whose entry is a
-/// full barrier to it and whose return synchronizes its instructions. With more, each CPU would
-/// have to be interrupted: then the call says that it has no commands.
+/// The program's threads that run at this moment are interrupted, whatever the command asked for:
+/// an exception is a full barrier, and its return synchronizes the instruction stream. The others
+/// are inside the kernel, whose entry and return are the same to them.
 Result<std::uint64_t> membarrier(int command, std::uint32_t flags, int) {
     if (flags != 0) return Errc::invalid;
-    const int known = sched::cpu_count() == 1 ? membarrier_commands : 0;
-    if (command == query) return static_cast<std::uint64_t>(known);
-    if ((command & known) == 0 || (command & (command - 1)) != 0) return Errc::invalid;
+    if (command == query) return std::uint64_t{membarrier_commands};
+    if ((command & membarrier_commands) == 0 || (command & (command - 1)) != 0)
+        return Errc::invalid;
     // A private barrier is for those who said before that they would want it; its registration's
     // command is the next bit.
     std::uint32_t& registered = process::current_process().image->membarriers;
@@ -113,6 +113,7 @@ Result<std::uint64_t> membarrier(int command, std::uint32_t flags, int) {
         (registered & bit << 1) == 0)
         return Errc::not_permitted;
     arch::barrier_full();
+    sched::synchronize_cpus();
     return 0;
 }
 

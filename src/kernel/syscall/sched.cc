@@ -220,7 +220,7 @@ namespace {
 
 sched::CpuMask online_of(const sched::CpuMask& mask) {
     sched::CpuMask online{};
-    for (std::uint32_t i = 0; i < sched::cpu_count(); ++i)
+    for (std::uint32_t i = 0; i < sched::cpus_expected(); ++i)
         if (mask.has(i)) online.add(i);
     return online;
 }
@@ -236,7 +236,7 @@ Result<std::uint64_t> sched_setaffinity(int pid, std::uint64_t size, VirtAddr at
         return Errc::invalid;
     TRY(with_target(pid, [&](sched::Thread& t) -> Result<void> {
         TRY(may_set(t, parameters_of(t)));
-        t.affinity = wanted;
+        t.set_affinity(wanted);
         return {};
     }));
     return 0;
@@ -244,11 +244,11 @@ Result<std::uint64_t> sched_setaffinity(int pid, std::uint64_t size, VirtAddr at
 
 Result<std::uint64_t> sched_getaffinity(int pid, std::uint64_t size, VirtAddr at) {
     // As many words as hold a bit for each CPU there is.
-    const std::uint64_t needed = (std::uint64_t{sched::cpu_count()} + 63) / 64 * 8;
+    const std::uint64_t needed = (std::uint64_t{sched::cpus_expected()} + 63) / 64 * 8;
     if (size < needed || size % 8 != 0) return Errc::invalid;
     sched::CpuMask usable{};
     TRY(with_target(pid, [&](sched::Thread& t) -> Result<void> {
-        usable = online_of(t.affinity);
+        usable = online_of(t.affinity());
         return {};
     }));
     TRY(arch::copy_to_user(at, &usable, needed));

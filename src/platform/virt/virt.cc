@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A machine described by a device tree. No address of any board stands here.
+#include <drupe/arch/cache.h>
+#include <drupe/arch/cpu.h>
+#include <drupe/arch/direct_map.h>
 #include <drupe/drivers/fdt_machine.h>
 #include <drupe/drivers/psci.h>
 #include <drupe/irq/irq_chip.h>
 #include <drupe/platform/platform.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 namespace drupe::platform {
@@ -60,12 +64,33 @@ void enumerate(MapDevice map_device, Platform::DeviceSink found) {
     }
 }
 
-Result<void> start_cpu(std::uint64_t hardware_id, PhysAddr entry, std::uint64_t context) {
-    for (const drivers::CpuNode& cpu : machine.cpus.all())
-        if (cpu.hardware_id == hardware_id)
-            return cpu.start == drivers::CpuStart::psci
-                       ? drivers::psci::cpu_on(machine.conduit, hardware_id, entry, context)
-                       : Errc::not_supported;
+Result<void> attach_cpu() {
+    irq::IrqChip& chip = irq::chip();
+    TRY(chip.init_cpu());
+    TRY(chip.configure(machine.virtual_timer->number, machine.virtual_timer->trigger));
+    chip.unmask(machine.virtual_timer->number);
+    return {};
+}
+
+/// [linux] booting.rst "spin-table": the CPU waits for an event, then for a number other than 0 at
+/// its release address, with its caches off.
+void release_cpu(PhysAddr release_address, PhysAddr entry) {
+    auto* word = static_cast<std::uint64_t*>(arch::direct_map(release_address));
+    std::atomic_ref(*word).store(raw(entry), std::memory_order_relaxed);
+    arch::dcache_clean(std::as_bytes(std::span(word, 1)));
+    arch::cpu_send_event();
+}
+
+Result<void> start_cpu(std::uint64_t hardware_id, PhysAddr entry) {
+    for (const drivers::CpuNode& cpu : machine.cpus.all()) {
+        if (cpu.hardware_id != hardware_id) continue;
+        switch (cpu.start) {
+        case drivers::CpuStart::psci:
+            return drivers::psci::cpu_on(machine.conduit, hardware_id, entry, 0);
+        case drivers::CpuStart::spin_table: release_cpu(cpu.release_address, entry); return {};
+        case drivers::CpuStart::none: return Errc::not_supported;
+        }
+    }
     return Errc::no_device;
 }
 
@@ -99,6 +124,7 @@ constinit const Platform virt = {
     .console = console,
     .attach_core = attach_core,
     .enumerate = enumerate,
+    .attach_cpu = attach_cpu,
     .start_cpu = start_cpu,
     .wall_clock = wall_clock,
     .seed_entropy = seed_entropy,

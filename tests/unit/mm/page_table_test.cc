@@ -29,7 +29,7 @@ struct Setup {
     PageTable table = PageTable::create().value();
     PhysAddr frame = mm::alloc_frames().value();
     PhysAddr other = mm::alloc_frames().value();
-    Setup() { table.activate(); }
+    Setup() { table.activate(0); }
     ~Setup() {
         table.unmap_range(VirtAddr{0}, {std::size_t{1} << 36}, [](VirtAddr, Mapping) {});
         table.flush_all();
@@ -133,7 +133,7 @@ TEST_CASE("blocks translate like the pages they stand for") {
     });
     Mmu::reset(); // unmapping a block is nobody's business yet
     const_cast<arch::aarch64::Descriptor&>(*s.table.tree().find(raw(at)).entry) = 0;
-    s.table.activate();
+    s.table.activate(0);
 }
 
 TEST_CASE("tables are made on demand, and go when asked, but not those still in use") {

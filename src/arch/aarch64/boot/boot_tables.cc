@@ -79,7 +79,8 @@ void boot_build_tables(std::uint64_t image, std::uint64_t device_tree) {
               BOOT_STACK_BYTES, kernel_data);
 
     constexpr std::uint64_t block_mask = ~std::uint64_t{0x1fffff};
-    *level2_entry(boot_idmap_l0, image) = (image & block_mask) | kernel_text | descriptor_block;
+    *level2_entry(boot_idmap_l0, image) =
+        (image & block_mask) | kernel_text | not_global | descriptor_block;
     // A device tree lies 8-byte aligned anywhere and is at most 2 MiB long: two blocks.
     for (std::uint64_t pa = device_tree & block_mask;
          device_tree != 0 && pa < device_tree + 0x200000; pa += 0x200000)

@@ -25,6 +25,7 @@ inline constexpr std::uint64_t inner_shareable = std::uint64_t{3} << 8;
 inline constexpr std::uint64_t read_only = std::uint64_t{1} << 7;
 inline constexpr std::uint64_t pxn = std::uint64_t{1} << 53;
 inline constexpr std::uint64_t uxn = std::uint64_t{1} << 54;
+inline constexpr std::uint64_t not_global = std::uint64_t{1} << 11; // nG: of ASID 0 only
 inline constexpr std::uint64_t kernel_text = access_flag | inner_shareable | read_only | uxn;
 inline constexpr std::uint64_t kernel_rodata = kernel_text | pxn;
 inline constexpr std::uint64_t kernel_data = access_flag | inner_shareable | pxn | uxn;

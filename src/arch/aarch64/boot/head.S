@@ -5,6 +5,7 @@
 //
 // [linux] Documentation/arm64/booting.rst: x0 = physical address of the device tree, MMU off.
 
+#include "../asm_offsets.h"
 #include "sysreg.h"
 
     .section .head, "ax"
@@ -53,6 +54,40 @@ primary_virtual:
     stp     x20, x1, [sp, #-16]!        // arch::BootInfo
     mov     x0, sp
     bl      kernel_main
+    b       .
+
+// A further CPU, as firmware or a spin table starts it: MMU off, registers unknown. Which one it is
+// its MPIDR tells; what it runs on lies ready under that number (secondary.cc).
+    .globl drupe_secondary_entry
+drupe_secondary_entry:
+    bl      drop_to_el1
+    bl      reset_el1_state
+    adrp    x0, boot_idmap_l0
+    adrp    x1, boot_kernel_l0
+    ldr     x2, =secondary_virtual
+    b       enable_mmu
+
+secondary_virtual:
+    ldr     x0, =vectors
+    msr     vbar_el1, x0
+    mrs     x0, mpidr_el1
+    ldr     x1, =MPIDR_AFFINITY
+    and     x0, x0, x1
+    ldr     x1, =drupe_secondaries
+    mov     x2, #DRUPE_MAX_CPUS
+1:  ldp     x3, x4, [x1], #16           // its affinity, its idle thread
+    cmp     x3, x0
+    b.ne    2f
+    cbnz    x4, 3f
+2:  subs    x2, x2, #1
+    b.ne    1b
+    b       .                           // nobody called for it
+3:  msr     tpidr_el1, x4
+    ldr     x0, [x4, #THREAD_STACK_TOP]
+    mov     sp, x0
+    mov     x29, xzr
+    mov     x30, xzr
+    bl      drupe_secondary_main
     b       .
 
 // Translation on: x0 = TTBR0 (identity), x1 = TTBR1, x2 = where to go on.

@@ -10,6 +10,7 @@
 // Provided by the backend, namespace drupe::arch:
 //   void cpu_relax()                 hint inside a spin loop
 //   void cpu_wait_for_interrupt()    returns when an interrupt is pending, masked or not
+//   void cpu_send_event()            ends other CPUs' waits for an event
 //   [[noreturn]] void cpu_halt()     this CPU does nothing any more
 //   void* thread_pointer()           what set_thread_pointer stored on this CPU (the running
 //   Thread) void set_thread_pointer(void*)
@@ -17,6 +18,7 @@ namespace drupe::arch {
 static_assert(requires(void* p) {
     { cpu_relax() } -> std::same_as<void>;
     { cpu_wait_for_interrupt() } -> std::same_as<void>;
+    { cpu_send_event() } -> std::same_as<void>;
     { thread_pointer() } -> std::same_as<void*>;
     { set_thread_pointer(p) } -> std::same_as<void>;
 });

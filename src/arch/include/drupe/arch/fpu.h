@@ -18,6 +18,9 @@ struct FpuState {
 void fpu_save(FpuState& state);
 void fpu_restore(const FpuState& state);
 
+/// A further CPU keeps vectors as the boot CPU does. Once on each, before it runs a program.
+void fpu_init_cpu();
+
 /// The current thread's scalable vectors, when it has used them: bytes of one vector, else 0.
 std::size_t sve_vector_length();
 /// Bytes of a full SVE state: z0-z31, p0-p15, FFR.

@@ -47,7 +47,8 @@ void free_table_frame(PhysAddr frame);
 //   void free_tables(VirtAddr, PageCount)        gives back tables wholly inside a range without
 //        leaves; flushes them itself
 //   std::size_t tables() const                   frames the tables take
-//   void activate()                              this CPU translates user addresses through it
+//   void activate(unsigned cpu)                  this CPU, whose number it is, translates user
+//        addresses through it. Interrupts masked
 //   static void deactivate()                     this CPU translates no user address
 //   void publish()                               walkers see what was mapped before. Without it a
 //        fresh mapping may fault once more
@@ -70,7 +71,7 @@ concept PageTableBackend = requires(P pt, VirtAddr va, PhysAddr pa, PageCount n,
     { pt.protect(va, perm) } -> std::same_as<bool>;
     { pt.query(va) } -> std::same_as<Mapping>;
     { pt.free_tables(va, n) } -> std::same_as<void>;
-    { pt.activate() } -> std::same_as<void>;
+    { pt.activate(0u) } -> std::same_as<void>;
     { P::deactivate() } -> std::same_as<void>;
     { pt.publish() } -> std::same_as<void>;
     { pt.flush(va, n) } -> std::same_as<void>;

@@ -22,4 +22,8 @@ bool on_user_access_fault(const Fault& fault);
 /// May switch threads, may change `frame`. Called with interrupts masked, returns with them masked.
 void on_return_to_user(TrapFrame& frame);
 
+/// A further CPU has come up on the thread that was prepared for it: no user half active, nothing
+/// of the machine's interrupt controller or timer set up yet.
+[[noreturn]] void secondary_main();
+
 } // namespace drupe::arch

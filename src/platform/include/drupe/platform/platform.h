@@ -48,8 +48,13 @@ struct Platform {
     /// Makes devices of all nodes that are not in use yet and gives each to `found`.
     using DeviceSink = void (*)(OwnPtr<drivers::Device>);
     void (*enumerate)(drivers::MapDevice map_device, DeviceSink found);
-    /// `hardware_id` as in MachineInfo::cpus. busy, no_device, not_supported, io.
-    Result<void> (*start_cpu)(std::uint64_t hardware_id, PhysAddr entry, std::uint64_t context);
+    /// The part of attach_core() that each further CPU does for itself: its interface to the
+    /// interrupt controller, its timer interrupt. io, no_device, not_supported. On that CPU,
+    /// interrupts masked.
+    Result<void> (*attach_cpu)();
+    /// `hardware_id` as in MachineInfo::cpus; the CPU begins at `entry`, MMU off, what its
+    /// registers hold depends on how it is started. busy, no_device, not_supported, io.
+    Result<void> (*start_cpu)(std::uint64_t hardware_id, PhysAddr entry);
     /// Time since 1970 from a hardware clock. not_found, io.
     Result<Nanos> (*wall_clock)(drivers::MapDevice map_device);
     /// Bytes of unpredictability the firmware gave, copied to the front of `to`; how many.

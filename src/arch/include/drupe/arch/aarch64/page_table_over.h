@@ -5,7 +5,7 @@
 //   static Machine user(), Machine kernel()
 //   void flush_pages(va, count), flush_all()    leaves; complete on return on all CPUs
 //   void flush_walks()                          as flush_all, and walks cached above the leaves
-//   void activate(root), static void deactivate(), void publish(), void destroyed()
+//   void activate(root, cpu), static void deactivate(), void publish(), void destroyed()
 #pragma once
 
 #include <drupe/arch/aarch64/table_tree.h>
@@ -120,7 +120,7 @@ public:
     }
     std::size_t tables() const { return tree_.tables() + 1; }
 
-    void activate() { tree_.memory().activate(tree_.root()); }
+    void activate(unsigned cpu) { tree_.memory().activate(tree_.root(), cpu); }
     static void deactivate() { Machine::deactivate(); }
     void publish() { tree_.memory().publish(); }
     void flush(VirtAddr va, PageCount pages) {

@@ -7,6 +7,7 @@
 #include <drupe/sync/cpu_core.h>
 #include <drupe/time/timer.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,16 +27,23 @@ struct Cpu : CpuCore {
     Thread* idle = nullptr;
     /// Who was switched away from; the next thread looks after it.
     Thread* previous GUARDED_BY(queue.lock) = nullptr;
+    /// Switched away from because it may not run here any more.
+    Thread* leaving GUARDED_BY(queue.lock) = nullptr;
     /// Whose user half is active.
     mm::AddressSpace* address_space GUARDED_BY(queue.lock) = nullptr;
+    std::atomic<bool> must_forget{false}; // on_kick() is to let go of address_space
+    std::atomic<std::uint32_t> kicks{0};  // answered so far
     time::Timer slice_timer;
     std::uint64_t switches GUARDED_BY(queue.lock) = 0;
     std::uint64_t wakeups GUARDED_BY(queue.lock) = 0;
 };
 
-/// The CPUs in use; index < cpu_count().
+/// The CPUs that run threads; index < cpu_count(). The count grows while further ones come up.
 Cpu& cpu(std::uint32_t index);
 std::uint32_t cpu_count();
+/// How many there will be: what programs are told.
+std::uint32_t cpus_expected();
+void expect_cpus(std::uint32_t count);
 
 /// Where kernel stacks come from: memory management lies above. `allocate` returns the top of
 /// Thread::stack_bytes bytes (with a guard page below), no_memory; may sleep. `release` is called
@@ -53,15 +61,26 @@ void install_address_space_switch(void (*activate)(mm::AddressSpace*));
 /// where it was. Context: thread.
 void forget_address_space(mm::AddressSpace& space);
 
-/// How another CPU is made to call on_kick(). Not needed while there is one CPU.
+/// How another CPU is made to call on_kick(). Not needed before add_cpu().
 void install_kick(void (*send)(std::uint32_t cpu));
 /// The interrupt that kick sent. Interrupts masked.
 void on_kick();
+
+/// Returns when every other CPU has taken an interrupt since the call: a full barrier on each, and
+/// its instruction fetches start anew. Context: thread, interrupts on.
+void synchronize_cpus();
 
 /// Makes what runs now the boot CPU's idle thread (time::init() must have run). It may create and
 /// start threads, must not block, and ends in idle_loop(). Interrupts masked or not.
 void init_boot_cpu();
 [[noreturn]] void idle_loop();
+
+/// Makes the record and the idle thread of CPU number cpu_count(); the thread is what the CPU is to
+/// arrive on (arch::prepare_secondary). One CPU at a time. no_memory. Context: thread.
+Result<Thread*> add_cpu();
+/// The CPU for which add_cpu() was called last, on its idle thread: from here on it runs threads.
+/// Interrupts masked.
+[[noreturn]] void enter_cpu();
 
 } // namespace drupe::sched
 

@@ -96,7 +96,10 @@ public:
 
     /// Takes effect at once. The caller has checked the ranges. Any context.
     void set_parameters(Policy policy, int realtime_priority, int nice);
-    CpuMask affinity = CpuMask::all(); // heeded when there is more than one CPU
+    /// Where it may run; at least one CPU that runs threads. Takes effect at once, for a thread
+    /// that runs in the kernel when it leaves it. Any context.
+    void set_affinity(const CpuMask& mask);
+    const CpuMask& affinity() const { return affinity_; }
 
     /// Sets work flags; with work_signal an interruptible wait ends. A CPU that runs the thread's
     /// program is made to notice. Any context.
@@ -127,6 +130,7 @@ private:
     char name_[16] = {};
     std::uint64_t voluntary_switches_ = 0;
     std::uint64_t involuntary_switches_ = 0;
+    CpuMask affinity_ = CpuMask::all(); // changes under its CPU's queue lock
     Entry entry_ = nullptr;
     void* argument_ = nullptr;
     void* stack_top_ = nullptr; // null: a stack that is not ours to free

@@ -41,6 +41,12 @@ public:
     }
     /// Tells the analysis what it cannot see: that the caller holds the lock. Checks nothing.
     void assert_held() const ASSERT_HELD() {}
+    /// While other locks of the same rank are held: never waits, so no order is needed.
+    bool try_lock_nested() TRY_ACQUIRE(true) {
+        if (held_.exchange(1, std::memory_order_acquire) != 0) return false;
+        lockdep::acquired_nested(rank, this);
+        return true;
+    }
     /// Acquire: who sees it free sees what its last holder did.
     bool is_held() const { return held_.load(std::memory_order_acquire) != 0; }
 

@@ -11,6 +11,8 @@ inline void cpu_relax() { asm volatile("yield" ::: "memory"); }
 /// [arm/arm] "WFI": a pending interrupt ends it even while PSTATE.I masks it. The DSB lets stores
 /// to devices and to shared memory reach their observers before this CPU sleeps.
 inline void cpu_wait_for_interrupt() { asm volatile("dsb sy\n\twfi" ::: "memory"); }
+/// [arm/arm] "SEV": CPUs in WFE go on. The DSB lets what they look for reach them first.
+inline void cpu_send_event() { asm volatile("dsb sy\n\tsev" ::: "memory"); }
 [[noreturn]] inline void cpu_halt() {
     asm volatile("msr daifset, #15" ::: "memory");
     for (;;) asm volatile("wfi" ::: "memory");

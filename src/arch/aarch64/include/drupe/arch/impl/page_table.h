@@ -41,7 +41,7 @@ public:
     void flush_pages(std::uint64_t va, std::size_t count);
     void flush_all();
     void flush_walks() { flush_all(); } // by ASID or all: TLBI's last-level-only forms are not used
-    void activate(PhysAddr root);
+    void activate(PhysAddr root, unsigned cpu);
     static void deactivate();
     void publish() {
         asm volatile("dsb ishst" ::: "memory");

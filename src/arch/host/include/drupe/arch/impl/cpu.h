@@ -12,6 +12,7 @@ inline void cpu_relax() {}
 inline void cpu_wait_for_interrupt() {
     if (host::machine.on_wait) host::machine.on_wait();
 }
+inline void cpu_send_event() {}
 [[noreturn]] inline void cpu_halt() { std::abort(); }
 inline void* thread_pointer() { return host::this_cpu().thread_pointer; }
 inline void set_thread_pointer(void* thread) { host::this_cpu().thread_pointer = thread; }

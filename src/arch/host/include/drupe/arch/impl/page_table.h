@@ -29,7 +29,7 @@ public:
     void flush_pages(std::uint64_t va, std::size_t count) { host::Mmu::flush(space_, va, count); }
     void flush_all() { host::Mmu::flush_space(space_); }
     void flush_walks() { host::Mmu::flush_space(space_); }
-    void activate(PhysAddr root) { host::Mmu::activate(space_, root); }
+    void activate(PhysAddr root, unsigned) { host::Mmu::activate(space_, root); }
     static void deactivate() { host::Mmu::activate(host::Mmu::no_space, PhysAddr{0}); }
     void publish() {}
     void destroyed() { host::Mmu::space_destroyed(space_); }
