@@ -164,6 +164,8 @@ void exit_thread(int code) {
             process.status = WaitStatus::exited(code);
         }
     }
+    // Before the others can be the last: who destroys the space finds no thread that has it.
+    thread.address_space = nullptr;
     if (remove_thread(process, self)) {
         end_process(process);
         thread.user = nullptr;
@@ -175,7 +177,6 @@ void exit_thread(int code) {
         thread.process = nullptr;
         delete &self;
     }
-    thread.address_space = nullptr;
     sched::exit_current();
 }
 
