@@ -5,6 +5,7 @@
 #include "files_once.h"
 #include "process_programs.h"
 
+#include <drupe/base/scope_exit.h>
 #include <drupe/ramfs/ramfs.h>
 #include <drupe/syscall/errno.h>
 #include <drupe/syscall/handlers.h>
@@ -194,6 +195,7 @@ void in_a_program(const std::function<void(Program&)>& body) {
     REQUIRE(sim::init_files());
     programs.start([&](Program& p) {
         auto fs = ramfs::create({}).value();
+        ScopeExit gone{[&] { fs->detach(); }};
         auto& who = process::current_context();
         who.fs->set_root(fs->root());
         who.fs->set_cwd(fs->root());

@@ -3,6 +3,7 @@
 #include "files_once.h"
 #include "process_programs.h"
 
+#include <drupe/base/scope_exit.h>
 #include <drupe/ramfs/ramfs.h>
 #include <drupe/syscall/errno.h>
 #include <drupe/syscall/handlers.h>
@@ -70,6 +71,7 @@ void in_both(const std::function<void()>& body) {
     REQUIRE(sim::init_files());
     programs.start([&](sim::Program&) {
         auto fs = ramfs::create({}).value();
+        ScopeExit gone{[&] { fs->detach(); }};
         auto& who = process::current_context();
         who.fs->set_root(fs->root());
         who.fs->set_cwd(fs->root());
@@ -180,6 +182,7 @@ TEST_CASE("a deadlock is found also when the one waited for has changed") {
     std::int64_t refused = 0;
     programs.start([&](sim::Program& first) {
         auto fs = ramfs::create({}).value();
+        ScopeExit gone{[&] { fs->detach(); }};
         process::current_context().fs->set_root(fs->root());
         process::current_context().fs->set_cwd(fs->root());
         const int fd = static_cast<int>(ours(sys::openat(cwd, at("f"), O_CREAT | O_RDWR, 0644)));
@@ -218,6 +221,7 @@ TEST_CASE("a thread that unshares has its own descriptors and working directory"
     REQUIRE(sim::init_files());
     programs.start([&](sim::Program& p) {
         auto fs = ramfs::create({}).value();
+        ScopeExit gone{[&] { fs->detach(); }};
         auto& who = process::current_context();
         who.fs->set_root(fs->root());
         who.fs->set_cwd(fs->root());

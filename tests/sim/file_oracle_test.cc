@@ -5,6 +5,7 @@
 #include "files_once.h"
 #include "process_programs.h"
 
+#include <drupe/base/scope_exit.h>
 #include <drupe/ramfs/ramfs.h>
 #include <drupe/syscall/errno.h>
 #include <drupe/syscall/handlers.h>
@@ -470,6 +471,7 @@ TEST_CASE("random file operations agree with the build machine's Linux") {
     programs.start([seeds](sim::Program& program) {
         for (std::uint64_t seed = 1; seed <= seeds; seed++) {
             auto fs = ramfs::create({}).value();
+            ScopeExit gone{[&] { fs->detach(); }};
             auto& who = process::current_context();
             who.fs->set_root(fs->root());
             who.fs->set_cwd(fs->root());

@@ -4,6 +4,7 @@
 #include "files_once.h"
 #include "process_programs.h"
 
+#include <drupe/base/scope_exit.h>
 #include <drupe/process/process.h>
 #include <drupe/process/user_thread.h>
 #include <drupe/ramfs/ramfs.h>
@@ -76,6 +77,7 @@ TEST_CASE("a file and a closed descriptor answer a socket's calls as on Linux") 
     const int host_file = ::open("/dev/null", O_RDWR);
     programs.start([&](sim::Program& program) {
         auto fs = ramfs::create({}).value();
+        ScopeExit gone{[&] { fs->detach(); }};
         process::current_context().fs->set_root(fs->root());
         process::current_context().fs->set_cwd(fs->root());
         const auto file = static_cast<int>(program.call(

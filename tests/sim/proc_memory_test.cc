@@ -3,6 +3,7 @@
 #include "files_once.h"
 #include "process_programs.h"
 
+#include <drupe/base/scope_exit.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/process/process.h>
 #include <drupe/process/user_thread.h>
@@ -73,6 +74,7 @@ TEST_CASE("one process sees another's arguments and environment, and the reaper 
         variables(environment, sizeof environment);
     programs.start([&](sim::Program& parent) {
         auto fs = ramfs::create({}).value();
+        ScopeExit gone{[&] { fs->detach(); }};
         auto& who = process::current_context();
         who.fs->set_root(fs->root());
         who.fs->set_cwd(fs->root());

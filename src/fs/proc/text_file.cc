@@ -22,7 +22,7 @@ public:
     ~GrowingText() { ::operator delete(text_); }
     void put(std::string_view more) override {
         if (used_ + more.size() > capacity_ && !grow(used_ + more.size())) return;
-        std::memcpy(text_ + used_, more.data(), more.size());
+        if (!more.empty()) std::memcpy(text_ + used_, more.data(), more.size());
         used_ += more.size();
     }
     void clear() {
