@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a program sees of its terminal: the lines, the keys, the signals, the window. It obeys the
 // lines that it reads: "raw" (report keys one by one until q), "size", "modes", "exit N".
+#define _GNU_SOURCE
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,18 +66,36 @@ static void print_quoted(const char* bytes, ssize_t count) {
     printf("\n");
 }
 
+// Signals wait for read_line: one that came before a plain read would not interrupt it.
+static void catch_signals(void) {
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGTSTP, SIGWINCH};
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        sigaction(numbers[i], &(struct sigaction){.sa_handler = note}, NULL);
+        sigaddset(&blocked, numbers[i]);
+    }
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
+// The length, or -1 when a signal came first.
+static ssize_t read_line(char* line, size_t size) {
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    sigset_t none;
+    sigemptyset(&none);
+    if (ppoll(&input, 1, NULL, &none) < 0) return -1;
+    return read(0, line, size);
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IONBF, 0);
-    struct sigaction action = {.sa_handler = note}; // no SA_RESTART: a read ends with EINTR
-    static const int numbers[] = {SIGINT, SIGQUIT, SIGTSTP, SIGWINCH};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &action, NULL);
+    catch_signals();
     printf("terminals: %d%d%d, foreground %d, leader %d\n", isatty(0), isatty(1), isatty(2),
            tcgetpgrp(0) == getpgrp(), getsid(0) == getpid());
     for (;;) {
         char line[300];
         printf("> ");
-        const ssize_t count = read(0, line, sizeof line - 1);
+        const ssize_t count = read_line(line, sizeof line - 1);
         print_caught();
         if (count < 0) continue;
         if (count == 0) printf("end of input\n");
