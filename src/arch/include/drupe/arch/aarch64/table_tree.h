@@ -85,8 +85,14 @@ public:
                 continue;
             }
             const std::uint64_t stop = std::min(end, (va | (level_span(2) - 1)) + 1);
-            for (Descriptor* entry = place.entry; va < stop; va += page_size, entry++)
-                if (*entry != 0) each(va, *entry, leaf_level);
+            Descriptor* const last = place.entry + ((stop - va) >> page_shift);
+            for (Descriptor* entry = place.entry;;) {
+                entry = skip_holes(entry, last);
+                if (entry == last) break;
+                each(va + (std::uint64_t(entry - place.entry) << page_shift), *entry, leaf_level);
+                entry++;
+            }
+            va = stop;
         }
     }
 
@@ -102,6 +108,18 @@ public:
     std::size_t tables() const { return tables_; }
 
 private:
+    /// The first entry that is not a hole, or `last`. A hole is seldom alone: a thread's stack of
+    /// 8 MiB has a page or two.
+    static Descriptor* skip_holes(Descriptor* entry, Descriptor* last) {
+        while (entry != last && *entry == 0) {
+            while (last - entry >= 8 && (entry[0] | entry[1] | entry[2] | entry[3] | entry[4] |
+                                         entry[5] | entry[6] | entry[7]) == 0)
+                entry += 8;
+            if (entry != last && *entry == 0) entry++;
+        }
+        return entry;
+    }
+
     template <class Dispose>
     void unlink_below(Descriptor* table, unsigned level, std::uint64_t first, std::uint64_t last,
                       Dispose& dispose) {
