@@ -37,6 +37,10 @@ void say_ending(Ending ending) {
 
 } // namespace
 
+void say_running() {
+    if (state.options.status_on_console) trace::write_console("\x1b]drupe;log;\x1b\\");
+}
+
 void end_machine(Ending ending) {
     arch::irq_disable();
     stop_other_cpus(); // nobody writes behind the last word

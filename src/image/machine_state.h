@@ -27,6 +27,8 @@ struct Ending {
     Kind kind;
     int value = 0; // exit status or signal
 };
+/// Tells the other end of the console that the kernel runs, when the command line asks for it.
+void say_running();
 /// Tells who started the machine, as agreed in docs/bootfs.md, and switches it off, or resets it
 /// when that is how it ended. Any context.
 [[noreturn]] void end_machine(Ending ending);

@@ -45,6 +45,7 @@ void read_command_line() {
     }
     command_line = line.value();
     state.options = init::read_options(command_line.options);
+    say_running();
     if (state.options.quiet) trace::set_console_level(LogLevel::error);
     if (!state.options.unknown.empty())
         log(LogLevel::warning, "unknown word on the kernel command line: {}",

@@ -30,7 +30,7 @@ def boot(image: str, word: str, extra: list) -> str:
                           "-append", f"drupe.status=console drupe.autorun={word}", *extra],
                          stdin=subprocess.DEVNULL, capture_output=True, timeout=150)
     sys.stderr.buffer.write(run.stderr)
-    return run.stdout.decode(errors="replace")
+    return run.stdout.decode(errors="replace").removeprefix("\x1b]drupe;log;\x1b\\")
 
 
 def judge_all(said: str) -> list:

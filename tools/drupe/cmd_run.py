@@ -104,7 +104,7 @@ def add_arguments(parser) -> None:
         default=1234,
         help="where --gdb waits (default 1234)",
     )
-    add("-q", "--quiet", action="store_true", help="say nothing but what the program says")
+    add("-q", "--quiet", action="store_true", help="say nothing but what the program says, and where it crashed")
     add("image", metavar="IMAGE")
     add("command", metavar="COMMAND", nargs="...", help="argv of the program").required = False
 
@@ -115,6 +115,8 @@ def _kernel_args(args, found) -> list:
         words.append(f"drupe.isolation={args.isolation}")
     if args.strace:
         words.append("drupe.strace")
+    if args.quiet:
+        words.append("quiet")
     return words + found.kernel_args + args.kernel_args
 
 
@@ -189,6 +191,15 @@ def _complaint(errors) -> str:
     return lines[0].removeprefix("qemu-system-aarch64: ") if lines else ""
 
 
+def _say_silence(args) -> None:
+    end = "\r\n" if os.isatty(0) else "\n"  # the terminal is raw
+    sys.stderr.write(
+        f"drupe: the kernel has not said a word for {console.START_SECONDS} seconds. Has the machine a 64-bit ARM "
+        f"processor (--cpu {args.cpu})? ctrl-{'] x' if os.isatty(0) else 'C'} ends it{end}"
+    )
+    sys.stderr.flush()
+
+
 def _boot(args, words: list, record: start.Start, errors):
     """Runs QEMU until it is gone. Returns (Ending or None, why it was ended or None, QEMU's status)."""
     keys = record.stdin == "keys"
@@ -202,6 +213,7 @@ def _boot(args, words: list, record: start.Start, errors):
                 process.stdout.fileno(),
                 changes if keys else None,
                 args.timeout,
+                None if args.gdb else lambda: _say_silence(args),
             )
             try:
                 ending = pump.run()

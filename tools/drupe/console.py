@@ -25,6 +25,7 @@ ESCAPE_KEY = b"\x1d"  # ctrl-]
 _FRAME = re.compile(rb"\x1b\]drupe;(?:(exit|signal)=([0-9]{1,3})|(panic|poweroff|halt|restart))\x1b\\\Z")
 _PREFIX = b"\x1b]drupe;"
 _LONGEST = 24  # bytes; no frame is longer
+START_SECONDS = 30  # within which a kernel says that it runs, unless the machine is not made for it
 HOLD_SECONDS = 0.2  # how long an unfinished frame may keep bytes from the user
 
 
@@ -228,11 +229,15 @@ class Pump:
         from_guest: int,
         window: WindowChanges | None,
         timeout: float | None,
+        on_silence=None,
     ):
-        """`window`: the input is the keys of a terminal; None: it is data."""
+        """`window`: the input is the keys of a terminal; None: it is data. `on_silence()` is called once when
+        the kernel has not said for START_SECONDS that it runs."""
         self._in, self._out, self._to, self._from = user_in, user_out, to_guest, from_guest
         self._window = window
         self._deadline = time.monotonic() + timeout if timeout else None
+        self._on_silence = on_silence
+        self._silent_until = time.monotonic() + START_SECONDS if on_silence else None
         self._escape = EscapeKey()
         self._trailer = Trailer()
         self._log = LogFrames()
@@ -253,6 +258,9 @@ class Pump:
                 events = self._wait.select(self._patience())
                 if self._deadline and time.monotonic() >= self._deadline:
                     raise Ended("timeout")
+                if self._silent_until and time.monotonic() >= self._silent_until:
+                    self._silent_until = None
+                    self._on_silence()
                 if not events and self._is_holding():
                     self._show(self._trailer.feed(self._log.release()) + self._trailer.release())
                 for key, _ in events:
@@ -272,12 +280,10 @@ class Pump:
                         self._send(WINDOW % self._window.take(self._out))
 
     def _patience(self):
-        left = None
-        if self._deadline:
-            left = max(0.0, self._deadline - time.monotonic())
+        ends = [end - time.monotonic() for end in (self._deadline, self._silent_until) if end]
         if self._is_holding():
-            left = HOLD_SECONDS if left is None else min(left, HOLD_SECONDS)
-        return left
+            ends.append(HOLD_SECONDS)
+        return max(0.0, min(ends)) if ends else None
 
     def _is_holding(self) -> bool:
         return self._trailer.waiting() or self._log.waiting()
@@ -286,6 +292,9 @@ class Pump:
         shown, lines = self._log.feed(data)
         self._show(self._trailer.feed(shown))
         for line in lines:
+            self._silent_until = None
+            if not line:  # it only says that it runs
+                continue
             sys.stderr.buffer.write(b"drupe: " + line + b"\n")
             sys.stderr.buffer.flush()
 

@@ -3,6 +3,7 @@ import os
 import threading
 import time
 import unittest
+import unittest.mock
 
 from drupe import console
 from drupe.console import Ending, EscapeKey, LogFrames, Pump, Trailer
@@ -149,7 +150,7 @@ class FakeGuest:
         self.got, self.seen = b"", b""
         self.thread = threading.Thread(target=play, args=(self,), daemon=True)
 
-    def run(self, typed: bytes, window=None, timeout=60.0):
+    def run(self, typed: bytes, window=None, timeout=60.0, on_silence=None):
         def watch():
             while data := os.read(self._see, 65536):
                 self.seen += data
@@ -168,7 +169,7 @@ class FakeGuest:
         threading.Thread(target=keys, daemon=True).start()
         try:
             return Pump(
-                self.user_in, self.user_out, self.to_guest, self.from_guest, window, timeout
+                self.user_in, self.user_out, self.to_guest, self.from_guest, window, timeout, on_silence
             ).run()
         finally:
             os.close(self.user_out)
@@ -208,6 +209,24 @@ class ThePump(unittest.TestCase):
         self.assertEqual(
             guest.got, console.START_OF_INPUT + console.frame_input(typed) + console.END_OF_INPUT
         )
+
+    def test_a_kernel_that_says_nothing_is_told_from_a_program_that_says_nothing(self):
+        for first, warnings, patience in ((b"loading...", 1, 0.1), (b"\x1b]drupe;log;\x1b\\loading...", 0, 2)):
+            warned = []
+
+            def play(guest):
+                guest.write(first)
+                until = time.monotonic() + 60
+                while len(warned) < warnings and time.monotonic() < until:
+                    time.sleep(0.01)
+                time.sleep(2 * patience)
+                guest.close()
+
+            guest = FakeGuest(play)
+            with unittest.mock.patch.object(console, "START_SECONDS", patience):
+                guest.run(b"", on_silence=lambda: warned.append(1))
+            self.assertEqual(len(warned), warnings)
+            self.assertEqual(guest.seen, b"loading...")
 
     def test_output_is_there_before_the_guest_goes_on(self):
         def play(guest):
