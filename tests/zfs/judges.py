@@ -119,15 +119,21 @@ def grub(image, where, folder, most=200):
                 return
 
 
+def files_of(programs, image):
+    """What OpenZFS finds, without the block size of directories: a full one grows and never shrinks."""
+    listed = run(programs / "zpooltool", "list", image)
+    return re.sub(r"^(.* 04\d{4} .*) bs\d+ ", r"\1 ", listed, flags=re.MULTILINE)
+
+
 def read_write(programs, image):
     """Import, write, free, snapshot, export on a copy; then the copy is as good as the image."""
     with tempfile.TemporaryDirectory() as folder:
         copy = os.path.join(folder, "copy.img")
         subprocess.run(["cp", "--sparse=always", image, copy], check=True)
-        before = run(programs / "zpooltool", "list", image)
+        before = files_of(programs, image)
         run(programs / "zpooltool", "rw", copy)
         zdb(copy)
-        if run(programs / "zpooltool", "list", copy) != before:
+        if files_of(programs, copy) != before:
             raise Bad("the files changed by a read-write import")
 
 

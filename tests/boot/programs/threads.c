@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Threads of the C library: create and join, mutex, condition, once, keys, detached ends, and
 // cancellation of every kind, blocked and not.
-#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -16,7 +15,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
-static sem_t ready;
+static sem_t ready, asked;
 static int turn, count, cleaned, pipe_ends[2];
 
 static void init_once(void) { count += 1000; }
@@ -106,10 +105,9 @@ static void* in_loop(void* name) {
     return 0;
 }
 static void* disabled(void* name) {
-    struct timespec moment = {0, 20000000};
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, 0);
     sem_post(&ready);
-    while (nanosleep(&moment, &moment) != 0 && errno == EINTR) {}
+    while (sem_wait(&asked) != 0) {}
     printf("  %s went on\n", (const char*)name);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, 0);
     pthread_testcancel();
@@ -124,6 +122,7 @@ static void cancelled(const char* name, void* (*function)(void*), int delay) {
     sem_wait(&ready);
     if (delay) nanosleep(&moment, 0); // now it is blocked
     pthread_cancel(thread);
+    if (function == disabled) sem_post(&asked);
     pthread_join(thread, &result);
     printf("%s: %s\n", name, result == PTHREAD_CANCELED ? "cancelled" : "ended");
 }
@@ -152,6 +151,7 @@ static void jumps(void) {
 
 int main(void) {
     sem_init(&ready, 0, 0);
+    sem_init(&asked, 0, 0);
     (void)!pipe(pipe_ends);
     turns();
     detached();
