@@ -43,7 +43,7 @@ static_assert(sizeof(SlabHead) <= class_sizes[0]);
 class SlabClass {
 public:
     void* take(unsigned number) {
-        SpinGuard guard(lock_);
+        IrqGuard guard(lock_);
         if (!front_ && !refill(number)) [[unlikely]]
             return nullptr;
         FreeObject* object = front_;
@@ -52,7 +52,7 @@ public:
         return object;
     }
     void put(void* memory) {
-        SpinGuard guard(lock_);
+        IrqGuard guard(lock_);
         auto* object = static_cast<FreeObject*>(memory);
         object->next = front_;
         front_ = object;
@@ -60,7 +60,7 @@ public:
             shrink(most_ / 2);
     }
     void trim() {
-        SpinGuard guard(lock_);
+        IrqGuard guard(lock_);
         shrink(0);
     }
 

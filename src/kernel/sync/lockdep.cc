@@ -27,19 +27,19 @@ std::string_view name_of(LockRank rank) {
     case LockRank::frames: return "frames";
     case LockRank::frame_cache: return "frame_cache";
     case LockRank::heap: return "heap";
+    case LockRank::signal: return "signal";
+    case LockRank::signal_timer: return "signal_timer";
+    case LockRank::process: return "process";
+    case LockRank::tty: return "tty";
     case LockRank::page_table: return "page_table";
     case LockRank::page_cache: return "page_cache";
     case LockRank::address_space: return "address_space";
     case LockRank::pipe: return "pipe";
-    case LockRank::tty: return "tty";
     case LockRank::fd_table: return "fd_table";
     case LockRank::name_table: return "name_table";
     case LockRank::inode: return "inode";
     case LockRank::dentry: return "dentry";
     case LockRank::futex: return "futex";
-    case LockRank::signal: return "signal";
-    case LockRank::signal_timer: return "signal_timer";
-    case LockRank::process: return "process";
     case LockRank::device: return "device";
     }
     return "?";

@@ -30,6 +30,12 @@ Result<void> read_optional(PathArgument& text, VirtAddr at) {
     return raw(at) == 0 ? Result<void>{} : text.read(at);
 }
 
+Result<RefPtr<Dentry>> walk_to(VirtAddr path_at, std::uint32_t flags) {
+    PathAt path;
+    TRY(path.read(at_fdcwd, path_at));
+    return path.walk(flags);
+}
+
 } // namespace
 
 Result<Word> mount(VirtAddr source_at, VirtAddr target_at, VirtAddr type_at, Word flags,
@@ -39,9 +45,7 @@ Result<Word> mount(VirtAddr source_at, VirtAddr target_at, VirtAddr type_at, Wor
     TRY(read_optional(source, source_at));
     TRY(read_optional(type, type_at));
     TRY(read_optional(data, data_at));
-    PathAt target;
-    TRY(target.read(at_fdcwd, target_at));
-    RefPtr<Dentry> at = TRY(target.walk(walk_follow));
+    RefPtr<Dentry> at = TRY(walk_to(target_at, walk_follow));
     if (!caller().credentials.is_root()) return Errc::not_permitted;
     const auto kept = static_cast<std::uint32_t>(flags) & kept_flags;
     if (flags & ms_remount) {
@@ -60,9 +64,8 @@ Result<Word> mount(VirtAddr source_at, VirtAddr target_at, VirtAddr type_at, Wor
 Result<Word> umount2(VirtAddr target_at, int flags) {
     enum { force = 1, detach = 2, expire = 4, no_follow = 8 };
     if (flags & ~(force | detach | expire | no_follow)) return Errc::invalid;
-    PathAt target;
-    TRY(target.read(at_fdcwd, target_at));
-    RefPtr<Dentry> at = TRY(target.walk((flags & no_follow) ? 0u : std::uint32_t{walk_follow}));
+    RefPtr<Dentry> at =
+        TRY(walk_to(target_at, (flags & no_follow) ? 0u : std::uint32_t{walk_follow}));
     if (!caller().credentials.is_root()) return Errc::not_permitted;
     TRY(MountTable::unmount(*at, (flags & (detach | force)) != 0));
     return Word{0};

@@ -8,31 +8,32 @@
 namespace drupe {
 
 enum class LockRank : std::uint8_t {
-    console = 1,   // anything may log, so nothing is taken under it
-    irq_chip,      // masking and sending interrupts happens under driver and scheduler locks
-    entropy,       // random numbers are wanted anywhere; computes one block
-    system_name,   // names that uname shows; copied under nothing else
-    clock,         // the wall clock's offset; read and written under nothing else
-    timer,         // armed while a run queue is locked
-    run_queue,     // wake-ups happen under nearly every other lock
-    epoll,         // an epoll's ready list, filled by the wake-ups of the files it watches
-    wait_queue,    // a wake-up takes the run queue; queues are woken under their owner's lock
-    frames,        // memory is allocated under most data-structure locks
-    frame_cache,   // a CPU's few frames; refilled from the frames lock
-    heap,          // the slab takes frames
+    console = 1,  // anything may log, so nothing is taken under it
+    irq_chip,     // masking and sending interrupts happens under driver and scheduler locks
+    entropy,      // random numbers are wanted anywhere; computes one block
+    system_name,  // names that uname shows; copied under nothing else
+    clock,        // the wall clock's offset; read and written under nothing else
+    timer,        // armed while a run queue is locked
+    run_queue,    // wake-ups happen under nearly every other lock
+    epoll,        // an epoll's ready list, filled by the wake-ups of the files it watches
+    wait_queue,   // a wake-up takes the run queue; queues are woken under their owner's lock
+    frames,       // memory is allocated under most data-structure locks
+    frame_cache,  // a CPU's few frames; refilled from the frames lock
+    heap,         // the slab takes frames
+    signal,       // queues signals, wakes the target
+    signal_timer, // a timer's next expiry; timers that follow the wall clock are armed under it
+    process,      // thread list, children; sends signals
+    tty,          // wakes readers, signals, writes to the console
+    // Interrupts take the locks above, which are held with interrupts masked, and none below.
     page_table,    // kernel mappings, tables from frames
     page_cache,    // lookups allocate frames and heap nodes; truncation unmaps under it
     address_space, // faults look into the page cache and fill the page table
     pipe,          // buffers grow (heap, frames), wakes readers
-    tty,           // wakes readers, writes to the console
     fd_table,      // installing a file allocates
     name_table,    // a bucket of the path cache; names move under the dentry lock
     inode,         // directory and size changes touch the page cache
     dentry,        // path cache; looks into inodes' children only by reference
     futex,         // bucket lock; wakes threads
-    signal,        // queues signals, wakes the target
-    signal_timer,  // a timer's next expiry; timers that follow the wall clock are armed under it
-    process,       // thread list, children; sends signals
     device,        // driver state; above everything it calls
 };
 
