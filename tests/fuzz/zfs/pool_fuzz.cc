@@ -171,6 +171,11 @@ void apply(fuzz::PlainPool& p, const Change& c) {
     std::size_t at = c.place % (p.end() - zfs::label_start_size - 8) + zfs::label_start_size;
     if (c.where % 8 < 3) at = words[c.place % words.size()];
     if (c.where % 8 > 3) at = p.dnode_words()[c.place % p.dnode_words().size()];
+    if (c.where % 8 > 5) { // what everything else about an object is computed from
+        constexpr std::size_t all = zfs::dnode_size / 8, head = zfs::dnode_core_size / 8 / 2;
+        std::size_t dnodes = p.dnode_words().size() / all;
+        at = p.dnode_words()[c.place / head % dnodes * all + c.place % head];
+    }
     std::uint64_t old = p.word(at);
     switch (c.how % 4) {
     case 0: return p.change(at, c.value);
@@ -213,9 +218,10 @@ std::vector<std::vector<std::uint8_t>> fuzz_corpus() {
     for (std::uint32_t i = 0; i < 16; ++i) {
         Change c[2] = {};
         for (Change& one : c) {
+            one.where = static_cast<std::uint8_t>(i / 4 * 2); // words and dnodes in equal parts
             one.how = static_cast<std::uint8_t>(i);
             one.place = i * 0x9e3779b9u + static_cast<std::uint32_t>(&one - c) * 12345;
-            one.value = i;
+            one.value = i < 8 ? i : std::uint64_t{1} << (4 * i);
         }
         auto* raw = reinterpret_cast<const std::uint8_t*>(c);
         corpus.emplace_back(raw, raw + sizeof c);
