@@ -53,6 +53,12 @@ def zdb(image):
         raise Bad("zdb -bcc: no word about leaks")
 
 
+def embedded(image):
+    """How many blocks zdb finds in their pointers."""
+    found = re.search(r"non-pointer bps of type 0: *(\d+)", run("zdb", "-e", "-p", image, "-bcc", labels(image)))
+    return int(found[1]) if found else 0
+
+
 def listing(programs, image, dataset):
     """{path: match of LINE} of what libzpool reads."""
     files, at = {}, None

@@ -93,6 +93,8 @@ def case_sample(b):
     b.check(disk)
     pool = b.cut_out(disk)
     b.judge(pool, tree)
+    if judges.embedded(pool) == 0:
+        raise Bad("no small block lies in its pointer")
     judges.tree(b.programs, pool, "drupe/data/home", tree)
     b.same_as(pool, "drupe/data@build", tree)
     os.chdir(b.folder)

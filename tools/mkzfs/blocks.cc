@@ -16,18 +16,23 @@ using zfs::Compress;
 using zfs::DnodePhys;
 using zfs::ObjectType;
 
-Encoded encode_block(zfs::Codecs& codecs, const Encoding& how, unsigned ashift, Bytes in,
+Encoded encode_block(zfs::Codecs& codecs, const Encoding& how, const Placement& place, Bytes in,
                      zfs::MutableBytes out) {
-    std::size_t unit = std::size_t{1} << ashift, lsize = in.size();
+    std::size_t unit = std::size_t{1} << place.ashift, lsize = in.size();
     Encoded raw{lsize, Compress::off};
-    if (how.compress == Compress::off || lsize <= unit) return raw;
+    if (how.compress == Compress::off) return raw;
     // OpenZFS's rule: a codec that costs time to decode has to save an eighth. ZLE costs none.
     std::size_t capacity = (lsize - 1) & ~(unit - 1);
     if (how.compress != Compress::zle) capacity = std::min(capacity, lsize - lsize / 8);
+    // No whole unit can be saved, but the only one there is can.
+    if (place.may_embed) capacity = std::max(capacity, zfs::embedded_payload_size);
+    if (capacity == 0) return raw;
     std::size_t n =
         must(compress(codecs, how.compress, how.level, in, out.first(capacity)), "compression");
+    if (n == 0) return raw;
+    if (place.may_embed && n <= zfs::embedded_payload_size) return {n, how.compress};
     std::size_t psize = zfs::round_up(n, unit);
-    if (n == 0 || psize > capacity) return raw;
+    if (psize > capacity) return raw;
     std::memset(&out[n], 0, psize - n);
     return {psize, how.compress};
 }
@@ -60,7 +65,14 @@ Blkptr BlockWriter::pointer(const zfs::BlockKind& kind, std::uint64_t offset,
 Blkptr BlockWriter::write(ObjectType type, unsigned level, const Encoding& how, Bytes data,
                           std::uint64_t fill, Totals& totals) {
     scratch_.resize(data.size());
-    Encoded e = encode_block(codecs_, how, space_.ashift(), data, scratch_);
+    Placement place{space_.ashift(), zfs::may_be_embedded(type, level)};
+    Encoded e = encode_block(codecs_, how, place, data, scratch_);
+    if (e.is_embedded()) {
+        Blkptr bp = zfs::embedded_blkptr(type, data.size(), e.compress,
+                                         Bytes{scratch_}.first(e.psize), txg_);
+        totals.add(bp);
+        return bp;
+    }
     Bytes body = e.compress == Compress::off ? data : Bytes{scratch_.data(), e.psize};
     std::uint64_t offset = space_.allocate(body.size());
     out_.write(zfs::label_start_size + offset, body);
@@ -107,7 +119,7 @@ void IndirectBuilder::add(unsigned level, std::uint64_t index, const Blkptr& bp)
     }
     std::size_t slot = index & ((std::uint64_t{1} << per) - 1);
     zfs::store(&open.block[slot * sizeof(Blkptr)], bp);
-    open.fill += bp.fill;
+    open.fill += bp.fill_count();
 }
 
 void IndirectBuilder::flush(unsigned level) {

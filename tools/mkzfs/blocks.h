@@ -23,12 +23,23 @@ struct Encoding {
 struct Encoded {
     std::size_t psize = 0;
     zfs::Compress compress = zfs::Compress::off;
+    bool is_embedded() const {
+        return compress != zfs::Compress::off && psize <= zfs::embedded_payload_size;
+    }
 };
 
-/// Compresses `in` into `out` (at least as large) if that saves a unit of allocation; otherwise
-/// says "off" and leaves `out` unspecified: the block is `in`. The rest of a unit is zeroed.
-Encoded encode_block(zfs::Codecs& codecs, const Encoding& how, unsigned ashift, zfs::Bytes in,
-                     zfs::MutableBytes out);
+/// Where a block may go.
+struct Placement {
+    unsigned ashift;
+    bool may_embed;
+};
+
+/// Compresses `in` into `out` (at least as large) if that saves a unit of allocation, or the
+/// block's place altogether: what `may_embed` and has at most 112 bytes then goes into its pointer.
+/// Otherwise says "off" and leaves `out` unspecified: the block is `in`. The rest of a unit is
+/// zeroed.
+Encoded encode_block(zfs::Codecs& codecs, const Encoding& how, const Placement& place,
+                     zfs::Bytes in, zfs::MutableBytes out);
 
 class Allocator {
 public:

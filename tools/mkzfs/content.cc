@@ -23,6 +23,7 @@ void Job::clear() {
     segments.clear();
     blocks.clear();
     out_used = 0;
+    embedded.clear();
 }
 
 std::size_t file_block_size(std::uint64_t size, std::size_t record_size) {
@@ -43,13 +44,25 @@ MutableBytes Encoder::room(Job& job, std::size_t bytes) {
 void Encoder::emit(Job& job, const Encoding& how, std::uint64_t index, Bytes data) {
     std::size_t padded = zfs::round_up(data.size(), std::uint64_t{1} << ashift_);
     MutableBytes out = room(job, padded);
-    Encoded e = encode_block(codecs_, how, ashift_, data, out);
+    Encoded e = encode_block(codecs_, how, {ashift_, true}, data, out);
+    if (e.is_embedded()) {
+        job.blocks.push_back({index,
+                              static_cast<std::uint32_t>(data.size()),
+                              static_cast<std::uint32_t>(e.psize),
+                              job.embedded.size(),
+                              e.compress,
+                              true,
+                              {}});
+        job.embedded.insert(job.embedded.end(), out.begin(),
+                            out.begin() + static_cast<std::ptrdiff_t>(e.psize));
+        return;
+    }
     if (e.compress == zfs::Compress::off) {
         std::memcpy(out.data(), data.data(), data.size());
         std::memset(out.data() + data.size(), 0, padded - data.size());
     }
     job.blocks.push_back({index, static_cast<std::uint32_t>(data.size()),
-                          static_cast<std::uint32_t>(e.psize), job.out_used, e.compress,
+                          static_cast<std::uint32_t>(e.psize), job.out_used, e.compress, false,
                           must(checksum_of(how.checksum, out.first(e.psize)), "checksum")});
     job.out_used += zfs::round_up(e.psize, std::uint64_t{1} << ashift_);
 }
@@ -58,7 +71,7 @@ void Encoder::emit(Job& job, const Encoding& how, std::uint64_t index, Bytes dat
 void Encoder::emit_in_place(Job& job, std::uint64_t index, std::size_t at, std::size_t lsize) {
     Bytes data{&job.out[at], lsize};
     job.blocks.push_back({index, static_cast<std::uint32_t>(lsize),
-                          static_cast<std::uint32_t>(lsize), at, zfs::Compress::off,
+                          static_cast<std::uint32_t>(lsize), at, zfs::Compress::off, false,
                           must(checksum_of(dataset_.data.checksum, data), "checksum")});
 }
 
@@ -85,14 +98,15 @@ void Encoder::run_file(Job& job, Segment& s) {
     file.read(begin, data.first(bytes));
     std::memset(data.data() + bytes, 0, data.size() - bytes);
     if (in_place) job.out_used += data.size();
-    // What only fills up the last of several blocks is not stored: ZLE, which every reader knows.
+    // What only fills up the last of several blocks, or a file's only sector, is not stored: ZLE,
+    // which every reader knows.
     Encoding tail = dataset_.data;
     if (tail.compress == zfs::Compress::off) tail.compress = zfs::Compress::zle;
     for (std::uint64_t i = 0; i < s.count; ++i) {
         Bytes block = Bytes{data}.subspan(i * size, size);
         if (zfs::is_zero(block)) continue;
         std::uint64_t index = s.first + i;
-        bool is_tail = (index + 1) * size > inode.size && index > 0;
+        bool is_tail = (index + 1) * size > inode.size && (index > 0 || size == zfs::sector_size);
         if (!in_place) {
             emit(job, dataset_.data, index, block);
         } else if (is_tail) {

@@ -17,8 +17,9 @@ namespace drupe::mkzfs {
 struct BlockOut {
     std::uint64_t index = 0; // in its object
     std::uint32_t lsize = 0, psize = 0;
-    std::size_t at = 0; // in Job::out, padded to whole units there
+    std::size_t at = 0; // in Job::out, padded to whole units there; in Job::embedded
     zfs::Compress compress = zfs::Compress::off;
+    bool is_embedded = false; // goes into its pointer and needs no place
     zfs::CksumValue cksum{};
 };
 
@@ -42,6 +43,7 @@ struct Job {
     std::vector<BlockOut> blocks;
     std::vector<std::byte> out;
     std::size_t out_used = 0;
+    std::vector<std::byte> embedded;
 
     void clear();
 };

@@ -123,6 +123,12 @@ public:
             bool data = type == ObjectType::plain_file_contents;
             for (std::size_t i = s.blocks_begin; i < s.blocks_end; ++i) {
                 const BlockOut& b = job.blocks[i];
+                if (b.is_embedded) {
+                    places.push_back(0);
+                    pointers_.push_back(zfs::embedded_blkptr(
+                        type, b.lsize, b.compress, {&job.embedded[b.at], b.psize}, writer_.txg()));
+                    continue;
+                }
                 std::uint64_t at = writer_.space().allocate(b.psize);
                 places.push_back(at);
                 pointers_.push_back(
@@ -305,12 +311,17 @@ private:
         const std::vector<BlockOut>& blocks = p.job->blocks;
         const Allocator& space = writer_.space();
         for (std::size_t i = 0; i < blocks.size();) {
+            if (blocks[i].is_embedded) {
+                ++i;
+                continue;
+            }
             std::uint64_t begin = p.places[i], length = space.round(blocks[i].psize);
             std::size_t at = blocks[i].at;
-            for (++i;
-                 i < blocks.size() && p.places[i] == begin + length && blocks[i].at == at + length;
-                 ++i)
+            for (++i; i < blocks.size(); ++i) {
+                if (blocks[i].is_embedded) continue;
+                if (p.places[i] != begin + length || blocks[i].at != at + length) break;
                 length += space.round(blocks[i].psize);
+            }
             writer_.output().write(zfs::label_start_size + begin, {&p.job->out[at], length});
         }
     }

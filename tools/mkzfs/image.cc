@@ -25,6 +25,9 @@ constexpr std::uint64_t min_pool_size = 64ull << 20;
 constexpr std::uint64_t max_pool_size = 1ull << 51; // 2^17 metaslabs of the largest kind
 constexpr std::uint64_t min_slop = 128ull << 20;
 constexpr std::uint64_t mebibyte = 1 << 20;
+// What the pool's own structure takes to be read stands in the label too. Once enabled OpenZFS
+// counts it as in use, whether a block is embedded or not.
+constexpr std::string_view label_features[] = {"com.delphix:embedded_data"};
 
 // Space OpenZFS keeps back of a pool of `space` bytes (spa_get_slop_space).
 std::uint64_t slop_of(std::uint64_t space) {
@@ -148,6 +151,8 @@ private:
             read.push_back({name, count, {}, false});
             descriptions.push_back({name, 0, words, true});
         };
+        for (std::string_view name : label_features)
+            add(std::string(name), 1, "Blocks which compress very well use even less space.");
         bool lz4 = metadata_.compress == zfs::Compress::lz4;
         for (const DatasetSettings& d : settings_.datasets)
             lz4 = lz4 || d.data.compress == zfs::Compress::lz4;
@@ -182,6 +187,7 @@ private:
         config_.metaslab_array = array_;
         config_.txg = snapshot_txg;
         config_.create_txg = content_txg;
+        config_.features = label_features;
         if (needed > metaslabs_ * unit)
             fail("a pool of {} bytes is too small: the content needs about {}", pool_size_,
                  pool_size_for(space_for(needed, unit)));

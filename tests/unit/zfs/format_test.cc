@@ -285,6 +285,27 @@ TEST_CASE("blocks of codecs nobody linked are refused, not misread") {
         CHECK_FALSE(decompress(none, c, in, out).ok());
 }
 
+TEST_CASE("what goes into a pointer comes out of it, whatever its length") {
+    std::byte payload[embedded_payload_size], back[embedded_payload_size];
+    for (std::size_t i = 0; i < sizeof payload; ++i) payload[i] = static_cast<std::byte>(i + 1);
+    for (std::size_t n : {1u, 47u, 48u, 49u, 72u, 73u, 111u, 112u}) {
+        Blkptr bp = embedded_blkptr(ObjectType::plain_file_contents, 131072, Compress::lz4,
+                                    Bytes{payload}.first(n), 7);
+        CHECK(bp.is_embedded());
+        CHECK(bp.psize() == n);
+        CHECK(bp.lsize() == 131072);
+        CHECK(bp.compress() == Compress::lz4);
+        CHECK(bp.type() == ObjectType::plain_file_contents);
+        CHECK(bp.level() == 0);
+        CHECK(bp.birth == 7);
+        CHECK(bp.is_little_endian());
+        CHECK(bp.asize() == 0);
+        CHECK(bp.fill_count() == 1);
+        embedded_payload(bp, back);
+        CHECK(std::memcmp(back, payload, n) == 0);
+    }
+}
+
 TEST_CASE("a block of more than 128 KiB may lie in its pointer") {
     struct Repeat final : Codecs { // a stream is the byte it repeats
         Result<void> decode(Compress, Bytes in, MutableBytes out) override {

@@ -200,6 +200,14 @@ constexpr std::uint64_t blkptr_prop(const BlockKind& k) {
 }
 /// Copies the psize() bytes an embedded block pointer carries. `out` holds at least 112 bytes.
 void embedded_payload(const Blkptr& bp, MutableBytes out);
+/// The pointer that carries a compressed block of level 0 itself: 1 to 112 bytes of `payload`.
+Blkptr embedded_blkptr(ObjectType type, std::size_t lsize, Compress compress, Bytes payload,
+                       std::uint64_t birth);
+/// Whether OpenZFS keeps blocks of this type in their pointers: those that count what is below them
+/// need the pointer's own fields.
+constexpr bool may_be_embedded(ObjectType type, unsigned level) {
+    return level == 0 && type != ObjectType::dnode && type != ObjectType::objset;
+}
 
 inline constexpr std::size_t dnode_size = 512;
 inline constexpr std::size_t dnode_shift = 9;
