@@ -347,7 +347,7 @@ def case_errors(b):
                       [tree, "--dataset", "a/b", tree], [tree / "size1"], [tree, "--frob"], ["-m", tree],
                       [b.folder / "fifo"], ["-m", b.folder / "loop"], [b.folder / "odd\n\x1bname"],
                       ["-m", "/dev/zero"], [tree, "--loader", tree], [tree, "--size", "4E"], [tree, "--free", "7E"],
-                      [tree, "--args", "x" * 70000]):
+                      [tree, "--args", "x" * 70000], ["--check", tree], ["--list", "--check", tree]):
         done = subprocess.run([b.mkzfs, "-o", target, *arguments], capture_output=True, text=True)
         if done.returncode != 1 or done.stderr.count("\n") != 1 or not done.stderr.startswith("mkzfs: "):
             raise Bad(f"{arguments}: status {done.returncode}, {done.stderr!r}")

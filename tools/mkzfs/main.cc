@@ -150,10 +150,7 @@ private:
     DatasetSettings& dataset() { return job_.settings.datasets.back(); }
 
     void operand(std::string_view text) {
-        if (job_.action != Job::Action::build)
-            job_.operands.emplace_back(text);
-        else
-            sources_.push_back({job_.settings.datasets.size() - 1, std::string(text), false});
+        sources_.push_back({job_.settings.datasets.size() - 1, std::string(text), false});
     }
 
     void option(std::string_view text) {
@@ -168,8 +165,11 @@ private:
             name_ = text.substr(0, 2);
             inline_value_ = text.substr(2);
         }
-        bool known = place_option() || image_option() || content_option() || disk_option();
-        if (!known) fail("unknown option {} (see --help)", name_);
+        if (!action_option()) {
+            if (!(place_option() || image_option() || content_option() || disk_option()))
+                fail("unknown option {} (see --help)", name_);
+            build_option_ = name_;
+        }
         if (inline_value_) fail("{} takes no value", name_);
     }
 
@@ -179,11 +179,15 @@ private:
 
     bool action(std::string_view name, Job::Action which) {
         if (!is(name)) return false;
+        if (!action_.empty() && action_ != name)
+            fail("{} and {} exclude each other", action_, name);
+        action_ = name;
         job_.action = which;
         return true;
     }
 
-    bool place_option() {
+    // What is to be done, and how it is told.
+    bool action_option() {
         if (is("-h", "--help")) {
             fmt::print("{}", usage);
             std::exit(0);
@@ -192,6 +196,15 @@ private:
             fmt::print("{}\n", property_names());
             std::exit(0);
         }
+        if (is("--json")) return job_.json = true;
+        if (is("-q", "--quiet")) return job_.quiet = true;
+        return action("--check", Job::Action::check) || action("--list", Job::Action::list) ||
+               action("--cat", Job::Action::cat) || action("--extract", Job::Action::extract) ||
+               action("--get-args", Job::Action::get_arguments) ||
+               action("--set-args", Job::Action::set_arguments);
+    }
+
+    bool place_option() {
         if (is("-o", "--output")) return job_.settings.output = value(), true;
         if (is("-m", "--manifest")) {
             sources_.push_back({job_.settings.datasets.size() - 1, std::string(value()), true});
@@ -199,12 +212,7 @@ private:
         }
         if (is("--dataset")) return add_dataset(value()), true;
         if (is("--verify")) return job_.verify = true;
-        if (is("--json")) return job_.json = true;
-        if (is("-q", "--quiet")) return job_.quiet = true;
-        return action("--check", Job::Action::check) || action("--list", Job::Action::list) ||
-               action("--cat", Job::Action::cat) || action("--extract", Job::Action::extract) ||
-               action("--get-args", Job::Action::get_arguments) ||
-               action("--set-args", Job::Action::set_arguments);
+        return false;
     }
 
     bool image_option() {
@@ -289,8 +297,13 @@ private:
 
     void finish() {
         std::size_t wanted = 0;
+        if (job_.action == Job::Action::build) return read_sources();
+        if (!build_option_.empty()) fail("{} does not go with {}", build_option_, action_);
+        if (job_.json && job_.action != Job::Action::check)
+            fail("--json does not go with {}", action_);
+        for (Source& s : sources_) job_.operands.push_back(std::move(s.path));
         switch (job_.action) {
-        case Job::Action::build: return read_sources();
+        case Job::Action::build: break;
         case Job::Action::check:
         case Job::Action::get_arguments: wanted = 1; break;
         case Job::Action::set_arguments: wanted = 2; break;
@@ -329,6 +342,7 @@ private:
     std::size_t next_ = 0;
     std::string_view name_;
     std::optional<std::string_view> inline_value_;
+    std::string_view action_, build_option_; // as they were given
     Job job_;
     std::vector<Source> sources_;
     filetree::HostOptions host_;

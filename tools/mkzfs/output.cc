@@ -65,9 +65,15 @@ Output::Output(const std::string& path) : path_(path) {
         fmt::format("{}.mkzfs-{}.tmp", path.substr(0, path.rfind('/') + 1), getpid());
     if (name.size() >= sizeof temporary) fail("{}: the path is too long", path);
     watch_signals();
+    // No signal comes between the file and its name where the handler looks.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
     fd_ = open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd_ < 0) fail("{}: {}", path, std::strerror(errno));
-    std::memcpy(temporary, name.c_str(), name.size() + 1);
+    int why = errno;
+    if (fd_ >= 0) std::memcpy(temporary, name.c_str(), name.size() + 1);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (fd_ < 0) fail("{}: {}", path, std::strerror(why));
 }
 
 Output::~Output() {
