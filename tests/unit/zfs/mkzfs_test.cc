@@ -211,6 +211,28 @@ TEST_CASE("a flipped bit is an error or changes nothing") {
     CHECK(problems(s.output) == std::vector<std::string>{});
 }
 
+TEST_CASE("verification tells the first of several differences, with any number of threads") {
+    Folder folder;
+    make_tree(folder / "tree");
+    Settings s = settings_for(folder / "image", folder / "tree");
+    build(s);
+    auto change = [&](const std::string& name) {
+        std::fstream file(folder / ("tree/" + name),
+                          std::ios::binary | std::ios::in | std::ios::out);
+        file.put('?');
+    };
+    change("two"); // "one" is the same file, and the first of its names
+    change("sizes/512");
+    change("many/" + std::string(60, 'm') + "17");
+    change("noise");
+    std::string first = "verification: /many/" + std::string(60, 'm') + "17: its content differs";
+    for (unsigned threads : {1u, 2u, 3u, 8u}) {
+        s.threads = threads;
+        Input input{s.output};
+        CHECK_THROWS_WITH(verify_image(input, s), first);
+    }
+}
+
 TEST_CASE("folders two thousand deep go in and come out again") {
     Folder folder;
     stdfs::create_directory(folder / "tree");
