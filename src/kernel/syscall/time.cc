@@ -9,6 +9,7 @@
 #include <drupe/sched/wait_queue.h>
 #include <drupe/syscall/handlers.h>
 #include <drupe/time/clock.h>
+#include <drupe/vfs/timer_file.h>
 
 namespace drupe::syscall {
 namespace {
@@ -87,6 +88,7 @@ namespace {
 void set_wall(Nanos wall) {
     sched::set_wall_clock(wall);
     SignalTimer::wall_clock_was_set();
+    vfs::TimerFile::wall_clock_was_set();
 }
 
 } // namespace

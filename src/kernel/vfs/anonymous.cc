@@ -3,6 +3,7 @@
 // no root; each file is a dentry of its own.
 #include "directory_ops.h"
 #include "epoll_links.h"
+#include "timer_files.h"
 
 #include <drupe/base/format.h>
 #include <drupe/mm/frames.h>
@@ -37,6 +38,7 @@ Result<void> init() {
     TRY(DentryTable::init(std::clamp<std::size_t>(frames / 4, 64, 65536)));
     TRY(init_directory_ops());
     TRY(init_epoll());
+    TRY(init_timer_files());
     OwnPtr<AnonymousFs> fs = TRY(make_own<AnonymousFs>());
     internal = fs.leak();
     return {};

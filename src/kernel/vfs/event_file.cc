@@ -11,6 +11,7 @@ public:
         : File(dentry, flags), count_(initial), reads_(reads) {}
     Result<std::size_t> read(IoBuffer& buffer) override;
     Result<std::size_t> write(IoBuffer& buffer) override;
+    Result<std::uint64_t> seek(std::int64_t, int) override { return std::uint64_t{0}; }
     std::uint32_t poll(PollWatcher* watcher) override;
     bool can_poll() const override { return true; }
 

@@ -56,6 +56,8 @@ public:
     virtual std::uint32_t poll(PollWatcher* watcher);
     /// epoll takes only files that can wait.
     virtual bool can_poll() const { return false; }
+    /// Names the class, for calls that are for one kind of file only: see file_as().
+    virtual const void* tag() const { return nullptr; }
     /// This file as an epoll, or null.
     virtual EpollFile* as_epoll() { return nullptr; }
     /// Memory for mmap. wrong_device by default; access when the open mode does not allow it.
@@ -121,6 +123,12 @@ public:
     std::atomic<std::int32_t> owner{0};
     std::atomic<std::int32_t> owner_signal{0};
 };
+
+/// `file` as a T, which gives the address of its own `class_tag` as tag(); null: it is no T.
+template <class T>
+T* file_as(File& file) {
+    return file.tag() == &T::class_tag ? static_cast<T*>(&file) : nullptr;
+}
 
 /// A file whose only use is being a path (O_PATH), and what opening a directory gives.
 Result<RefPtr<File>> open_path_file(Dentry& dentry, std::uint32_t flags);

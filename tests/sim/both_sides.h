@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A script of system calls that runs twice: on the simulated machine, with this kernel's handlers,
+// and as it stands on the build machine's Linux. Each run keeps a log; the logs must be equal.
+#pragma once
+
+#include "files_once.h"
+#include "process_programs.h"
+
+#include <drupe/base/scope_exit.h>
+#include <drupe/ramfs/ramfs.h>
+#include <drupe/syscall/errno.h>
+#include <drupe/syscall/handlers.h>
+#include <drupe/vfs/fd_table.h>
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <cerrno>
+#include <fcntl.h>
+#include <functional>
+#include <string>
+#include <sys/syscall.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace sim {
+
+/// Where a script runs, and what it saw.
+class Side {
+public:
+    explicit Side(Program* program) : program_(program) {}
+    ~Side() {
+        for (std::thread& t : threads_) t.join();
+    }
+    bool is_here() const { return program_ != nullptr; }
+    Program& program() { return *program_; }
+
+    template <class... Wanted, class... Given>
+    std::int64_t call(long number, Result<Word> (*ours)(Wanted...), Given... given) {
+        if (program_) return program_->call([&] { return ours(to_ours<Wanted>(given)...); });
+        const long result = ::syscall(number, to_linux(given)...);
+        return result < 0 ? -errno : result;
+    }
+    /// Notes what a call gave.
+    void note(const std::string& what, std::int64_t result) {
+        log.push_back(what + " = " + std::to_string(result));
+    }
+    void note(const std::string& what, const std::string& text) {
+        log.push_back(what + ": " + text);
+    }
+    /// Another thread of the program.
+    void start(const std::function<void(Side&)>& body) {
+        if (!program_) {
+            threads_.emplace_back([body] {
+                Side other(nullptr);
+                body(other);
+            });
+            return;
+        }
+        left_++;
+        REQUIRE(clone(*program_, thread_flags, [this, body](Program& p) {
+                    Side other(&p);
+                    body(other);
+                    left_--;
+                }) > 0);
+    }
+    void sleep(long milliseconds) {
+        struct {
+            std::int64_t seconds, nanoseconds;
+        } t{0, milliseconds * 1'000'000};
+        call(SYS_nanosleep, drupe::syscall::nanosleep, &t, nullptr);
+    }
+    /// Until every thread that was started has ended.
+    void join() {
+        while (left_ != 0) sleep(1);
+        for (std::thread& t : threads_) t.join();
+        threads_.clear();
+    }
+
+    std::vector<std::string> log;
+
+private:
+    template <class Wanted, class Given>
+    static Wanted to_ours(Given given) {
+        if constexpr (std::is_same_v<Given, std::nullptr_t>)
+            return Wanted{0};
+        else if constexpr (std::is_pointer_v<Given>)
+            return at(given);
+        else
+            return static_cast<Wanted>(given);
+    }
+    template <class Given>
+    static long to_linux(Given given) {
+        if constexpr (std::is_same_v<Given, std::nullptr_t>)
+            return 0;
+        else if constexpr (std::is_pointer_v<Given>)
+            return reinterpret_cast<long>(given);
+        else
+            return static_cast<long>(given);
+    }
+    Program* program_;
+    std::atomic<int> left_{0};
+    std::vector<std::thread> threads_;
+};
+
+/// The number and the handler of one call.
+#define DRUPE_CALL(side, name, ...)                                                                \
+    (side).call(SYS_##name, drupe::syscall::name __VA_OPT__(, ) __VA_ARGS__)
+/// The same, noted under the text of the line.
+#define DRUPE_NOTE(side, name, ...)                                                                \
+    (side).note(#name "(" #__VA_ARGS__ ")", DRUPE_CALL(side, name, __VA_ARGS__))
+
+/// Runs the script on both sides, each in an empty folder that is its working directory.
+inline void check_both(const std::function<void(Side&)>& script) {
+    std::vector<std::string> here, there;
+    {
+        Programs programs;
+        REQUIRE(init_files());
+        programs.start([&](Program& p) {
+            auto fs = drupe::ramfs::create({}).value();
+            drupe::ScopeExit gone{[&] { fs->detach(); }};
+            auto& who = drupe::process::current_context();
+            who.fs->set_root(fs->root());
+            who.fs->set_cwd(fs->root());
+            Side side(&p);
+            script(side);
+            side.join();
+            here = side.log;
+            who.files->close_all();
+        });
+        CHECK(programs.run());
+    }
+    char path[] = "/tmp/drupe-both-XXXXXX";
+    REQUIRE(::mkdtemp(path));
+    const int before = ::open(".", O_RDONLY | O_DIRECTORY);
+    REQUIRE(::chdir(path) == 0);
+    {
+        Side side(nullptr);
+        script(side);
+        side.join();
+        there = side.log;
+    }
+    REQUIRE(::fchdir(before) == 0);
+    ::close(before);
+    (void)!std::system((std::string("rm -rf ") + path).c_str());
+    for (std::size_t i = 0; i < std::max(here.size(), there.size()); i++) {
+        INFO("line " << i << ", after " << (i > 0 && i <= there.size() ? there[i - 1] : "nothing"));
+        CHECK((i < here.size() ? here[i] : "(nothing)") ==
+              (i < there.size() ? there[i] : "(nothing)"));
+    }
+}
+
+} // namespace sim
