@@ -14,6 +14,7 @@
 #include <drupe/entropy/random.h>
 #include <drupe/init/start_config.h>
 #include <drupe/mm/address_space.h>
+#include <drupe/net/unix.h>
 #include <drupe/proc/proc.h>
 #include <drupe/process/lifecycle.h>
 #include <drupe/ramfs/ramfs.h>
@@ -58,6 +59,7 @@ void read_command_line() {
 
 Result<void> make_root() {
     TRY(vfs::init());
+    TRY(net::init_unix());
     ramfs::register_types();
     vfs::MountTable::mount_root(TRY(ramfs::create({.type = "rootfs"})), "rootfs");
     const std::span<std::byte> archive = boot_archive(state.boot, *state.machine);

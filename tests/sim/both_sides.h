@@ -29,7 +29,7 @@ namespace sim {
 /// Where a script runs, and what it saw.
 class Side {
 public:
-    explicit Side(Program* program) : program_(program) {}
+    Side(Program* program, std::vector<std::string>& notes) : log(notes), program_(program) {}
     ~Side() {
         for (std::thread& t : threads_) t.join();
     }
@@ -53,14 +53,16 @@ public:
     void start(const std::function<void(Side&)>& body) {
         if (!program_) {
             threads_.emplace_back([body] {
-                Side other(nullptr);
+                std::vector<std::string> own;
+                Side other(nullptr, own);
                 body(other);
             });
             return;
         }
         left_++;
         REQUIRE(clone(*program_, thread_flags, [this, body](Program& p) {
-                    Side other(&p);
+                    std::vector<std::string> own;
+                    Side other(&p, own);
                     body(other);
                     left_--;
                 }) > 0);
@@ -78,13 +80,15 @@ public:
         threads_.clear();
     }
 
-    std::vector<std::string> log;
+    std::vector<std::string>& log;
 
 private:
     template <class Wanted, class Given>
     static Wanted to_ours(Given given) {
         if constexpr (std::is_same_v<Given, std::nullptr_t>)
             return Wanted{0};
+        else if constexpr (std::is_pointer_v<Given> && std::is_integral_v<Wanted>)
+            return reinterpret_cast<Wanted>(given);
         else if constexpr (std::is_pointer_v<Given>)
             return at(given);
         else
@@ -123,10 +127,9 @@ inline void check_both(const std::function<void(Side&)>& script) {
             auto& who = drupe::process::current_context();
             who.fs->set_root(fs->root());
             who.fs->set_cwd(fs->root());
-            Side side(&p);
+            Side side(&p, here);
             script(side);
             side.join();
-            here = side.log;
             who.files->close_all();
         });
         CHECK(programs.run());
@@ -136,19 +139,20 @@ inline void check_both(const std::function<void(Side&)>& script) {
     const int before = ::open(".", O_RDONLY | O_DIRECTORY);
     REQUIRE(::chdir(path) == 0);
     {
-        Side side(nullptr);
+        Side side(nullptr, there);
         script(side);
         side.join();
-        there = side.log;
     }
     REQUIRE(::fchdir(before) == 0);
     ::close(before);
     (void)!std::system((std::string("rm -rf ") + path).c_str());
-    for (std::size_t i = 0; i < std::max(here.size(), there.size()); i++) {
-        INFO("line " << i << ", after " << (i > 0 && i <= there.size() ? there[i - 1] : "nothing"));
-        CHECK((i < here.size() ? here[i] : "(nothing)") ==
-              (i < there.size() ? there[i] : "(nothing)"));
-    }
+    std::size_t same = 0;
+    while (same < here.size() && same < there.size() && here[same] == there[same]) same++;
+    std::string before_it;
+    for (std::size_t i = same < 12 ? 0 : same - 12; i < same; i++) before_it += there[i] + "\n";
+    INFO("the first " << same << " notes agree, the last of them:\n" << before_it);
+    CHECK((same < here.size() ? here[same] : "(end)") ==
+          (same < there.size() ? there[same] : "(end)"));
 }
 
 } // namespace sim

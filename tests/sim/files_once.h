@@ -3,6 +3,7 @@
 #pragma once
 
 #include <drupe/devfs/devfs.h>
+#include <drupe/net/unix.h>
 #include <drupe/proc/proc.h>
 #include <drupe/ramfs/ramfs.h>
 #include <drupe/vfs/init.h>
@@ -12,7 +13,7 @@ namespace sim {
 /// Context: memory is there (Programs exists).
 inline bool init_files() {
     static const bool done = [] {
-        if (!drupe::vfs::init().ok()) return false;
+        if (!drupe::vfs::init().ok() || !drupe::net::init_unix().ok()) return false;
         drupe::ramfs::register_types();
         drupe::devfs::register_types();
         drupe::proc::register_types();

@@ -150,7 +150,8 @@ TEST_CASE("setting the wall clock cancels timer files that ask for it and moves 
         ScopeExit gone{[&] { fs->detach(); }};
         process::current_context().fs->set_root(fs->root());
         process::current_context().fs->set_cwd(fs->root());
-        Side s(&p);
+        std::vector<std::string> notes;
+        Side s(&p, notes);
         const auto set_clock = [&](long seconds) {
             timespec t{seconds, 0};
             REQUIRE(DRUPE_CALL(s, clock_settime, CLOCK_REALTIME, &t) == 0);
@@ -305,12 +306,13 @@ TEST_CASE("an epoll tells of signals, also after its file outlived a process tha
         ScopeExit gone{[&] { fs->detach(); }};
         process::current_context().fs->set_root(fs->root());
         process::current_context().fs->set_cwd(fs->root());
-        Side s(&p);
+        std::vector<std::string> notes;
+        Side s(&p, notes);
         block(s, {SIGUSR1});
         const int fd = signals(s, {SIGUSR1});
         vfs::EpollEvent want{POLLIN, 0, 7}, got[1];
         REQUIRE(sim::clone(p, sim::fork_flags, [&](sim::Program& q) {
-                    Side child(&q);
+                    Side child(&q, notes);
                     const int epoll = static_cast<int>(DRUPE_CALL(child, epoll_create1, 0));
                     REQUIRE(DRUPE_CALL(child, epoll_ctl, epoll, 1, fd, &want) == 0);
                 }) > 0);

@@ -34,6 +34,8 @@ std::string_view name_of(LockRank rank) {
     case LockRank::page_table: return "page_table";
     case LockRank::page_cache: return "page_cache";
     case LockRank::address_space: return "address_space";
+    case LockRank::socket: return "socket";
+    case LockRank::socket_table: return "socket_table";
     case LockRank::pipe: return "pipe";
     case LockRank::fd_table: return "fd_table";
     case LockRank::name_table: return "name_table";

@@ -28,6 +28,8 @@ enum class LockRank : std::uint8_t {
     page_table,    // kernel mappings, tables from frames
     page_cache,    // lookups allocate frames and heap nodes; truncation unmaps under it
     address_space, // faults look into the page cache and fill the page table
+    socket,        // a socket's queue; wakes readers
+    socket_table,  // names of sockets; looks into their queues
     pipe,          // buffers grow (heap, frames), wakes readers
     fd_table,      // installing a file allocates
     name_table,    // a bucket of the path cache; names move under the dentry lock

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A socket is an open file that an address family drives. Here is what the system calls see of any
+// family; what a call does not concern, a family leaves at its refusing default.
+#pragma once
+
+#include <drupe/net/message.h>
+#include <drupe/process/signal_abi.h>
+#include <drupe/vfs/file.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace drupe::net {
+
+/// [linux] include/linux/net.h
+enum class SocketType : std::uint8_t { stream = 1, datagram = 2, sequential = 5 };
+
+/// sk_shutdown's bits.
+enum Shutdown : std::uint8_t { no_receive = 1, no_send = 2, no_traffic = 3 };
+
+/// SOL_SOCKET's options that are switches kept for the asking. Bits of Socket::switches.
+enum Switch : std::uint32_t {
+    switch_debug = 1,
+    switch_reuse_address = 2,
+    switch_dont_route = 4,
+    switch_broadcast = 8,
+    switch_keep_alive = 16,
+    switch_oob_inline = 32,
+    switch_reuse_port = 64,
+    switch_pass_credentials = 128, // messages tell who sent them
+    switch_timestamp = 256,
+};
+
+class Socket : public vfs::File {
+public:
+    static inline constinit const char class_tag = 0;
+    const void* tag() const final { return &class_tag; }
+    static constexpr std::uint32_t default_buffer = 212'992;
+
+    const std::uint16_t family;
+    const SocketType type;
+
+    /// invalid; address_in_use; for paths also what making a file there gives.
+    virtual Result<void> bind(const Address& address) = 0;
+    /// backlog: how many connections may wait. not_supported, invalid.
+    virtual Result<void> listen(std::uint32_t backlog) = 0;
+    /// Waits for room in the listener's queue. refused, would_block, already_connected, …
+    virtual Result<void> connect(const Address& address) = 0;
+    /// Waits for a connection; its socket has the file flags `flags`.
+    virtual Result<RefPtr<Socket>> accept(std::uint32_t flags) = 0;
+    virtual Address name() = 0;
+    /// not_connected.
+    virtual Result<Address> peer_name() = 0;
+    /// Raises SIGPIPE itself where it is due: its shut_down never does.
+    virtual Result<std::size_t> send(Outgoing& message) = 0;
+    virtual Result<std::size_t> receive(Incoming& message) = 0;
+    virtual Result<void> shut_down(Shutdown how) = 0;
+    virtual bool is_listening() = 0;
+    /// Who was on the other side when the connection was made; pid 0: nobody.
+    virtual Identity peer_identity() = 0;
+    /// The error that SO_ERROR tells, which is then forgotten. ok: none.
+    virtual Errc take_error() = 0;
+    /// The sizes that SO_SNDBUF and SO_RCVBUF show.
+    virtual std::uint32_t send_buffer() const = 0;
+    virtual void set_send_buffer(std::uint32_t bytes) = 0;
+
+    Result<std::size_t> read(vfs::IoBuffer& buffer) final;
+    Result<std::size_t> write(vfs::IoBuffer& buffer) final;
+    bool can_poll() const final { return true; }
+
+    std::atomic<std::uint32_t> switches{0};
+    std::atomic<std::uint32_t> receive_buffer{default_buffer};
+    std::atomic<std::int32_t> receive_low_mark{1};
+    std::atomic<std::int32_t> priority{0};
+    std::atomic<std::int64_t> linger{-1}; // seconds; negative: off
+    /// How long a call waits at most.
+    std::atomic<std::int64_t> receive_timeout{Nanos::never().ns}, send_timeout{Nanos::never().ns};
+
+    bool has(Switch s) const { return (switches.load(std::memory_order_relaxed) & s) != 0; }
+
+protected:
+    Socket(vfs::Dentry& dentry, std::uint32_t flags, std::uint16_t address_family, SocketType kind)
+        : File(dentry, flags), family(address_family), type(kind) {}
+    /// When a call with these flags stops waiting; 0: at once.
+    Nanos deadline(std::uint32_t message_flags, const std::atomic<std::int64_t>& timeout) const;
+};
+
+/// What a call makes of the end of its wait: a passed deadline is would_block, and a signal ends it
+/// for good when it had a deadline.
+Errc wait_error(Errc errc, Nanos deadline);
+
+} // namespace drupe::net

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Datagrams and sequential packets: a message is received as it was sent, or cut.
+#include "table.h"
+#include "unix_socket.h"
+
+#include <algorithm>
+
+namespace drupe::net {
+
+Result<std::size_t> UnixSocket::send_datagram(Outgoing& message) {
+    Endpoint& self = *endpoint_;
+    if (type == SocketType::sequential) {
+        if (const Errc pending = self.take_error(); pending != Errc::ok) return pending;
+        if (self.state.load() != State::connected) return Errc::not_connected;
+        message.to = nullptr;
+    } else if (message.to) {
+        const Address& to = *message.to;
+        if (to.length <= 2 || to.length > 110 || to.family() != family_unix) return Errc::invalid;
+    } else if (!self.peer()) {
+        return Errc::not_connected;
+    }
+    if (has(switch_pass_credentials) && !self.name()) TRY(bind_unused());
+    const std::size_t bytes = message.data.size();
+    if (bytes > self.send_buffer.load() - 32) return Errc::message_size;
+    const Nanos until = deadline(message.flags, send_timeout);
+    TRY(wait_for_send_room(until));
+    Packet* packet = TRY(pack(message, bytes));
+    const Result<void> sent = send_packet_to(*packet, message, until);
+    if (sent.ok()) return bytes;
+    Packet::destroy(packet);
+    return sent.error();
+}
+
+/// On failure the packet stays the caller's.
+Result<void> UnixSocket::send_packet_to(Packet& packet, Outgoing& message, Nanos until) {
+    Endpoint& self = *endpoint_;
+    for (;;) {
+        RefPtr<Endpoint> target = message.to ? TRY(find(*message.to)) : self.peer();
+        if (!target) return Errc::connection_reset;
+        if (message.to) {
+            RefPtr<Endpoint> theirs = target->peer();
+            if (theirs && theirs.get() != &self) return Errc::not_permitted;
+        }
+        const Result<void> delivered = deliver(packet, *target);
+        if (delivered.ok()) return {};
+        if (delivered.error() == Errc::refused) {
+            if (type == SocketType::sequential) return Errc::shut_down;
+            if (self.peer() != target) continue; // found by a name that leads elsewhere by now
+            self.set_peer({});
+            self.state = State::closed;
+            return Errc::refused;
+        }
+        if (delivered.error() != Errc::would_block) return delivered.error();
+        if (until.ns == 0) return Errc::would_block;
+        const Result<void> waited = target->room.wait_until(
+            [&] { return !target->is_full() || target->is_dead.load() || target->is_shut_any(); },
+            until);
+        if (!waited.ok()) return wait_error(waited.error(), until);
+    }
+}
+
+Result<std::size_t> UnixSocket::receive_datagram(Incoming& message) {
+    Endpoint& self = *endpoint_;
+    if (type == SocketType::sequential && self.state.load() != State::connected)
+        return Errc::not_connected;
+    const Nanos until = deadline(message.flags, receive_timeout);
+    for (;;) {
+        if (const Errc pending = self.take_error(); pending != Errc::ok) return pending;
+        {
+            sched::MutexGuard guard(self.reading);
+            if (Packet* packet = self.front()) return read_one(*packet, message);
+        }
+        const bool is_over = self.is_shut(no_receive);
+        if (is_over && (until.ns != 0 || type == SocketType::sequential)) return std::size_t{0};
+        if (until.ns == 0) return Errc::would_block;
+        const Result<void> waited = self.readable.wait_until(
+            [&] { return self.has_packets() || self.is_shut(no_receive) || self.has_error(); },
+            until);
+        if (!waited.ok()) return wait_error(waited.error(), until);
+    }
+}
+
+/// Also a message that the program's memory could not take is gone, as on Linux.
+Result<std::size_t> UnixSocket::read_one(Packet& packet, Incoming& message) {
+    const bool peeks = (message.flags & msg_peek) != 0;
+    if (!peeks) endpoint_->take(packet);
+    const std::size_t size = packet.size;
+    const std::size_t bytes = std::min(size, message.data.size());
+    Errc errc = Errc::ok;
+    if (bytes != 0) {
+        const Result<std::size_t> put = message.data.put(packet.bytes(), bytes);
+        if (!put.ok() || put.value() != bytes) errc = Errc::fault;
+    }
+    if (errc == Errc::ok) {
+        describe(packet, message);
+        errc = move_rights(packet, message).error();
+    }
+    if (bytes < size) message.flags_out |= msg_trunc;
+    if (!peeks) {
+        PacketList gone; // may hold rights that nobody received
+        gone.push_back(packet);
+        Table::get().uncount(gone);
+        dispose(gone);
+    }
+    if (errc != Errc::ok) return errc;
+    return (message.flags & msg_trunc) ? size : bytes;
+}
+
+} // namespace drupe::net

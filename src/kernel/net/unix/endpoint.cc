@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "endpoint.h"
+
+#include "table.h"
+
+namespace drupe::net {
+namespace {
+
+constexpr std::uint32_t key_in = vfs::poll_in | vfs::poll_rdnorm | vfs::poll_rdband;
+constexpr std::uint32_t key_out = vfs::poll_out | vfs::poll_wrnorm | vfs::poll_wrband;
+
+} // namespace
+
+Endpoint::~Endpoint() {
+    DRUPE_ASSERT(!all_hook.is_linked());
+    if (UnixName* name = name_.load()) name->release();
+}
+
+void Endpoint::set_name(RefPtr<UnixName> name) {
+    DRUPE_ASSERT(!name_.load());
+    name_.store(name.leak(), std::memory_order_release);
+}
+
+RefPtr<Endpoint> Endpoint::peer() {
+    SpinGuard guard(lock_);
+    return peer_;
+}
+
+void Endpoint::set_peer(RefPtr<Endpoint> peer) {
+    RefPtr<Endpoint> former;
+    PacketList forgotten;
+    const bool is_datagram = type == SocketType::datagram;
+    {
+        SpinGuard guard(lock_);
+        former = std::move(peer_);
+        peer_ = peer;
+        if (is_datagram && former && former != peer) take_all(forgotten);
+    }
+    if (!former || !is_datagram || former == peer) return;
+    Table::get().forget_room(*this);
+    Table::get().uncount(forgotten);
+    dispose(forgotten);
+    if (former->is_dead.load() || former->peer().get() != this) return;
+    former->set_error(Errc::connection_reset);
+    former->changed();
+}
+
+bool Endpoint::is_writable() const {
+    return state.load() != State::listening && std::uint64_t{charged()} * 4 <= send_buffer.load();
+}
+
+void Endpoint::charge(Packet& packet) {
+    packet.charge = static_cast<std::uint32_t>(packet.size + sizeof(Packet));
+    charged_.fetch_add(packet.charge, std::memory_order_relaxed);
+}
+
+void Endpoint::uncharge(std::uint32_t bytes) {
+    charged_.fetch_sub(bytes, std::memory_order_relaxed);
+    if (is_writable()) writable.wake_all(key_out);
+}
+
+void Endpoint::changed() {
+    readable.wake_all();
+    writable.wake_all();
+}
+
+Result<void> Endpoint::deliver(Packet& packet, const Endpoint& sender) {
+    SpinGuard guard(lock_);
+    if (is_dead.load()) return Errc::refused;
+    if (is_shut(no_receive)) return Errc::shut_down;
+    if (type == SocketType::datagram && is_full() && &sender != this && peer_.get() != &sender)
+        return Errc::would_block;
+    queue_.push_back(packet);
+    packets_.store(packets_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    return {};
+}
+
+Packet* Endpoint::front() {
+    SpinGuard guard(lock_);
+    return queue_.front();
+}
+
+Packet* Endpoint::after(Packet& packet) {
+    SpinGuard guard(lock_);
+    return queue_.next(packet);
+}
+
+void Endpoint::take(Packet& packet) {
+    {
+        SpinGuard guard(lock_);
+        queue_.remove(packet);
+        packets_.store(packets_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+    }
+    if (type == SocketType::datagram || packet.connection) room.wake_all(key_out);
+    if (is_room_wanted.load(std::memory_order_relaxed)) Table::get().tell_of_room(*this);
+}
+
+void Endpoint::take_all(PacketList& into) {
+    while (Packet* packet = queue_.pop_front()) into.push_back(*packet);
+    packets_.store(0, std::memory_order_release);
+}
+
+std::uint64_t Endpoint::queued_bytes(bool first_only) {
+    SpinGuard guard(lock_);
+    std::uint64_t sum = 0;
+    for (Packet& packet : queue_) {
+        sum += packet.left();
+        if (first_only) break;
+    }
+    return sum;
+}
+
+void Endpoint::close() {
+    Table& table = Table::get();
+    table.forget_room(*this);
+    table.remove(*this);
+    RefPtr<Endpoint> peer;
+    PacketList unread;
+    bool was_accepted = true;
+    {
+        SpinGuard guard(lock_);
+        is_dead.store(true);
+        was_accepted = file.exchange(nullptr) != nullptr;
+        peer = std::move(peer_);
+        take_all(unread);
+    }
+    shut(no_traffic);
+    if (peer && is_connection()) {
+        peer->shut(no_traffic);
+        // What was sent and not read is lost; the other side is told once.
+        if (!unread.is_empty() || !was_accepted) peer->set_error(Errc::connection_reset);
+        peer->changed();
+    }
+    room.wake_all();
+    table.tell_of_room(*this);
+    for (Packet& packet : unread)
+        if (packet.connection) packet.connection->close();
+    table.uncount(unread);
+    dispose(unread);
+}
+
+} // namespace drupe::net

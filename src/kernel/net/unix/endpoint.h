@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What an AF_UNIX socket is, apart from the file that programs hold: endpoints refer to each other,
+// and outlive their files as long as messages of theirs wait elsewhere.
+#pragma once
+
+#include "packet.h"
+
+#include <drupe/net/socket.h>
+#include <drupe/net/unix.h>
+#include <drupe/sched/mutex.h>
+#include <drupe/sched/wait_queue.h>
+#include <drupe/sync/spin_lock.h>
+
+#include <atomic>
+
+namespace drupe::net {
+
+class UnixSocket;
+
+/// A name in use. Never changes, so that accepted sockets share their listener's.
+struct UnixName : RefCounted<UnixName> {
+    Address address;
+    RefPtr<vfs::Dentry> dentry; // of a path's socket node; null: the name is bytes
+    const vfs::Inode* inode() const { return dentry ? dentry->inode() : nullptr; }
+};
+
+enum class State : std::uint8_t { closed, listening, connected };
+
+class Endpoint : public RefCounted<Endpoint> {
+public:
+    explicit Endpoint(SocketType t) : type(t) {}
+    ~Endpoint();
+    static void destroy(Endpoint* endpoint) { delete endpoint; }
+    bool is_connection() const { return type != SocketType::datagram; }
+
+    /// The last file is gone: tells the other side, gives the name back, drops what was not read.
+    void close();
+    /// Another peer, or none; a datagram socket also forgets what its former one sent.
+    void set_peer(RefPtr<Endpoint> peer);
+    RefPtr<Endpoint> peer();
+    UnixName* name() const { return name_.load(std::memory_order_acquire); }
+    /// Once.
+    void set_name(RefPtr<UnixName> name);
+
+    // Sending. Bytes are charged to the sender until somebody has read them.
+    bool has_room() const {
+        return charged_.load(std::memory_order_relaxed) <
+               send_buffer.load(std::memory_order_relaxed);
+    }
+    bool is_writable() const;
+    void charge(Packet& packet);
+    /// From the receiver, when the packet goes.
+    void uncharge(std::uint32_t bytes);
+    std::uint32_t charged() const { return charged_.load(std::memory_order_relaxed); }
+
+    // Receiving. Only a holder of `reading` takes packets off; they may be looked at meanwhile.
+    /// shut_down, refused (it is gone), would_block (full, and `sender` is not its peer).
+    Result<void> deliver(Packet& packet, const Endpoint& sender);
+    Packet* front();
+    Packet* after(Packet& packet);
+    /// Takes the packet off the queue; it stays the caller's.
+    void take(Packet& packet);
+    bool has_packets() const { return packets_.load(std::memory_order_acquire) != 0; }
+    bool is_full() const {
+        return packets_.load(std::memory_order_acquire) > backlog.load(std::memory_order_relaxed);
+    }
+    std::uint64_t queued_bytes(bool first_only);
+
+    void set_error(Errc errc) { error_.store(errc); }
+    Errc take_error() {
+        return error_.load(std::memory_order_relaxed) == Errc::ok ? Errc::ok
+                                                                  : error_.exchange(Errc::ok);
+    }
+    bool has_error() const { return error_.load() != Errc::ok; }
+    bool is_shut(Shutdown how) const { return (shut_.load() & how) == how; }
+    bool is_shut_any() const { return shut_.load() != 0; }
+    void shut(Shutdown how) { shut_.fetch_or(how); }
+    /// Everybody looks again.
+    void changed();
+
+    const SocketType type;
+    std::atomic<State> state{State::closed};
+    std::atomic<bool> is_dead{false};       // its file is gone
+    std::atomic<std::uint32_t> backlog{10}; // fs' max_dgram_qlen, until listen() says
+    std::atomic<std::uint32_t> send_buffer{Socket::default_buffer};
+    sched::Mutex reading;
+    sched::WaitQueue readable, writable;
+    sched::WaitQueue room; // of this queue: senders and connectors wait
+    Identity peer_identity{
+        .pid = 0, .uid = nobody_id, .gid = nobody_id}; // written before the peer is
+    std::atomic<UnixSocket*> file{nullptr};            // null: not accepted yet, or gone
+
+    // The table's, under its lock.
+    ListHook all_hook, name_hook;
+    std::uint32_t in_flight = 0; // references to `file` from packets in queues
+    enum class Mark : std::uint8_t { unreached, reached, scanned } mark = Mark::unreached;
+    ListHook waits_hook; // on room_wanted of its peer
+    IntrusiveList<Endpoint, &Endpoint::waits_hook> room_wanted;
+    std::atomic<bool> is_room_wanted{false};
+
+private:
+    friend class Table;
+    void take_all(PacketList& into);
+
+    std::atomic<UnixName*> name_{nullptr}; // owned
+    std::atomic<std::uint32_t> charged_{0};
+    std::atomic<std::uint32_t> packets_{0};
+    std::atomic<std::uint8_t> shut_{0};
+    std::atomic<Errc> error_{Errc::ok};
+    SpinLock<LockRank::socket> lock_;
+    RefPtr<Endpoint> peer_ GUARDED_BY(lock_);
+    PacketList queue_ GUARDED_BY(lock_);
+};
+
+} // namespace drupe::net

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the socket calls have in common. Private to this room.
+#pragma once
+
+#include "file_call.h"
+
+#include <drupe/net/socket.h>
+
+namespace drupe::syscall {
+
+/// A descriptor's socket for the time of one call.
+class SocketAt {
+public:
+    explicit SocketAt(int fd) : file_(file_at(fd)) {}
+    /// bad_descriptor, not_socket.
+    Result<net::Socket*> get() const {
+        if (!file_ || file_->is_path_only()) return Errc::bad_descriptor;
+        auto* socket = vfs::file_as<net::Socket>(*file_);
+        if (!socket) return Errc::not_socket;
+        return socket;
+    }
+
+private:
+    vfs::FileRef file_;
+};
+
+/// An address of the program's. invalid: longer than any; fault.
+Result<net::Address> read_address(VirtAddr at, std::uint32_t length);
+/// Writes what fits in the length that stands at `length_at`, and the true length there.
+Result<void> write_address(const net::Address& address, VirtAddr at, VirtAddr length_at);
+
+} // namespace drupe::syscall

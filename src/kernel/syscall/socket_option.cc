@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// setsockopt and getsockopt for SOL_SOCKET. [linux] net/core/sock.c
+#include "socket_call.h"
+#include "user_time.h"
+
+#include <drupe/process/process.h>
+#include <drupe/syscall/errno.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace drupe::syscall {
+namespace {
+
+constexpr int level_socket = 1;
+
+enum Option : int {
+    so_debug = 1,
+    so_reuseaddr,
+    so_type,
+    so_error,
+    so_dontroute,
+    so_broadcast,
+    so_sndbuf,
+    so_rcvbuf,
+    so_keepalive,
+    so_oobinline,
+    so_priority = 12,
+    so_linger,
+    so_reuseport = 15,
+    so_passcred,
+    so_peercred,
+    so_rcvlowat,
+    so_sndlowat,
+    so_rcvtimeo,
+    so_sndtimeo,
+    so_timestamp = 29,
+    so_acceptconn,
+    so_sndbufforce = 32,
+    so_rcvbufforce,
+    so_protocol = 38,
+    so_domain,
+    so_rcvtimeo_new = 66, // the same on 64-bit machines
+    so_sndtimeo_new,
+};
+
+struct UserLinger {
+    std::int32_t is_on, seconds;
+};
+
+/// The switch behind an option; 0: it is none.
+std::uint32_t switch_of(int option) {
+    switch (option) {
+    case so_debug: return net::switch_debug;
+    case so_reuseaddr: return net::switch_reuse_address;
+    case so_dontroute: return net::switch_dont_route;
+    case so_broadcast: return net::switch_broadcast;
+    case so_keepalive: return net::switch_keep_alive;
+    case so_oobinline: return net::switch_oob_inline;
+    case so_reuseport: return net::switch_reuse_port;
+    case so_passcred: return net::switch_pass_credentials;
+    case so_timestamp: return net::switch_timestamp;
+    default: return 0;
+    }
+}
+
+bool is_privileged() { return process::current_process().credentials.is_privileged(); }
+
+/// Linux doubles what is asked for, to allow for its own structures, and keeps a smallest size.
+std::uint32_t buffer_size(std::int32_t wanted, bool is_forced, std::uint32_t least) {
+    const auto most = is_forced ? std::uint32_t{INT32_MAX} / 2 : net::Socket::default_buffer;
+    const auto asked = is_forced ? static_cast<std::uint32_t>(std::max(wanted, 0))
+                                 : static_cast<std::uint32_t>(wanted);
+    return std::max(std::min(asked, most) * 2, least);
+}
+
+Result<void> set_timeout(std::atomic<std::int64_t>& timeout, VirtAddr at, std::uint32_t length) {
+    if (length < sizeof(UserTimeval)) return Errc::invalid;
+    const auto t = TRY(arch::get_user<UserTimeval>(at));
+    if (t.microseconds < 0 || t.microseconds >= 1'000'000) return Errc::out_of_domain;
+    std::int64_t span = 0;
+    if (t.seconds >= 0) {
+        const Nanos given = TRY(to_nanos(t));
+        span = given.ns == 0 || given.ns >= INT64_MAX / 2 ? Nanos::never().ns : given.ns;
+    }
+    timeout.store(span);
+    return {};
+}
+
+Result<void> set_linger(net::Socket& socket, VirtAddr at, std::uint32_t length) {
+    if (length < sizeof(UserLinger)) return Errc::invalid;
+    const auto linger = TRY(arch::get_user<UserLinger>(at));
+    socket.linger.store(linger.is_on ? linger.seconds : -1);
+    return {};
+}
+
+Result<void> set_number(net::Socket& socket, int option, std::int32_t value) {
+    constexpr std::uint32_t least_sent = 4608, least_received = 2304;
+    switch (option) {
+    case so_sndbufforce:
+        if (!is_privileged()) return Errc::not_permitted;
+        [[fallthrough]];
+    case so_sndbuf:
+        socket.set_send_buffer(buffer_size(value, option == so_sndbufforce, least_sent));
+        return {};
+    case so_rcvbufforce:
+        if (!is_privileged()) return Errc::not_permitted;
+        [[fallthrough]];
+    case so_rcvbuf:
+        socket.receive_buffer = buffer_size(value, option == so_rcvbufforce, least_received);
+        return {};
+    case so_rcvlowat:
+        socket.receive_low_mark = value < 0 ? INT32_MAX : std::max(value, 1);
+        return {};
+    case so_priority:
+        if ((value < 0 || value > 6) && !is_privileged()) return Errc::not_permitted;
+        socket.priority = value;
+        return {};
+    default: return Errc::no_option;
+    }
+}
+
+Result<std::int32_t> get_number(net::Socket& socket, int option) {
+    if (const std::uint32_t bit = switch_of(option))
+        return std::int32_t{(socket.switches.load() & bit) != 0};
+    switch (option) {
+    case so_type: return static_cast<std::int32_t>(socket.type);
+    case so_domain: return std::int32_t{socket.family};
+    case so_protocol: return 0;
+    case so_acceptconn: return std::int32_t{socket.is_listening()};
+    case so_sndbuf: return static_cast<std::int32_t>(socket.send_buffer());
+    case so_rcvbuf: return static_cast<std::int32_t>(socket.receive_buffer.load());
+    case so_rcvlowat: return socket.receive_low_mark.load();
+    case so_sndlowat: return 1;
+    case so_priority: return socket.priority.load();
+    case so_error: {
+        const Errc errc = socket.take_error();
+        return errc == Errc::ok ? 0 : static_cast<std::int32_t>(-to_return_value(errc));
+    }
+    default: return Errc::no_option;
+    }
+}
+
+/// As much of the value as the program has room for, and how much that is.
+Result<Word> put_value(const void* value, std::size_t size, VirtAddr at, VirtAddr length_at) {
+    const auto room = TRY(arch::get_user<std::int32_t>(length_at));
+    if (room < 0) return Errc::invalid;
+    const auto bytes = std::min(size, static_cast<std::size_t>(room));
+    TRY(arch::copy_to_user(at, value, bytes));
+    TRY(arch::put_user(length_at, static_cast<std::int32_t>(bytes)));
+    return Word{0};
+}
+
+} // namespace
+
+Result<Word> setsockopt(int fd, int level, int option, VirtAddr at, std::uint32_t length) {
+    const SocketAt found(fd);
+    if (static_cast<std::int32_t>(length) < 0) return Errc::invalid;
+    net::Socket* socket = TRY(found.get());
+    if (level != level_socket) return Errc::not_supported;
+    if (length < sizeof(std::int32_t)) return Errc::invalid;
+    const auto value = TRY(arch::get_user<std::int32_t>(at));
+    switch (option) {
+    case so_rcvtimeo:
+    case so_rcvtimeo_new: TRY(set_timeout(socket->receive_timeout, at, length)); return Word{0};
+    case so_sndtimeo:
+    case so_sndtimeo_new: TRY(set_timeout(socket->send_timeout, at, length)); return Word{0};
+    case so_linger: TRY(set_linger(*socket, at, length)); return Word{0};
+    default: break;
+    }
+    if (const std::uint32_t bit = switch_of(option)) {
+        if (option == so_debug && value != 0 && !is_privileged()) return Errc::access;
+        if (value != 0)
+            socket->switches.fetch_or(bit);
+        else
+            socket->switches.fetch_and(~bit);
+        return Word{0};
+    }
+    TRY(set_number(*socket, option, value));
+    return Word{0};
+}
+
+Result<Word> getsockopt(int fd, int level, int option, VirtAddr at, VirtAddr length_at) {
+    const SocketAt found(fd);
+    net::Socket* socket = TRY(found.get());
+    if (level != level_socket) return Errc::not_supported;
+    const auto room = TRY(arch::get_user<std::int32_t>(length_at));
+    if (room < 0) return Errc::invalid;
+    switch (option) {
+    case so_rcvtimeo:
+    case so_rcvtimeo_new:
+    case so_sndtimeo:
+    case so_sndtimeo_new: {
+        const bool receives = option == so_rcvtimeo || option == so_rcvtimeo_new;
+        const std::int64_t span =
+            (receives ? socket->receive_timeout : socket->send_timeout).load();
+        const UserTimeval t = span == Nanos::never().ns ? UserTimeval{} : to_timeval(Nanos{span});
+        return put_value(&t, sizeof t, at, length_at);
+    }
+    case so_linger: {
+        const std::int64_t seconds = socket->linger.load();
+        const UserLinger linger{seconds >= 0,
+                                static_cast<std::int32_t>(std::max<std::int64_t>(seconds, 0))};
+        return put_value(&linger, sizeof linger, at, length_at);
+    }
+    case so_peercred: {
+        const net::Identity peer = socket->peer_identity();
+        return put_value(&peer, sizeof peer, at, length_at);
+    }
+    default: {
+        const std::int32_t value = TRY(get_number(*socket, option));
+        return put_value(&value, sizeof value, at, length_at);
+    }
+    }
+}
+
+} // namespace drupe::syscall
