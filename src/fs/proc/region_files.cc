@@ -111,8 +111,8 @@ void write_counts(FormatSink& out, mm::AddressSpace& space, const mm::RegionInfo
     line("MMUPageSize:", page_size / 1024);
     line("Rss:", kib(r.present));
     line("Pss:", kib(r.present)); // one process maps them
-    line("Shared_Clean:", kib(r.shared));
-    line("Shared_Dirty:", 0);
+    line("Shared_Clean:", kib({r.shared.n - r.shared_written.n}));
+    line("Shared_Dirty:", kib(r.shared_written));
     line("Private_Clean:", writable ? 0 : kib(own));
     line("Private_Dirty:", writable ? kib(own) : 0);
     line("Referenced:", kib(r.present));

@@ -112,12 +112,17 @@ Result<void> AddressSpace::move_pages(VirtAddr from, VirtAddr to, PageCount page
 
 Residency AddressSpace::residency(VirtAddr at, PageCount pages) {
     Residency r{};
+    const PhysAddr zeros = zero_frame();
     SpinGuard guard(table_lock_);
     table_.for_each(at, pages, [&](VirtAddr, Mapping m) {
         const Frame& frame = frame_of(m.frame);
+        const bool is_anonymous = (frame.flags & frame_in_cache) == 0;
         r.present.n++;
-        if ((frame.flags & frame_in_cache) == 0) r.anonymous.n++;
-        if (frame.refs.load(std::memory_order_relaxed) > 1) r.shared.n++;
+        if (is_anonymous) r.anonymous.n++;
+        if (frame.refs.load(std::memory_order_relaxed) <= 1) return;
+        r.shared.n++;
+        // Somebody wrote it before the address spaces that share it parted.
+        if (is_anonymous && m.frame != zeros) r.shared_written.n++;
     });
     return r;
 }

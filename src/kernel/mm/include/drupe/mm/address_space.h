@@ -87,7 +87,7 @@ struct SpaceStats {
 
 /// Pages of a range as smaps counts them.
 struct Residency {
-    PageCount present, anonymous, shared;
+    PageCount present, anonymous, shared, shared_written;
 };
 
 /// Context of all: thread, no spin lock of rank address_space or lower held. fault(), read(),
