@@ -7,6 +7,7 @@
 #include <drupe/arch/user_access.h>
 #include <drupe/arch/user_context.h>
 #include <drupe/mm/address_space.h>
+#include <drupe/sched/pi_futex.h>
 
 namespace drupe::process {
 namespace {
@@ -35,7 +36,8 @@ Result<NewThread> make_thread(Process& process, std::string_view name,
     user->thread = fresh.thread.get();
     user->first_frame = frame;
     const sched::Thread& parent = sched::current();
-    fresh.thread->set_parameters(parent.policy(), parent.realtime_priority(), parent.nice());
+    const sched::Parameters given = sched::own_parameters(parent);
+    fresh.thread->set_parameters(given.policy, given.realtime_priority, given.nice);
     fresh.thread->set_affinity(parent.affinity());
     fresh.thread->process = &process;
     fresh.thread->user = user;

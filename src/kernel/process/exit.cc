@@ -8,6 +8,7 @@
 #include <drupe/arch/user_access.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/process/futex.h>
+#include <drupe/sched/pi_futex.h>
 
 namespace drupe::process {
 namespace {
@@ -26,6 +27,7 @@ void release_vfork(UserThread& self) {
 /// What a thread owes to others who share its memory.
 void settle_memory(UserThread& self) {
     if (raw(self.robust_list) != 0) release_robust_futexes(self);
+    sched::pi_release_all();
     if (raw(self.clear_child_tid) == 0) return;
     // A bad address is the program's own loss.
     if (arch::put_user(self.clear_child_tid, std::uint32_t{0})) wake_futex(self.clear_child_tid, 1);

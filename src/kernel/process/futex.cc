@@ -21,19 +21,22 @@ struct RobustHead {
     std::uint64_t pending;
 };
 
-Result<void> mark_dead(VirtAddr word, std::uint32_t tid, bool is_pending) {
+/// Who waits for a lock that inherits priorities is in the kernel's hands: pi_release_all().
+enum class Kind : bool { plain, inheriting };
+
+Result<void> mark_dead(VirtAddr word, std::uint32_t tid, bool is_pending, Kind kind) {
     if (!is_aligned(raw(word), 4)) return Errc::invalid;
     for (;;) {
         const std::uint32_t value = TRY(arch::user_load(word));
         // A lock about to be released: its word may say "free" with a waiter still asleep.
-        if (is_pending && value == 0) {
+        if (is_pending && value == 0 && kind == Kind::plain) {
             wake_futex(word, 1);
             return {};
         }
         if ((value & owner_mask) != tid) return {};
         const std::uint32_t dead = (value & has_waiters) | owner_died;
         if (TRY(arch::user_compare_exchange(word, value, dead)) != value) continue;
-        if ((value & has_waiters) != 0) wake_futex(word, 1);
+        if ((value & has_waiters) != 0 && kind == Kind::plain) wake_futex(word, 1);
         return {};
     }
 }
@@ -45,16 +48,19 @@ Result<void> walk(UserThread& thread) {
         return VirtAddr{(entry & ~priority_inheriting) +
                         static_cast<std::uint64_t>(head.futex_offset)};
     };
+    const auto kind_of = [](std::uint64_t entry) {
+        return entry & priority_inheriting ? Kind::inheriting : Kind::plain;
+    };
     std::uint64_t entry = head.next;
     for (unsigned n = 0; n < most_entries; n++) {
         if ((entry & ~priority_inheriting) == raw(thread.robust_list)) break;
         // The next pointer first: once marked, another thread may free the lock's memory.
         const auto next =
             TRY(arch::get_user<std::uint64_t>(VirtAddr{entry & ~priority_inheriting}));
-        if (entry != head.pending) TRY(mark_dead(word_of(entry), tid, false));
+        if (entry != head.pending) TRY(mark_dead(word_of(entry), tid, false, kind_of(entry)));
         entry = next;
     }
-    if (head.pending != 0) TRY(mark_dead(word_of(head.pending), tid, true));
+    if (head.pending != 0) TRY(mark_dead(word_of(head.pending), tid, true, kind_of(head.pending)));
     return {};
 }
 

@@ -168,7 +168,8 @@ void take_all(UserThread& self, arch::TrapFrame& frame, bool& interrupted) {
 } // namespace
 
 bool repeats_under_handler(std::int64_t result, std::uint64_t action_flags) {
-    return result == arch::call_restart && (action_flags & sa_restart) != 0;
+    return result == arch::call_restart_always ||
+           (result == arch::call_restart && (action_flags & sa_restart) != 0);
 }
 
 void on_return_to_user(arch::TrapFrame& frame) {

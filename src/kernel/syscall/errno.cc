@@ -81,6 +81,7 @@ constexpr Row rows[] = {
     {Errc::corrupt, 117, "EUCLEAN"},
     {Errc::restart, -arch::call_restart, "ERESTARTSYS"},
     {Errc::restart_no_handler, -arch::call_restart_no_handler, "ERESTARTNOHAND"},
+    {Errc::restart_always, -arch::call_restart_always, "ERESTARTNOINTR"},
 };
 
 constexpr bool is_in_order() {

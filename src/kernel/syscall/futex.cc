@@ -7,7 +7,9 @@
 #include <drupe/process/futex.h>
 #include <drupe/process/process.h>
 #include <drupe/process/return_to_user.h>
+#include <drupe/process/task_table.h>
 #include <drupe/sched/futex.h>
+#include <drupe/sched/pi_futex.h>
 #include <drupe/syscall/handlers.h>
 #include <drupe/time/clock.h>
 
@@ -23,8 +25,12 @@ enum FutexCommand : int {
     futex_requeue = 3,
     futex_cmp_requeue = 4,
     futex_wake_op = 5,
+    futex_lock_pi = 6,
+    futex_unlock_pi = 7,
+    futex_trylock_pi = 8,
     futex_wait_bitset = 9,
     futex_wake_bitset = 10,
+    futex_lock_pi2 = 13,
 };
 constexpr int futex_private_flag = 128;
 constexpr int futex_clock_realtime = 256;
@@ -162,6 +168,34 @@ Result<std::uint64_t> requeue(const Pair& pair, const sched::FutexExpectation* e
     return done.woken + done.moved;
 }
 
+RefPtr<sched::Thread> find_thread(std::uint32_t id) {
+    RefPtr<sched::Thread> found;
+    (void)process::with_thread(static_cast<process::Pid>(id),
+                               [&](process::UserThread& thread) -> Result<void> {
+                                   found = RefPtr<sched::Thread>(thread.thread);
+                                   return {};
+                               })
+        .ok();
+    return found;
+}
+
+/// Locks that inherit priorities.
+Result<std::uint64_t> pi_call(int command, VirtAddr word, Scope scope,
+                              const sched::Deadline& deadline) {
+    const sched::PiRequest request{.key = TRY(make_key(word, scope)),
+                                   .word = word,
+                                   .own_id =
+                                       static_cast<std::uint32_t>(process::current_user().tid),
+                                   .find_thread = &find_thread};
+    if (command == futex_unlock_pi)
+        TRY(sched::pi_unlock(request));
+    else if (command == futex_trylock_pi)
+        TRY(sched::pi_try_lock(request));
+    else
+        TRY(sched::pi_lock(request, deadline));
+    return 0;
+}
+
 /// FUTEX_WAIT counts from now, FUTEX_WAIT_BITSET names a time.
 Result<sched::Deadline> read_deadline(int operation, int command, VirtAddr timeout) {
     if (raw(timeout) == 0) return sched::Deadline(Nanos::never());
@@ -178,7 +212,8 @@ Result<std::uint64_t> futex(VirtAddr word, int operation, std::uint32_t value, V
     const int command = operation & ~(futex_private_flag | futex_clock_realtime);
     const Scope scope =
         (operation & futex_private_flag) != 0 ? Scope::private_word : Scope::any_word;
-    if ((operation & futex_clock_realtime) != 0 && command != futex_wait_bitset)
+    if ((operation & futex_clock_realtime) != 0 && command != futex_wait_bitset &&
+        command != futex_lock_pi2)
         return Errc::not_implemented;
     const Pair pair{word, second, value, static_cast<std::uint32_t>(raw(timeout)), scope};
     switch (command) {
@@ -197,7 +232,14 @@ Result<std::uint64_t> futex(VirtAddr word, int operation, std::uint32_t value, V
         const sched::FutexExpectation expected{word, value3};
         return requeue(pair, &expected);
     }
-    default: return Errc::not_implemented; // priority inheritance among them
+    case futex_lock_pi: // by the wall clock, without asking
+    case futex_lock_pi2: {
+        const int clock = command == futex_lock_pi ? futex_clock_realtime : operation;
+        return pi_call(command, word, scope, TRY(read_deadline(clock, command, timeout)));
+    }
+    case futex_unlock_pi:
+    case futex_trylock_pi: return pi_call(command, word, scope, sched::Deadline(Nanos::never()));
+    default: return Errc::not_implemented; // moving waiters to such locks among them
     }
 }
 

@@ -5,6 +5,7 @@
 #include <drupe/process/process.h>
 #include <drupe/process/task_table.h>
 #include <drupe/sched/cpu.h>
+#include <drupe/sched/pi_futex.h>
 #include <drupe/sched/thread.h>
 #include <drupe/syscall/handlers.h>
 
@@ -29,15 +30,9 @@ Result<void> with_target(Pid tid, Visit visit) {
     return process::with_thread(tid, [&](UserThread& t) { return visit(*t.thread); });
 }
 
-struct Parameters {
-    Policy policy;
-    int realtime_priority;
-    int nice;
-};
+using sched::Parameters;
 
-Parameters parameters_of(const sched::Thread& t) {
-    return {t.policy(), t.realtime_priority(), t.nice()};
-}
+Parameters parameters_of(const sched::Thread& t) { return sched::own_parameters(t); }
 
 Result<Policy> to_policy(int number) {
     switch (number) {
@@ -66,8 +61,9 @@ Result<void> may_set(const sched::Thread& target, const Parameters& wanted) {
     };
     if (is_realtime(wanted.policy) &&
         static_cast<std::uint64_t>(wanted.realtime_priority) >
-            std::max<std::uint64_t>(limit(process::Resource::realtime_priority),
-                                    static_cast<std::uint64_t>(target.realtime_priority())))
+            std::max<std::uint64_t>(
+                limit(process::Resource::realtime_priority),
+                static_cast<std::uint64_t>(parameters_of(target).realtime_priority)))
         return Errc::not_permitted;
     // RLIMIT_NICE counts 20 - nice.
     if (wanted.nice < target.nice() &&
@@ -83,7 +79,7 @@ Result<void> set_parameters(sched::Thread& target, const Parameters& wanted) {
               : wanted.realtime_priority != 0)
         return Errc::invalid;
     TRY(may_set(target, wanted));
-    target.set_parameters(wanted.policy, wanted.realtime_priority, wanted.nice);
+    sched::set_own_parameters(target, wanted);
     return {};
 }
 
@@ -108,7 +104,7 @@ Result<std::uint64_t> sched_setparam(int pid, VirtAddr parameter) {
     if (raw(parameter) == 0) return Errc::invalid;
     const auto priority = TRY(arch::get_user<std::int32_t>(parameter));
     TRY(with_target(pid, [&](sched::Thread& t) {
-        return set_parameters(t, {t.policy(), priority, t.nice()});
+        return set_parameters(t, {parameters_of(t).policy, priority, t.nice()});
     }));
     return 0;
 }
@@ -307,7 +303,7 @@ Result<std::uint64_t> setpriority(int which, int who, int nice) {
         if (!allowed.ok()) // lowering one's own nice too far is EACCES, others' threads EPERM
             return wanted < t.nice() && t.process == &process::current_process() ? Errc::access
                                                                                  : allowed.error();
-        t.set_parameters(p.policy, p.realtime_priority, wanted);
+        sched::set_own_parameters(t, p);
         return {};
     }));
     return 0;

@@ -17,6 +17,7 @@ using SyscallEntry = std::int64_t (*)(std::uint64_t, std::uint64_t, std::uint64_
 /// replaces them on the way out by a repetition of the call or by `call_interrupted`.
 enum CallOutcome : std::int64_t {
     call_restart = -512,            // repeat, unless a handler without SA_RESTART runs
+    call_restart_always = -513,     // repeat, after a handler that ran
     call_restart_no_handler = -514, // repeat only when no handler runs
     call_interrupted = -4,          // what the program sees instead
 };

@@ -75,6 +75,7 @@ enum class Errc : std::uint8_t {
     // them into a restart or into EINTR when it knows whether a handler runs and how it was set.
     restart,            // restart unless the handler lacks SA_RESTART
     restart_no_handler, // restart only when no handler runs
+    restart_always,     // restart in any case
     count_
 };
 

@@ -9,6 +9,7 @@
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
+#include <drupe/sched/pi_thread.h>
 #include <drupe/sched/run_queue.h>
 #include <drupe/sync/cpu_core.h>
 
@@ -118,6 +119,8 @@ public:
 
     /// True when a signal (or a kill) should end an interruptible wait. Set by kernel/process.
     bool has_interrupt() const { return (work.load(std::memory_order_relaxed) & work_signal) != 0; }
+
+    PiThread pi;
 
     ListHook process_hook; // the process's list of threads
 
