@@ -18,7 +18,7 @@ listener=$!
 until [ "$(redis-cli -s $socket publish news ripe)" = 1 ]; do sleep 0.1; done
 until grep -q ripe /tmp/heard; do sleep 0.1; done
 kill $listener
-wait $listener
+wait $listener 2>/dev/null # some shells say how it ended
 cat /tmp/heard
 redis-cli -s $socket shutdown nosave
 wait

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// POSIX message queues: messages with priorities under a name. A queue lives as long as its name or
+// a file that is open on it.
+#pragma once
+
+#include <drupe/base/list.h>
+#include <drupe/base/ref_ptr.h>
+#include <drupe/base/result.h>
+#include <drupe/process/process.h>
+#include <drupe/sched/mutex.h>
+#include <drupe/sched/wait_queue.h>
+#include <drupe/sched/wall_clock.h>
+#include <drupe/vfs/file.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+namespace drupe::ipc {
+
+/// Its bytes follow the object.
+struct Message {
+    /// no_memory.
+    static Result<Message*> create(std::size_t size, std::uint32_t priority);
+    static void destroy(Message* message);
+    char* bytes() { return reinterpret_cast<char*>(this + 1); }
+    ListHook hook;
+    std::size_t size;
+    std::uint32_t priority;
+};
+
+struct QueueLimits {
+    std::size_t messages = 10;
+    std::size_t bytes = 8192; // of each
+};
+
+class MessageQueue : public RefCounted<MessageQueue> {
+public:
+    static constexpr std::size_t longest_name = 255;
+    MessageQueue(const QueueLimits& l, std::uint32_t m, std::uint32_t u, std::uint32_t g)
+        : limits(l), mode(m), uid(u), gid(g) {}
+    ~MessageQueue();
+    static void destroy(MessageQueue* queue) { delete queue; }
+
+    const QueueLimits limits;
+    const std::uint32_t mode, uid, gid;
+    std::size_t count() const { return count_.load(std::memory_order_acquire); }
+    bool is_full() const { return count() >= limits.messages; }
+
+    /// Takes the message over when it goes in. would_block: full.
+    Result<void> add(Message& message);
+    /// The first of the highest priority, or null; it is the caller's.
+    Message* take();
+    /// One process at a time hears of the next message that comes while the queue is empty and
+    /// nobody waits for it. signo 0: it hears nothing, but keeps others from asking. busy.
+    Result<void> notify(process::Process& who, int signo, std::uint64_t value);
+    /// Takes that back, if `who` asked.
+    void forget(const process::Process& who);
+
+    sched::WaitQueue readable, writable;
+    std::atomic<std::uint32_t> receivers{0}; // that wait
+
+    ListHook hook; // the names', and so is the name
+    char name[longest_name + 1] = {};
+
+private:
+    struct Told {
+        RefPtr<process::Process> process;
+        int signo = 0;
+        std::uint64_t value = 0;
+    };
+    sched::Mutex mutex_;
+    std::atomic<std::size_t> count_{0};
+    IntrusiveList<Message, &Message::hook> messages_ GUARDED_BY(mutex_); // as they will be taken
+    Told told_ GUARDED_BY(mutex_);
+};
+
+class MessageFile final : public vfs::File {
+public:
+    static inline constinit const char class_tag = 0;
+    MessageFile(vfs::Dentry& dentry, std::uint32_t flags, RefPtr<MessageQueue> queue)
+        : File(dentry, flags), queue_(std::move(queue)) {}
+    MessageQueue& queue() const { return *queue_; }
+
+    /// Waits for room. On an error the message stays the caller's. would_block, timed_out, restart.
+    Result<void> send(Message& message, const sched::Deadline& deadline);
+    Result<Message*> receive(const sched::Deadline& deadline);
+
+    std::uint32_t poll(vfs::PollWatcher* watcher) override;
+    bool can_poll() const override { return true; }
+    Result<void> flush() override;
+    const void* tag() const override { return &class_tag; }
+
+private:
+    RefPtr<MessageQueue> queue_;
+};
+
+/// What a name is opened with. `mode` has the umask applied.
+struct OpenQueue {
+    std::string_view name; // no slash in it, not empty, at most longest_name
+    std::uint32_t flags;   // OpenFlag
+    std::uint32_t mode;
+    QueueLimits limits;
+};
+/// exists, not_found, access, no_space (too many), invalid, no_memory.
+Result<RefPtr<vfs::File>> open_queue(const OpenQueue& request);
+bool has_queue(std::string_view name);
+/// not_found, access.
+Result<void> unlink_queue(std::string_view name);
+
+} // namespace drupe::ipc

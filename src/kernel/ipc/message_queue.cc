@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/ipc/message_queue.h>
+#include <drupe/process/signal.h>
+#include <drupe/process/user_thread.h>
+
+#include <algorithm>
+#include <new>
+
+namespace drupe::ipc {
+namespace {
+
+constexpr std::int32_t si_message_queue = -3; // SI_MESGQ
+constexpr std::size_t most_queues = 256;      // fs.mqueue.queues_max
+
+using Names = IntrusiveList<MessageQueue, &MessageQueue::hook>;
+
+/// The named queues, each with a reference.
+struct Table {
+    sched::Mutex mutex;
+    Names queues GUARDED_BY(mutex);
+    std::size_t count GUARDED_BY(mutex) = 0;
+
+    MessageQueue* find(std::string_view name) REQUIRES(mutex) {
+        for (MessageQueue& queue : queues)
+            if (name == queue.name) return &queue;
+        return nullptr;
+    }
+};
+
+/// Made at the first use.
+Result<Table*> table() {
+    static constinit std::atomic<Table*> made{nullptr};
+    if (Table* known = made.load(std::memory_order_acquire)) return known;
+    OwnPtr<Table> fresh = TRY(make_own<Table>());
+    Table* none = nullptr;
+    if (made.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel))
+        return fresh.leak();
+    return none;
+}
+
+Result<void> check_access(const MessageQueue& queue, std::uint32_t open_flags) {
+    static constexpr std::uint32_t wanted_by[] = {4, 2, 6};
+    const std::uint32_t access = open_flags & vfs::open_access_mode;
+    if (access == vfs::open_access_mode) return Errc::invalid;
+    const vfs::Credentials& who = process::current_context().credentials;
+    if (who.is_root()) return {};
+    unsigned shift = 0;
+    if (who.effective_uid == queue.uid)
+        shift = 6;
+    else if (who.is_member(queue.gid))
+        shift = 3;
+    const std::uint32_t wanted = wanted_by[access];
+    return (queue.mode >> shift & wanted) == wanted ? Result<void>{} : Errc::access;
+}
+
+Result<RefPtr<vfs::File>> open_file(RefPtr<MessageQueue> queue, std::uint32_t flags) {
+    RefPtr<vfs::Dentry> dentry =
+        TRY(vfs::create_anonymous(queue->name, vfs::mode_regular | queue->mode, false));
+    RefPtr<vfs::File> file = TRY(make_ref<MessageFile>(
+        *dentry, flags & (vfs::open_access_mode | vfs::open_nonblock), std::move(queue)));
+    return file;
+}
+
+} // namespace
+
+Result<Message*> Message::create(std::size_t size, std::uint32_t priority) {
+    void* memory = ::operator new(sizeof(Message) + size, std::nothrow);
+    if (!memory) return Errc::no_memory;
+    auto* message = new (memory) Message;
+    message->size = size;
+    message->priority = priority;
+    return message;
+}
+
+void Message::destroy(Message* message) {
+    message->~Message();
+    ::operator delete(message);
+}
+
+MessageQueue::~MessageQueue() {
+    while (Message* message = messages_.pop_front()) Message::destroy(message);
+}
+
+Result<void> MessageQueue::add(Message& message) {
+    Told told;
+    {
+        sched::MutexGuard guard(mutex_);
+        if (is_full()) return Errc::would_block;
+        Message* behind = messages_.back();
+        while (behind && behind->priority < message.priority) behind = messages_.prev(*behind);
+        Message* before = behind ? messages_.next(*behind) : messages_.front();
+        if (before)
+            messages_.insert_before(*before, message);
+        else
+            messages_.push_back(message);
+        const std::size_t had = count_.fetch_add(1, std::memory_order_release);
+        if (had == 0 && receivers.load() == 0) told = std::exchange(told_, {});
+    }
+    readable.wake(1, vfs::poll_in | vfs::poll_rdnorm);
+    if (!told.process || told.signo == 0) return {};
+    const process::Process& self = process::current_process();
+    process::SigInfo info =
+        process::SigInfo::from_user(told.signo, si_message_queue, self.pid, self.credentials.uid);
+    info.u.sent.value = told.value;
+    (void)process::send_signal(*told.process, info).ok();
+    return {};
+}
+
+Message* MessageQueue::take() {
+    Message* message = nullptr;
+    {
+        sched::MutexGuard guard(mutex_);
+        message = messages_.pop_front();
+        if (!message) return nullptr;
+        count_.fetch_sub(1, std::memory_order_release);
+    }
+    writable.wake(1, vfs::poll_out | vfs::poll_wrnorm);
+    return message;
+}
+
+Result<void> MessageQueue::notify(process::Process& who, int signo, std::uint64_t value) {
+    sched::MutexGuard guard(mutex_);
+    if (told_.process) return Errc::busy;
+    told_.process = RefPtr<process::Process>(&who);
+    told_.signo = signo;
+    told_.value = value;
+    return {};
+}
+
+void MessageQueue::forget(const process::Process& who) {
+    sched::MutexGuard guard(mutex_);
+    if (told_.process.get() == &who) told_ = {};
+}
+
+namespace {
+
+Result<void> wait_on(sched::WaitQueue& queue, bool (*ready)(MessageQueue&), MessageQueue& of,
+                     const sched::Deadline& deadline) {
+    const sched::WallClockWatch watch(deadline);
+    for (;;) {
+        const Result<void> waited =
+            queue.wait_until([&] { return ready(of); }, deadline.monotonic());
+        // Too early when the clock was set back meanwhile.
+        if (waited.error() != Errc::timed_out || time::now() >= deadline.monotonic()) return waited;
+    }
+}
+
+} // namespace
+
+Result<void> MessageFile::send(Message& message, const sched::Deadline& deadline) {
+    for (;;) {
+        const Result<void> added = queue_->add(message);
+        if (added.ok() || is_nonblocking()) return added;
+        TRY(wait_on(
+            queue_->writable, [](MessageQueue& queue) { return !queue.is_full(); }, *queue_,
+            deadline));
+    }
+}
+
+Result<Message*> MessageFile::receive(const sched::Deadline& deadline) {
+    for (;;) {
+        if (Message* message = queue_->take()) return message;
+        if (is_nonblocking()) return Errc::would_block;
+        queue_->receivers.fetch_add(1);
+        Result<void> waited = wait_on(
+            queue_->readable, [](MessageQueue& queue) { return queue.count() != 0; }, *queue_,
+            deadline);
+        queue_->receivers.fetch_sub(1);
+        TRY(waited);
+    }
+}
+
+std::uint32_t MessageFile::poll(vfs::PollWatcher* watcher) {
+    if (watcher) {
+        watcher->watch(queue_->readable);
+        watcher->watch(queue_->writable);
+    }
+    return (queue_->count() != 0 ? vfs::poll_in | vfs::poll_rdnorm : 0u) |
+           (queue_->is_full() ? 0u : vfs::poll_out | vfs::poll_wrnorm);
+}
+
+Result<void> MessageFile::flush() {
+    queue_->forget(process::current_process());
+    return {};
+}
+
+Result<RefPtr<vfs::File>> open_queue(const OpenQueue& request) {
+    Table& names = *TRY(table());
+    sched::MutexGuard guard(names.mutex);
+    if (MessageQueue* known = names.find(request.name)) {
+        constexpr std::uint32_t fresh_only = vfs::open_create | vfs::open_exclusive;
+        if ((request.flags & fresh_only) == fresh_only) return Errc::exists;
+        TRY(check_access(*known, request.flags));
+        return open_file(RefPtr<MessageQueue>(known), request.flags);
+    }
+    if (!(request.flags & vfs::open_create)) return Errc::not_found;
+    if ((request.flags & vfs::open_access_mode) == vfs::open_access_mode) return Errc::invalid;
+    const vfs::Credentials& who = process::current_context().credentials;
+    if (names.count >= most_queues && !who.is_root()) return Errc::no_space;
+    RefPtr<MessageQueue> queue = TRY(
+        make_ref<MessageQueue>(request.limits, request.mode, who.effective_uid, who.effective_gid));
+    std::copy(request.name.begin(), request.name.end(), queue->name);
+    RefPtr<vfs::File> file = TRY(open_file(queue, request.flags));
+    names.queues.push_back(*queue.leak());
+    names.count++;
+    return file;
+}
+
+bool has_queue(std::string_view name) {
+    const Result<Table*> names = table();
+    if (!names.ok()) return false;
+    sched::MutexGuard guard(names.value()->mutex);
+    return names.value()->find(name) != nullptr;
+}
+
+Result<void> unlink_queue(std::string_view name) {
+    Table& names = *TRY(table());
+    RefPtr<MessageQueue> gone;
+    sched::MutexGuard guard(names.mutex);
+    MessageQueue* queue = names.find(name);
+    if (!queue) return Errc::not_found;
+    const vfs::Credentials& who = process::current_context().credentials;
+    if (!who.is_root() && who.effective_uid != queue->uid) return Errc::access;
+    names.queues.remove(*queue);
+    names.count--;
+    gone = RefPtr<MessageQueue>::adopt(queue);
+    return {};
+}
+
+} // namespace drupe::ipc

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// POSIX message queues: decoding and limits. [linux] ipc/mqueue.c
+#include "file_call.h"
+#include "user_time.h"
+
+#include <drupe/ipc/message_queue.h>
+#include <drupe/process/process.h>
+
+#include <cstring>
+#include <string_view>
+
+namespace drupe::syscall {
+
+using namespace vfs;
+
+namespace {
+
+struct UserAttributes {
+    std::int64_t flags, most_messages, message_bytes, messages, reserved[4];
+};
+static_assert(sizeof(UserAttributes) == 64);
+
+constexpr std::uint32_t priorities = 32768; // MQ_PRIO_MAX
+
+/// A name without the slash that programs write before it; the C library takes that off.
+class QueueName {
+public:
+    /// not_found: empty; access: it would lie in a folder; name_too_long; fault.
+    Result<void> read(VirtAddr at) {
+        TRY(path_.read(at));
+        if (path_.is_empty()) return Errc::not_found;
+        if (view().find('/') != std::string_view::npos || view() == "." || view() == "..")
+            return Errc::access;
+        if (view().size() > ipc::MessageQueue::longest_name) return Errc::name_too_long;
+        return {};
+    }
+    std::string_view view() const { return path_.text(); }
+
+private:
+    PathArgument path_;
+};
+
+Result<ipc::QueueLimits> check_limits(const UserAttributes& given) {
+    const bool is_privileged = process::current_process().credentials.is_privileged();
+    const std::int64_t most_messages = is_privileged ? 65'536 : 10;
+    const std::int64_t most_bytes = is_privileged ? 16 << 20 : 8192;
+    if (given.most_messages <= 0 || given.message_bytes <= 0 ||
+        given.most_messages > most_messages || given.message_bytes > most_bytes)
+        return Errc::invalid;
+    const ipc::QueueLimits limits{static_cast<std::size_t>(given.most_messages),
+                                  static_cast<std::size_t>(given.message_bytes)};
+    // What a full queue would take counts against the limit at once, its bookkeeping included.
+    constexpr std::size_t each = 48 + 8;
+    if (limits.messages * (limits.bytes + each) >
+        process::current_process().limit(process::Resource::message_queues).soft)
+        return Errc::too_many_files;
+    return limits;
+}
+
+/// The absolute time on the wall clock that a wait ends at.
+Result<sched::Deadline> end_of_wait(VirtAddr timeout) {
+    if (raw(timeout) == 0) return sched::Deadline(Nanos::never());
+    return sched::Deadline::on_wall(TRY(read_timespec(timeout)));
+}
+
+/// bad_descriptor: no queue, too.
+Result<ipc::MessageFile*> queue_of(const FileRef& file) {
+    if (!file || file->is_path_only()) return Errc::bad_descriptor;
+    auto* queue = file_as<ipc::MessageFile>(*file);
+    if (!queue) return Errc::bad_descriptor;
+    return queue;
+}
+
+} // namespace
+
+Result<Word> mq_open(VirtAddr name_at, int given_flags, std::uint32_t mode, VirtAddr attributes) {
+    const auto flags = static_cast<std::uint32_t>(given_flags);
+    TaskContext& who = caller();
+    QueueName name;
+    ipc::QueueLimits limits;
+    UserAttributes given{};
+    const bool has_attributes = raw(attributes) != 0 && (flags & open_create);
+    if (has_attributes) given = TRY(arch::get_user<UserAttributes>(attributes));
+    TRY(name.read(name_at));
+    if (has_attributes) {
+        const Result<ipc::QueueLimits> checked = check_limits(given);
+        // They matter only when the queue is made.
+        if (checked.ok())
+            limits = checked.value();
+        else if (!ipc::has_queue(name.view()))
+            return checked.error();
+    }
+    RefPtr<File> file = TRY(ipc::open_queue({.name = name.view(),
+                                             .flags = flags,
+                                             .mode = mode & mode_permissions & ~who.fs->umask(),
+                                             .limits = limits}));
+    return Word{TRY(who.files->install(std::move(file), true, who.max_descriptors))};
+}
+
+Result<Word> mq_unlink(VirtAddr name_at) {
+    QueueName name;
+    TRY(name.read(name_at));
+    TRY(ipc::unlink_queue(name.view()));
+    return Word{0};
+}
+
+Result<Word> mq_timedsend(int fd, VirtAddr from, Word bytes, std::uint32_t priority,
+                          VirtAddr timeout) {
+    const sched::Deadline deadline = TRY(end_of_wait(timeout));
+    if (priority >= priorities) return Errc::invalid;
+    const FileRef file = file_at(fd);
+    ipc::MessageFile* queue = TRY(queue_of(file));
+    if (!queue->is_writable()) return Errc::bad_descriptor;
+    if (bytes > queue->queue().limits.bytes) return Errc::message_size;
+    ipc::Message* message = TRY(ipc::Message::create(bytes, priority));
+    Result<void> sent = arch::copy_from_user(message->bytes(), from, bytes);
+    if (sent.ok()) {
+        const Result<void> added = queue->send(*message, deadline);
+        if (added.ok()) return Word{0};
+        ipc::Message::destroy(message);
+        return added.error();
+    }
+    ipc::Message::destroy(message);
+    return sent.error();
+}
+
+Result<Word> mq_timedreceive(int fd, VirtAddr to, Word bytes, VirtAddr priority, VirtAddr timeout) {
+    const sched::Deadline deadline = TRY(end_of_wait(timeout));
+    const FileRef file = file_at(fd);
+    ipc::MessageFile* queue = TRY(queue_of(file));
+    if (!queue->is_readable()) return Errc::bad_descriptor;
+    if (bytes < queue->queue().limits.bytes) return Errc::message_size;
+    ipc::Message* message = TRY(queue->receive(deadline));
+    const std::size_t size = message->size;
+    const bool is_told = (raw(priority) == 0 || arch::put_user(priority, message->priority).ok()) &&
+                         arch::copy_to_user(to, message->bytes(), size).ok();
+    ipc::Message::destroy(message);
+    if (!is_told) return Errc::fault;
+    return Word{size};
+}
+
+Result<Word> mq_notify(int fd, VirtAddr event_at) {
+    enum Notify : std::int32_t { by_signal = 0, not_at_all = 1 };
+    struct Event {
+        std::uint64_t value;
+        std::int32_t signo, notify;
+        std::int32_t rest[12];
+    };
+    static_assert(sizeof(Event) == 64);
+    Event event{};
+    if (raw(event_at) != 0) {
+        event = TRY(arch::get_user<Event>(event_at));
+        // Threads are told through a socket of a family that this kernel does not have.
+        if (event.notify != by_signal && event.notify != not_at_all) return Errc::invalid;
+        if (event.notify == by_signal && (event.signo < 0 || event.signo > process::signal_count))
+            return Errc::invalid;
+    }
+    const FileRef file = file_at(fd);
+    ipc::MessageFile* queue = TRY(queue_of(file));
+    process::Process& self = process::current_process();
+    if (raw(event_at) == 0)
+        queue->queue().forget(self);
+    else
+        TRY(queue->queue().notify(self, event.notify == by_signal ? event.signo : 0, event.value));
+    return Word{0};
+}
+
+Result<Word> mq_getsetattr(int fd, VirtAddr wanted, VirtAddr before) {
+    UserAttributes fresh{};
+    if (raw(wanted) != 0) {
+        fresh = TRY(arch::get_user<UserAttributes>(wanted));
+        if (fresh.flags & ~std::int64_t{open_nonblock}) return Errc::invalid;
+    }
+    const FileRef file = file_at(fd);
+    ipc::MessageFile* queue = TRY(queue_of(file));
+    const ipc::MessageQueue& q = queue->queue();
+    const UserAttributes now{.flags = queue->flags() & open_nonblock,
+                             .most_messages = static_cast<std::int64_t>(q.limits.messages),
+                             .message_bytes = static_cast<std::int64_t>(q.limits.bytes),
+                             .messages = static_cast<std::int64_t>(q.count()),
+                             .reserved = {}};
+    if (raw(wanted) != 0)
+        TRY(queue->set_flags((queue->flags() & ~std::uint32_t{open_nonblock}) |
+                             static_cast<std::uint32_t>(fresh.flags)));
+    if (raw(before) != 0) TRY(arch::put_user(before, now));
+    return Word{0};
+}
+
+} // namespace drupe::syscall

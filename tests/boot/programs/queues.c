@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Mutexes that inherit priorities, robust ones, and message queues, through the C library.
+#define _GNU_SOURCE
+#include "check.h"
+
+#include <fcntl.h>
+#include <mqueue.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+static pthread_mutex_t mutex;
+static long counter;
+
+static void* count(void* unused) {
+    for (int i = 0; i < 2000; i++) {
+        CHECK(pthread_mutex_lock(&mutex) == 0);
+        const long before = counter;
+        if (i % 50 == 0) sched_yield();
+        counter = before + 1;
+        CHECK(pthread_mutex_unlock(&mutex) == 0);
+    }
+    return unused;
+}
+
+static void* leave_locked(void* unused) {
+    CHECK(pthread_mutex_lock(&mutex) == 0);
+    usleep(50 * 1000);
+    return unused;
+}
+
+static void mutexes(void) {
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    CHECK(pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT) == 0);
+    CHECK(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) == 0);
+    CHECK(pthread_mutex_init(&mutex, &attributes) == 0);
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], NULL, count, NULL) == 0);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    printf("counted to %ld\n", counter);
+    CHECK(pthread_create(&threads[0], NULL, leave_locked, NULL) == 0);
+    usleep(20 * 1000);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    CHECK(pthread_mutex_timedlock(&mutex, &(struct timespec){until.tv_sec, until.tv_nsec}) ==
+          ETIMEDOUT);
+    const int state = pthread_mutex_lock(&mutex);
+    printf("the owner died: %d\n", state == EOWNERDEAD);
+    CHECK(pthread_mutex_consistent(&mutex) == 0);
+    CHECK(pthread_mutex_unlock(&mutex) == 0);
+    CHECK(pthread_mutex_trylock(&mutex) == 0);
+    CHECK(pthread_mutex_lock(&mutex) == EDEADLK);
+    CHECK(pthread_mutex_unlock(&mutex) == 0);
+    pthread_join(threads[0], NULL);
+}
+
+static mqd_t queue;
+static void* send_later(void* unused) {
+    usleep(50 * 1000);
+    for (unsigned i = 0; i < 6; i++) {
+        char text[16];
+        sprintf(text, "message %u", i);
+        CHECK(mq_send(queue, text, 9, i % 3) == 0);
+    }
+    return unused;
+}
+
+static volatile int told;
+static void on_message(int signo, siginfo_t* info, void* context) {
+    (void)context;
+    told = signo == SIGUSR1 && info->si_code == SI_MESGQ ? info->si_value.sival_int : -1;
+}
+
+static void queues(void) {
+    struct mq_attr limits = {.mq_maxmsg = 3, .mq_msgsize = 32};
+    mq_unlink("/drupe-queues");
+    queue = mq_open("/drupe-queues", O_RDWR | O_CREAT | O_EXCL, 0600, &limits);
+    CHECK(queue != (mqd_t)-1);
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, send_later, NULL) == 0);
+    char text[33] = "";
+    unsigned priority;
+    CHECK(mq_receive(queue, text, 32, &priority) == 9);
+    printf("%s, priority %u\n", text, priority);
+    usleep(100 * 1000); // the sender is held up
+    for (int i = 0; i < 5; i++) CHECK(mq_receive(queue, text, 32, &priority) == 9);
+    pthread_join(thread, NULL);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    CHECK(mq_timedreceive(queue, text, 32, &priority, &until) == -1 && errno == ETIMEDOUT);
+    struct sigaction action = {.sa_sigaction = on_message, .sa_flags = SA_SIGINFO};
+    sigaction(SIGUSR1, &action, NULL);
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 42};
+    CHECK(mq_notify(queue, &event) == 0);
+    CHECK(mq_send(queue, "x", 1, 0) == 0);
+    printf("told %d\n", told);
+    CHECK(mq_close(queue) == 0);
+    CHECK(mq_unlink("/drupe-queues") == 0);
+    CHECK(mq_open("/drupe-queues", O_RDONLY) == (mqd_t)-1 && errno == ENOENT);
+}
+
+int main(void) {
+    mutexes();
+    queues();
+    return verdict("locks pass on and messages arrive");
+}
