@@ -7,6 +7,7 @@
 #include <drupe/entropy/random.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/mm/frames.h>
+#include <drupe/net/unix.h>
 #include <drupe/process/task_table.h>
 #include <drupe/sched/cpu.h>
 #include <drupe/sched/thread.h>
@@ -194,6 +195,39 @@ void write_cpu_list(FormatSink& out) {
         out.put("0\n");
 }
 
+/// A line for each socket with a name or without.
+class UnixLines final : public net::UnixVisitor {
+public:
+    explicit UnixLines(FormatSink& out) : out_(out) {}
+    void visit(const net::UnixReport& report) override {
+        // [linux] uapi/linux/net.h: SS_UNCONNECTED, SS_CONNECTING, SS_CONNECTED.
+        unsigned state = 1;
+        if (report.is_connected) state = report.is_accepted ? 3 : 2;
+        constexpr unsigned accepts = 0x10000; // __SO_ACCEPTCON
+        format_to(out_, "0000000000000000: 00000002 00000000 {:08x} {:04x} {:02x} {:5}",
+                  report.is_listening ? accepts : 0u, static_cast<unsigned>(report.type), state,
+                  report.ino);
+        if (!report.name.empty()) write_name(report.name);
+        out_.put("\n");
+    }
+
+private:
+    /// The NUL behind a path is none of it; those of other names show as Linux shows them.
+    void write_name(std::string_view name) {
+        const bool is_path = name.front() != 0;
+        if (is_path && name.back() == 0) name.remove_suffix(1);
+        out_.put(" ");
+        for (char c : name) out_.put(c == 0 ? std::string_view("@") : std::string_view(&c, 1));
+    }
+    FormatSink& out_;
+};
+
+void write_unix_sockets(FormatSink& out) {
+    out.put("Num       RefCount Protocol Flags    Type St Inode Path\n");
+    UnixLines lines(out);
+    net::visit_unix_sockets(lines);
+}
+
 constexpr char never[] = "always madvise [never]\n";
 constexpr char node_zero[] = "0\n";
 constexpr char empty[] = "";
@@ -207,6 +241,7 @@ constinit GeneratedFile proc_list[] = {
     {"version", write_version},
     {"filesystems", write_filesystems},
     {"swaps", write_swaps},
+    {"net/unix", write_unix_sockets},
     {"sys/kernel/ostype", write_name<&syscall::SystemName::sysname>},
     {"sys/kernel/osrelease", write_name<&syscall::SystemName::release>},
     {"sys/kernel/version", write_name<&syscall::SystemName::version>},
