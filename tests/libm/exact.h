@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What must be the same to the last bit: arithmetic of long double, conversions, texts, functions
+// with whole numbers.
+#pragma once
+
+/// Writes the bytes to the reference, or compares them with it and says what differs.
+void same(const char* what, const void* bytes, size_t size, double x, double y);
+void exact(void);
