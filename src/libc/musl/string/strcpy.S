@@ -4,52 +4,56 @@
 // over bytes that are there already. Short ones are two words that overlap.
 #include "block.h"
 
-    .macro  result_of_strcpy
-    mov     x0, x7
+    .macro  result_of_strcpy        // x0 is what it was
     .endm
     .macro  result_of_stpcpy
-    add     x0, x7, x4
+    add     x0, x0, x4
+    .endm
+    // Where x5 is what is 31 before NUL's copy.
+    .macro  result_behind_strcpy
+    .endm
+    .macro  result_behind_stpcpy
+    add     x0, x5, #31
     .endm
 
-    // x7: to; x1: from; x4: index of NUL, at most 31.
+    // x0: to; x1: from; x4: index of NUL, at most 31.
     .macro  copy_short name
     add     x5, x1, x4
-    add     x6, x7, x4
+    add     x6, x0, x4
     tbnz    x4, #4, 16f
     tbnz    x4, #3, 8f
     tbnz    x4, #2, 4f
     cbz     x4, 1f
     ldrh    w2, [x1]                // index 1, 2 or 3
-    strh    w2, [x7]
+    strh    w2, [x0]
     ldrh    w2, [x5, #-1]
     strh    w2, [x6, #-1]
     result_of_\name
     ret
-1:  strb    wzr, [x7]
+1:  strb    wzr, [x0]
     result_of_\name
     ret
 4:  ldr     w2, [x1]
     ldr     w3, [x5, #-3]
-    str     w2, [x7]
+    str     w2, [x0]
     str     w3, [x6, #-3]
     result_of_\name
     ret
 8:  ldr     x2, [x1]
     ldr     x3, [x5, #-7]
-    str     x2, [x7]
+    str     x2, [x0]
     str     x3, [x6, #-7]
     result_of_\name
     ret
 16: ldr     q0, [x1]
     ldr     q1, [x5, #-15]
-    str     q0, [x7]
+    str     q0, [x0]
     str     q1, [x6, #-15]
     result_of_\name
     ret
     .endm
 
     .macro  copy name
-    mov     x7, x0
     prepare_syndromes
     and     x2, x1, #31
     sub     x3, x1, x2
@@ -68,8 +72,8 @@
     syndrome x4, 2, 3
     cbnz    x4, 20f
     ldp     q2, q3, [x1]            // at least 32 bytes are there
-    stp     q2, q3, [x7]
-    add     x5, x7, x6              // where the block goes
+    stp     q2, q3, [x0]
+    add     x5, x0, x6              // where the block goes
 21: stp     q0, q1, [x5], #32
     ldp     q0, q1, [x3, #32]!
     uminp   v2.16b, v0.16b, v1.16b
@@ -88,9 +92,7 @@
     add     x5, x5, x4
     ldp     q0, q1, [x3]
     stp     q0, q1, [x5]
-    add     x5, x5, #31
-    sub     x4, x5, x7
-    result_of_\name
+    result_behind_\name
     ret
 
     // NUL is in the second block: up to 64 bytes.
@@ -100,11 +102,11 @@
     cmp     x4, #32
     b.lo    31f
     sub     x5, x4, #31
-    add     x6, x7, x5
+    add     x6, x0, x5
     add     x5, x1, x5
     ldp     q0, q1, [x1]
     ldp     q2, q3, [x5]
-    stp     q0, q1, [x7]
+    stp     q0, q1, [x0]
     stp     q2, q3, [x6]
     result_of_\name
     ret
