@@ -49,6 +49,20 @@ long system_call(long number, long first, void* second) {
     return x0;
 }
 
+inline std::uint64_t high_product(std::uint64_t a, std::uint64_t b) {
+    std::uint64_t high;
+    asm("umulh %0, %1, %2" : "=r"(high) : "r"(a), "r"(b));
+    return high;
+}
+
+/// `value`, out of memory: the compiler would put it together from up to four instructions.
+template <std::uint64_t value>
+inline std::uint64_t literal() {
+    std::uint64_t loaded;
+    asm("ldr %0, =%1" : "=r"(loaded) : "i"(value));
+    return loaded;
+}
+
 /// Nanoseconds since boot. Everything read from the page but the wall offset is constant, and that
 /// is one word: so nothing here needs the page's sequence count.
 inline std::uint64_t since_boot() {
@@ -58,10 +72,8 @@ inline std::uint64_t since_boot() {
     asm volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(ticks) : : "memory");
     ticks -= vdso_clock.base_ticks;
     const std::uint64_t mult = vdso_clock.mult;
-    std::uint64_t high;
-    asm("umulh %0, %1, %2" : "=r"(high) : "r"(ticks), "r"(mult));
     const unsigned shift = vdso_clock.shift; // 1 to 63
-    return high << (64 - shift) | ticks * mult >> shift;
+    return high_product(ticks, mult) << (-shift & 63) | ticks * mult >> shift;
 }
 
 inline std::uint64_t wall() {
@@ -70,8 +82,13 @@ inline std::uint64_t wall() {
 }
 
 inline void store(Timespec* to, std::uint64_t ns) {
-    to->seconds = static_cast<std::int64_t>(ns / billion);
-    to->nanoseconds = static_cast<std::int64_t>(ns % billion);
+    // ns / billion as (ns / 2^9) * inverse / 2^75; exact, as inverse * (billion / 2^9) is 2^75 and
+    // less than 2^20 more, and ns / 2^9 has 55 bits.
+    constexpr std::uint64_t inverse = 0x44b82fa09b5a53;
+    static_assert(inverse * (billion >> 9) < 1u << 20); // what is left of it modulo 2^64
+    const std::uint64_t seconds = high_product(ns >> 9, literal<inverse>()) >> 11;
+    to->seconds = static_cast<std::int64_t>(seconds);
+    to->nanoseconds = static_cast<std::int64_t>(ns - seconds * literal<billion>());
 }
 
 } // namespace
@@ -82,10 +99,10 @@ extern "C" {
 
 int __kernel_clock_gettime(unsigned clock, Timespec* out);
 int __kernel_clock_gettime(unsigned clock, Timespec* out) {
-    const unsigned which = clock < 32 ? 1u << clock : 0;
-    if (__builtin_expect((which & monotonic_clocks) != 0, 1))
+    const bool known = clock < 32;
+    if (__builtin_expect(known && (monotonic_clocks >> clock & 1) != 0, 1))
         store(out, since_boot());
-    else if (__builtin_expect((which & wall_clocks) != 0, 1))
+    else if (__builtin_expect(known && (wall_clocks >> clock & 1) != 0, 1))
         store(out, wall());
     else
         return static_cast<int>(system_call(number_clock_gettime, static_cast<int>(clock), out));
