@@ -5,6 +5,7 @@
 #include <drupe/base/assert.h>
 #include <drupe/base/errc.h>
 
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -19,14 +20,17 @@ inline constexpr bool is_trivial_to_return =
 // clang 14 does not count as trivial, nor accepts in a union.
 template <class T, bool trivial = is_trivial_to_return<T>>
 struct ResultStorage {
-    constexpr ResultStorage(T&& value) : value_(std::move(value)), errc_(Errc::ok) {}
-    constexpr ResultStorage(Errc errc) : empty_{}, errc_(errc) {}
+    // As wide as what it stands beside: GCC takes a structure with padding through memory, although
+    // it is returned in two registers.
+    using Stored = std::conditional_t<(alignof(T) < alignof(std::uint64_t)), Errc, std::uint64_t>;
+    constexpr ResultStorage(T&& value) : value_(std::move(value)), errc_(Stored(Errc::ok)) {}
+    constexpr ResultStorage(Errc errc) : empty_{}, errc_(Stored(errc)) {}
     struct Empty {};
     union {
         Empty empty_;
         T value_;
     };
-    Errc errc_;
+    Stored errc_;
 };
 
 template <class T>
@@ -62,9 +66,9 @@ public:
     constexpr Result(Result&&) = default;
     Result& operator=(const Result&) = delete;
 
-    constexpr bool ok() const { return errc_ == Errc::ok; }
+    constexpr bool ok() const { return Errc(errc_) == Errc::ok; }
     constexpr explicit operator bool() const { return ok(); }
-    constexpr Errc error() const { return errc_; }
+    constexpr Errc error() const { return Errc(errc_); }
     constexpr T& value() & {
         DRUPE_ASSERT(ok());
         return value_;
