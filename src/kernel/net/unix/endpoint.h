@@ -100,7 +100,7 @@ public:
 
 private:
     friend class Table;
-    void take_all(PacketList& into);
+    void take_all(PacketList& into) REQUIRES(lock_);
 
     std::atomic<UnixName*> name_{nullptr}; // owned
     std::atomic<std::uint32_t> charged_{0};

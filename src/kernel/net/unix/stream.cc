@@ -109,7 +109,7 @@ Result<std::size_t> UnixSocket::receive_stream(Incoming& message) {
     std::size_t done = 0;
     for (;;) {
         {
-            sched::MutexGuard guard(self.reading);
+            sched::MutexGuard guard(endpoint_->reading);
             const std::size_t before = done;
             done = TRY(read_pieces(message, done));
             // Something else than lack of bytes ended it.
