@@ -14,7 +14,7 @@ async function main() {
     const packed = await new Promise((done) => zlib.gzip(text, (_, bytes) => done(bytes)));
     console.log(zlib.gunzipSync(packed).toString() === text);
     const order = [];
-    await Promise.all([30, 10, 20].map((ms) => wait(ms).then(() => order.push(ms))));
+    await Promise.all([1500, 10, 200].map((ms) => wait(ms).then(() => order.push(ms))));
     console.log(order);
     const worker = new Worker("const { parentPort: p } = require('worker_threads'); p.on('message', (n) => {" +
         " const f = (n) => n < 2 ? n : f(n - 1) + f(n - 2); p.postMessage(f(n)); p.close(); });", { eval: true });
