@@ -44,7 +44,7 @@ def expand(value, programs: str):
     return value.replace("{programs}", programs).replace("{here}", str(HERE)) if isinstance(value, str) else value
 
 
-def drupe(case: dict, machine: str, cpu: str, isolation: str, kernel: list) -> subprocess.CompletedProcess:
+def drupe(case: dict, machine: str, cpu: str, isolation: str, kernel=()) -> subprocess.CompletedProcess:
     command = [str(ROOT / "drupe"), "run", "-q", "--machine", machine, "--cpu", cpu, "--isolation", isolation,
                "--timeout", str(TIMEOUT), *(f"--kernel={file}" for file in kernel)]
     for word in case.get("env", []):

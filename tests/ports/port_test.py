@@ -50,10 +50,14 @@ def main() -> int:
         return 77
 
     def expanded(words: list) -> list:
-        return [w.replace("{program}", program).replace("{boot}", str(HERE.parent / "boot")) for w in words]
+        place_of = {"{program}": program, "{boot}": str(HERE.parent / "boot"), "{libc}": str(Path(libc).resolve())}
+        for name, place in place_of.items():
+            words = [word.replace(name, place) for word in words]
+        return words
 
-    case = {"image": program, "command": expanded(port["command"]), "copy": expanded(port.get("copy", [])),
-            "normalize": port.get("normalize", [])}
+    case = {"image": port.get("image", program), "command": expanded(port["command"]),
+            "copy": expanded(port.get("copy", [])), "normalize": port.get("normalize", []),
+            "exec": port.get("exec", False)}
     with tempfile.TemporaryDirectory() as work:
         want = boot_test.oracle(case, Path(work))
     return 0 if all([boot_test.compare(case, boot_test.drupe(case, *m), want) for m in MACHINES]) else 1
