@@ -33,6 +33,8 @@ static void* leave_locked(void* unused) {
 static void mutexes(void) {
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(
+        &attributes, PTHREAD_MUTEX_ERRORCHECK); // else glibc waits for ever where it deadlocks
     CHECK(pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT) == 0);
     CHECK(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) == 0);
     CHECK(pthread_mutex_init(&mutex, &attributes) == 0);
