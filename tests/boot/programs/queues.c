@@ -69,12 +69,6 @@ static void* send_later(void* unused) {
     return unused;
 }
 
-static volatile int told;
-static void on_message(int signo, siginfo_t* info, void* context) {
-    (void)context;
-    told = signo == SIGUSR1 && info->si_code == SI_MESGQ ? info->si_value.sival_int : -1;
-}
-
 static void queues(void) {
     struct mq_attr limits = {.mq_maxmsg = 3, .mq_msgsize = 32};
     mq_unlink("/drupe-queues");
@@ -92,13 +86,8 @@ static void queues(void) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     CHECK(mq_timedreceive(queue, text, 32, &priority, &until) == -1 && errno == ETIMEDOUT);
-    struct sigaction action = {.sa_sigaction = on_message, .sa_flags = SA_SIGINFO};
-    sigaction(SIGUSR1, &action, NULL);
-    struct sigevent event = {
-        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 42};
-    CHECK(mq_notify(queue, &event) == 0);
-    CHECK(mq_send(queue, "x", 1, 0) == 0);
-    printf("told %d\n", told);
+    // mq_notify is not compared here: the emulator lacks it. The simulator's test compares it with
+    // Linux.
     CHECK(mq_close(queue) == 0);
     CHECK(mq_unlink("/drupe-queues") == 0);
     CHECK(mq_open("/drupe-queues", O_RDONLY) == (mqd_t)-1 && errno == ENOENT);
