@@ -115,25 +115,31 @@ private:
 #define DRUPE_NOTE(side, name, ...)                                                                \
     (side).note(#name "(" #__VA_ARGS__ ")", DRUPE_CALL(side, name, __VA_ARGS__))
 
-/// Runs the script on both sides, each in an empty folder that is its working directory.
+/// Runs the script on the simulated machine, in an empty folder that is its working directory, and
+/// gives what it noted.
+inline std::vector<std::string> run_here(const std::function<void(Side&)>& script) {
+    std::vector<std::string> notes;
+    Programs programs;
+    REQUIRE(init_files());
+    programs.start([&](Program& p) {
+        auto fs = drupe::ramfs::create({}).value();
+        drupe::ScopeExit gone{[&] { fs->detach(); }};
+        auto& who = drupe::process::current_context();
+        who.fs->set_root(fs->root());
+        who.fs->set_cwd(fs->root());
+        Side side(&p, notes);
+        script(side);
+        side.join();
+        who.files->close_all();
+    });
+    CHECK(programs.run());
+    return notes;
+}
+
+/// Runs the script on both sides.
 inline void check_both(const std::function<void(Side&)>& script) {
-    std::vector<std::string> here, there;
-    {
-        Programs programs;
-        REQUIRE(init_files());
-        programs.start([&](Program& p) {
-            auto fs = drupe::ramfs::create({}).value();
-            drupe::ScopeExit gone{[&] { fs->detach(); }};
-            auto& who = drupe::process::current_context();
-            who.fs->set_root(fs->root());
-            who.fs->set_cwd(fs->root());
-            Side side(&p, here);
-            script(side);
-            side.join();
-            who.files->close_all();
-        });
-        CHECK(programs.run());
-    }
+    const std::vector<std::string> here = run_here(script);
+    std::vector<std::string> there;
     char path[] = "/tmp/drupe-both-XXXXXX";
     REQUIRE(::mkdtemp(path));
     const int before = ::open(".", O_RDONLY | O_DIRECTORY);

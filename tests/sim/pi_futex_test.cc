@@ -132,11 +132,7 @@ TEST_CASE("a ring of waits is refused, and a dead owner's lock passes on, as on 
 }
 
 TEST_CASE("an owner runs with the priority of those who wait, through a chain, and gives it back") {
-    sim::Programs programs;
-    REQUIRE(sim::init_files());
-    programs.start([&](sim::Program& p) {
-        std::vector<std::string> notes;
-        Side s(&p, notes);
+    sim::run_here([](Side& s) {
         static std::uint32_t a, b;
         a = b = 0;
         sched::Thread& self = sched::current();
@@ -176,5 +172,4 @@ TEST_CASE("an owner runs with the priority of those who wait, through a chain, a
         CHECK(a == 0);
         CHECK(b == 0);
     });
-    CHECK(programs.run());
 }

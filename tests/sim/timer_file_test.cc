@@ -143,15 +143,7 @@ TEST_CASE("a reader of a timer file waits for the expiry") {
 
 TEST_CASE("setting the wall clock cancels timer files that ask for it and moves the others") {
     // The build machine's clock is not ours to set: timerfd_create(2) is the authority here.
-    sim::Programs programs;
-    REQUIRE(sim::init_files());
-    programs.start([&](sim::Program& p) {
-        auto fs = ramfs::create({}).value();
-        ScopeExit gone{[&] { fs->detach(); }};
-        process::current_context().fs->set_root(fs->root());
-        process::current_context().fs->set_cwd(fs->root());
-        std::vector<std::string> notes;
-        Side s(&p, notes);
+    sim::run_here([](Side& s) {
         const auto set_clock = [&](long seconds) {
             timespec t{seconds, 0};
             REQUIRE(DRUPE_CALL(s, clock_settime, CLOCK_REALTIME, &t) == 0);
@@ -193,9 +185,7 @@ TEST_CASE("setting the wall clock cancels timer files that ask for it and moves 
         set_clock(1000);
         s.sleep(1);
         CHECK(DRUPE_CALL(s, read, follows, &count, 8) == -EAGAIN);
-        process::current_context().files->close_all();
     });
-    CHECK(programs.run());
 }
 
 namespace {
@@ -299,20 +289,12 @@ TEST_CASE("a reader of a signal file waits for the signal") {
 }
 
 TEST_CASE("an epoll tells of signals, also after its file outlived a process that watched it") {
-    sim::Programs programs;
-    REQUIRE(sim::init_files());
-    programs.start([&](sim::Program& p) {
-        auto fs = ramfs::create({}).value();
-        ScopeExit gone{[&] { fs->detach(); }};
-        process::current_context().fs->set_root(fs->root());
-        process::current_context().fs->set_cwd(fs->root());
-        std::vector<std::string> notes;
-        Side s(&p, notes);
+    sim::run_here([](Side& s) {
         block(s, {SIGUSR1});
         const int fd = signals(s, {SIGUSR1});
         vfs::EpollEvent want{POLLIN, 0, 7}, got[1];
-        REQUIRE(sim::clone(p, sim::fork_flags, [&](sim::Program& q) {
-                    Side child(&q, notes);
+        REQUIRE(sim::clone(s.program(), sim::fork_flags, [&](sim::Program& q) {
+                    Side child(&q, s.log);
                     const int epoll = static_cast<int>(DRUPE_CALL(child, epoll_create1, 0));
                     REQUIRE(DRUPE_CALL(child, epoll_ctl, epoll, 1, fd, &want) == 0);
                 }) > 0);
@@ -324,7 +306,5 @@ TEST_CASE("an epoll tells of signals, also after its file outlived a process tha
         CHECK(DRUPE_CALL(s, epoll_pwait, epoll, got, 1, 0, nullptr, 8) == 1);
         note_signals(s, fd);
         CHECK(DRUPE_CALL(s, epoll_pwait, epoll, got, 1, 0, nullptr, 8) == 0);
-        process::current_context().files->close_all();
     });
-    CHECK(programs.run());
 }
