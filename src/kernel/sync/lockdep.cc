@@ -18,7 +18,6 @@ std::string_view name_of(LockRank rank) {
     case LockRank::console: return "console";
     case LockRank::irq_chip: return "irq_chip";
     case LockRank::entropy: return "entropy";
-    case LockRank::system_name: return "system_name";
     case LockRank::clock: return "clock";
     case LockRank::timer: return "timer";
     case LockRank::run_queue: return "run_queue";
@@ -31,6 +30,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::signal_timer: return "signal_timer";
     case LockRank::process: return "process";
     case LockRank::tty: return "tty";
+    case LockRank::system_name: return "system_name";
     case LockRank::page_table: return "page_table";
     case LockRank::page_cache: return "page_cache";
     case LockRank::address_space: return "address_space";

@@ -11,7 +11,6 @@ enum class LockRank : std::uint8_t {
     console = 1,  // anything may log, so nothing is taken under it
     irq_chip,     // masking and sending interrupts happens under driver and scheduler locks
     entropy,      // random numbers are wanted anywhere; computes one block
-    system_name,  // names that uname shows; copied under nothing else
     clock,        // the wall clock's offset; read and written under nothing else
     timer,        // armed while a run queue is locked
     run_queue,    // wake-ups happen under nearly every other lock
@@ -25,6 +24,7 @@ enum class LockRank : std::uint8_t {
     process,      // thread list, children; sends signals
     tty,          // wakes readers, signals, writes to the console
     // Interrupts take the locks above, which are held with interrupts masked, and none below.
+    system_name,   // names that uname shows; copied under nothing else
     page_table,    // kernel mappings, tables from frames
     page_cache,    // lookups allocate frames and heap nodes; truncation unmaps under it
     address_space, // faults look into the page cache and fill the page table
