@@ -191,11 +191,11 @@ def _complaint(errors) -> str:
     return lines[0].removeprefix("qemu-system-aarch64: ") if lines else ""
 
 
-def _say_silence(args) -> None:
-    end = "\r\n" if os.isatty(0) else "\n"  # the terminal is raw
+def _say_silence(args, keys: bool) -> None:
+    end = "\r\n" if keys else "\n"  # with keys the terminal is raw
     sys.stderr.write(
         f"drupe: the kernel has not said a word for {console.START_SECONDS} seconds. Has the machine a 64-bit ARM "
-        f"processor (--cpu {args.cpu})? ctrl-{'] x' if os.isatty(0) else 'C'} ends it{end}"
+        f"processor (--cpu {args.cpu})? ctrl-{'] x' if keys else 'C'} ends it{end}"
     )
     sys.stderr.flush()
 
@@ -213,7 +213,7 @@ def _boot(args, words: list, record: start.Start, errors):
                 process.stdout.fileno(),
                 changes if keys else None,
                 args.timeout,
-                None if args.gdb else lambda: _say_silence(args),
+                None if args.gdb else lambda: _say_silence(args, keys),
             )
             try:
                 ending = pump.run()
