@@ -2,16 +2,19 @@
 // The table of CPUs, what other rooms install, and the idle loop.
 #include "scheduler.h"
 
+#include <drupe/arch/barrier.h>
 #include <drupe/arch/irq_state.h>
 #include <drupe/base/assert.h>
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <new>
 
 namespace drupe::sched {
 
 constinit Hooks hooks{};
+constinit std::atomic<std::uint32_t> cpus_in_use{0};
 
 namespace {
 
@@ -19,7 +22,6 @@ namespace {
 // the heap, so that a machine with one CPU does not pay for sixty-four.
 alignas(Cpu) constinit char boot_cpu[sizeof(Cpu)] = {};
 constinit Cpu* cpus[DRUPE_MAX_CPUS] = {};
-constinit std::atomic<std::uint32_t> cpus_in_use{0};
 constinit std::uint32_t expected = 1;
 
 void drop_address_space(Cpu& self) {
@@ -60,6 +62,7 @@ void on_kick() {
 
 void init_boot_cpu() {
     // What CpuCore points to from now on must be its address: headers are read through it.
+    std::fill(cpus, std::end(cpus), nullptr); // tests begin anew
     cpus[0] = new (boot_cpu) Cpu;
     DRUPE_ASSERT(static_cast<void*>(static_cast<CpuCore*>(cpus[0])) == boot_cpu);
     cpus_in_use.store(1, std::memory_order_relaxed);
@@ -96,18 +99,22 @@ void enter_cpu() {
     idle_loop();
 }
 
-void idle_loop() {
+void idle_once() {
     Thread& self = current();
     DRUPE_ASSERT(self.is_idle());
-    for (;;) {
-        // Masked from the check to the wait: an interrupt in between stays pending and ends it.
-        arch::irq_disable();
-        if ((self.work.load(std::memory_order_relaxed) & work_reschedule) != 0)
-            Scheduler::preempt();
-        else
-            arch::cpu_wait_for_interrupt();
-        arch::irq_enable(); // what is pending is taken here
-    }
+    // Masked from the check to the wait: an interrupt in between stays pending and ends it.
+    arch::irq_disable();
+    Scheduler::pull(*self.cpu);
+    if ((self.work.load(std::memory_order_relaxed) & work_reschedule) != 0)
+        Scheduler::preempt();
+    else
+        arch::cpu_wait_for_interrupt();
+    arch::irq_enable();
+    arch::barrier_instruction(); // what is pending is taken here, before the next mask
+}
+
+void idle_loop() {
+    for (;;) idle_once();
 }
 
 // No thread has the space any more, so a CPU that keeps it runs a kernel thread, and once it let go

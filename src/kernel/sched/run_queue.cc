@@ -103,7 +103,7 @@ void RunQueue::place(Entity& entity, Nanos now) {
 }
 
 void RunQueue::insert(Entity& entity) {
-    ++queued_;
+    queued_.store(queued() + 1, std::memory_order_relaxed);
     if (entity.is_realtime()) {
         entity.place_ = Entity::Place::realtime;
         realtime_.insert(entity);
@@ -117,7 +117,7 @@ void RunQueue::insert(Entity& entity) {
 }
 
 void RunQueue::remove(Entity& entity) {
-    --queued_;
+    queued_.store(queued() - 1, std::memory_order_relaxed);
     switch (entity.place_) {
     case Entity::Place::eligible: eligible_.remove(entity); break;
     case Entity::Place::waiting: waiting_.remove(entity); break;
@@ -162,7 +162,7 @@ Entity* RunQueue::pick_fair() {
 }
 
 Entity* RunQueue::pick(Nanos now) {
-    if (queued_ == 0) return nullptr;
+    if (queued() == 0) return nullptr;
     Entity* next = realtime_.top();
     if (!next) next = pick_fair();
     remove(*next);
@@ -244,7 +244,7 @@ bool RunQueue::should_preempt(const Entity& running, const Entity& woken, Nanos 
 }
 
 bool RunQueue::is_turn_over(const Entity& running) const {
-    if (queued_ == 0) return false;
+    if (queued() == 0) return false;
     if (const Entity* rt = realtime_.top()) {
         if (rt->realtime_priority_ > running.realtime_priority_) return true;
         return running.policy_ == Policy::round_robin &&
@@ -258,7 +258,7 @@ bool RunQueue::is_turn_over(const Entity& running) const {
 }
 
 Nanos RunQueue::next_decision(const Entity& running, Nanos now) const {
-    if (queued_ == 0) return Nanos::never();
+    if (queued() == 0) return Nanos::never();
     if (running.is_realtime())
         return running.policy_ == Policy::round_robin ? now + round_robin_slice - running.turn_used_
                                                       : Nanos::never();

@@ -48,8 +48,9 @@ void Scheduler::start(Thread& thread) {
     DRUPE_ASSERT(thread.state() == ThreadState::created);
     thread.retain(); // its own reference; dropped when it has been switched away from for good
     const arch::IrqState irqs = arch::irq_save();
-    thread.state_.store(ThreadState::runnable, std::memory_order_relaxed);
-    place_on(choose_cpu(thread, *current().cpu), thread);
+    Cpu& cpu = lock_cpu_of(thread);
+    cpu.queue.lock.assert_held();
+    settle_locked(cpu, thread);
     arch::irq_restore(irqs);
 }
 
@@ -76,6 +77,7 @@ Cpu& Scheduler::lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
 
 Thread& Scheduler::pick_locked(Cpu& cpu, Nanos now) {
     if (Entity* next = cpu.queue.pick(now)) return static_cast<Thread&>(*next);
+    if (is_alone()) return *cpu.idle;
     if (Thread* stolen = steal_for(cpu, now)) return *stolen;
     return *cpu.idle;
 }
@@ -105,11 +107,11 @@ void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to,
     Cpu& cpu = *current().cpu;
     Thread& previous = *cpu.previous;
     const bool ended = previous.state() == ThreadState::dead;
-    Thread* leaving = std::exchange(cpu.leaving, nullptr);
-    unlock(cpu);
+    if (Thread* leaving = std::exchange(cpu.leaving, nullptr)) [[unlikely]]
+        settle_locked(cpu, *leaving);
+    else
+        unlock(cpu);
     if (ended) previous.release();
-    if (leaving) [[unlikely]]
-        place_on(choose_cpu(*leaving, cpu), *leaving);
 }
 
 void Scheduler::watch_slice_locked(Cpu& cpu, Nanos now) {
@@ -175,13 +177,22 @@ void Scheduler::block() {
     arch::irq_restore(irqs);
 }
 
-/// A runnable thread that stands on no queue joins that of `cpu`. Nobody else places it meanwhile:
-/// wake() leaves runnable threads alone. Interrupts masked, no queue locked.
-void Scheduler::place_on(Cpu& cpu, Thread& thread) {
-    cpu.queue.lock.lock();
-    std::atomic_ref(thread.cpu).store(&cpu, std::memory_order_relaxed);
-    make_runnable_locked(cpu, thread, time::now());
-    unlock(cpu);
+/// A thread that is to run and stands on no queue joins one. Where it goes is said before the lock
+/// of where it was is given back: whoever looks for it finds the lock that it will be queued under.
+/// Interrupts masked. Not analysed: which lock is held at the end only the loop says.
+void Scheduler::settle_locked(Cpu& cpu, Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
+    thread.state_.store(ThreadState::runnable, std::memory_order_relaxed); // wake() leaves it alone
+    for (Cpu* at = &cpu;;) {
+        // On the way its affinity may change.
+        const bool arrived = at != &cpu && thread.affinity_.has(at->index);
+        Cpu& target = is_alone() || arrived ? *at : choose_cpu(thread, *at);
+        if (&target == at) break;
+        std::atomic_ref(thread.cpu).store(&target, std::memory_order_relaxed);
+        unlock(*at);
+        at = &lock_cpu_of(thread);
+    }
+    make_runnable_locked(*thread.cpu, thread, time::now());
+    unlock(*thread.cpu);
 }
 
 /// Where a thread that became runnable goes: where it ran last when that CPU has nothing to do (its
@@ -190,7 +201,7 @@ void Scheduler::place_on(Cpu& cpu, Thread& thread) {
 Cpu& Scheduler::choose_cpu(const Thread& thread, Cpu& last) {
     const std::uint32_t count = cpu_count();
     const bool may_stay = thread.affinity_.has(last.index);
-    if (count == 1 || (may_stay && is_idle(last))) return last;
+    if (may_stay && is_idle(last)) return last;
     Cpu* allowed = may_stay ? &last : nullptr;
     for (std::uint32_t i = 1; i < count; ++i) {
         Cpu& other = cpu((last.index + i) % count);
@@ -201,6 +212,53 @@ Cpu& Scheduler::choose_cpu(const Thread& thread, Cpu& last) {
     return allowed ? *allowed : last; // every CPU it named is gone: better here than nowhere
 }
 
+/// A thread was queued: a CPU that idles may come and take it, when the thread may run there.
+void Scheduler::call_idle(const Cpu& home, const Thread& thread) {
+    const std::uint32_t count = cpu_count();
+    // The thread in its queue before the look at who idles: pairs with the fence in pull().
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    for (std::uint32_t i = 1; i < count; ++i) {
+        const Cpu& other = cpu((home.index + i) % count);
+        if (!thread.affinity_.has(other.index) || !is_idle(other)) continue;
+        hooks.kick(other.index);
+        return;
+    }
+}
+
+/// Takes a thread off the queue of `victim` that may run on `cpu`; null: there is none.
+Thread* Scheduler::take_from_locked(Cpu& victim, Cpu& cpu, Nanos now) {
+    Thread* found = nullptr;
+    victim.queue.for_each_queued([&](const Entity& e) {
+        auto& thread = static_cast<Thread&>(const_cast<Entity&>(e));
+        if (!found && thread.affinity_.has(cpu.index)) found = &thread;
+    });
+    if (!found) return nullptr;
+    if (victim.running != victim.idle) victim.queue.account(*victim.running, now);
+    victim.queue.dequeue(*found, now);
+    std::atomic_ref(found->cpu).store(&cpu, std::memory_order_relaxed);
+    return found;
+}
+
+/// An idle CPU, before it sleeps, once more and with patience: what was queued elsewhere while it
+/// was about to idle, and what steal_for() found locked. Interrupts masked.
+void Scheduler::pull(Cpu& cpu) {
+    if (is_alone()) return;
+    const std::uint32_t count = cpu_count();
+    // Being idle before the look at the queues: pairs with the fence in call_idle().
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    for (std::uint32_t i = 1; i < count; ++i) {
+        Cpu& victim = sched::cpu((cpu.index + i) % count);
+        if (victim.queue.queued() == 0) continue;
+        victim.queue.lock.lock();
+        Thread* found = take_from_locked(victim, cpu, time::now());
+        unlock(victim);
+        if (!found) continue;
+        cpu.queue.lock.lock();
+        settle_locked(cpu, *found); // here, if it still may
+        return;
+    }
+}
+
 /// A thread of another CPU's queue that may run here; it has left that queue and is `cpu`'s choice.
 /// The other locks are only tried: two CPUs may look at each other. Not analysed: two locks of one
 /// kind at once.
@@ -209,16 +267,7 @@ Thread* Scheduler::steal_for(Cpu& cpu, Nanos now) NO_THREAD_SAFETY_ANALYSIS {
     for (std::uint32_t i = 1; i < count; ++i) {
         Cpu& victim = sched::cpu((cpu.index + i) % count);
         if (victim.queue.queued() == 0 || !victim.queue.lock.try_lock_nested()) continue;
-        Thread* found = nullptr;
-        victim.queue.for_each_queued([&](const Entity& e) {
-            auto& thread = static_cast<Thread&>(const_cast<Entity&>(e));
-            if (!found && thread.affinity_.has(cpu.index)) found = &thread;
-        });
-        if (found) {
-            if (victim.running != victim.idle) victim.queue.account(*victim.running, now);
-            victim.queue.dequeue(*found, now);
-            std::atomic_ref(found->cpu).store(&cpu, std::memory_order_relaxed);
-        }
+        Thread* found = take_from_locked(victim, cpu, now);
         unlock(victim);
         if (!found) continue;
         cpu.queue.enqueue(*found, now);
@@ -233,12 +282,16 @@ void Scheduler::make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now) {
     if (cpu.running == cpu.idle) {
         cpu.queue.enqueue(thread, now);
         request_switch_locked(cpu);
+        if (cpu.queue.queued() > 1) // only one of them will run here
+            cpu.queue.for_each_queued(
+                [&](const Entity& e) { call_idle(cpu, static_cast<const Thread&>(e)); });
         return;
     }
     // First the running thread's account: tickless, it may have run alone for hours, and the
     // newcomer is placed beside where it stands now.
     cpu.queue.account(*cpu.running, now);
     cpu.queue.enqueue(thread, now);
+    if (!is_alone()) call_idle(cpu, thread);
     if (cpu.queue.should_preempt(*cpu.running, thread, now))
         request_switch_locked(cpu);
     else if (&cpu == current().cpu)
@@ -251,20 +304,26 @@ void Scheduler::wake(Thread& thread) {
     const arch::IrqState irqs = arch::irq_save();
     Cpu& cpu = lock_cpu_of(thread);
     cpu.queue.lock.assert_held();
-    Cpu* elsewhere = nullptr;
-    if (thread.state() == ThreadState::blocked) {
-        Cpu& target = choose_cpu(thread, cpu);
-        if (cpu.running == &thread) { // has announced a wait: block() will not
-            thread.state_.store(ThreadState::running, std::memory_order_relaxed);
-        } else if (&target == &cpu) {
-            make_runnable_locked(cpu, thread, time::now());
-        } else {
-            elsewhere = &target;
-            thread.state_.store(ThreadState::runnable, std::memory_order_relaxed); // ours to place
-        }
+    if (thread.state() != ThreadState::blocked) {
+        unlock(cpu);
+    } else if (cpu.running == &thread) { // has announced a wait: block() will not
+        thread.state_.store(ThreadState::running, std::memory_order_relaxed);
+        unlock(cpu);
+    } else {
+        settle_locked(cpu, thread);
     }
+    arch::irq_restore(irqs);
+}
+
+// Not analysed: see lock_cpu_of().
+void Scheduler::notice_work(Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
+    const arch::IrqState irqs = arch::irq_save();
+    // A CPU that switches to the thread later than this lock is held sees the flags; one that runs
+    // it now is interrupted.
+    Cpu& cpu = lock_cpu_of(thread);
+    const bool runs_elsewhere = cpu.running == &thread && &cpu != current().cpu;
     unlock(cpu);
-    if (elsewhere) place_on(*elsewhere, thread);
+    if (runs_elsewhere) hooks.kick(cpu.index);
     arch::irq_restore(irqs);
 }
 
@@ -291,6 +350,7 @@ void Scheduler::preempt() {
         return;
     }
     ++self.involuntary_switches_;
+    if (self.is_queued() && !is_alone()) call_idle(cpu, self);
     switch_to_locked(cpu, self, next, now);
 }
 
@@ -322,6 +382,7 @@ void Scheduler::yield() {
         unlock(cpu);
     } else {
         self.state_.store(ThreadState::runnable, std::memory_order_relaxed);
+        if (!is_alone()) call_idle(cpu, self);
         ++self.voluntary_switches_;
         switch_to_locked(cpu, self, static_cast<Thread&>(*next), now);
     }
@@ -346,7 +407,6 @@ void Scheduler::exit_current() {
 // ---- accounts and parameters
 
 Nanos Scheduler::cpu_time(const Thread& thread) {
-    if (!thread.cpu) return {0};
     const arch::IrqState irqs = arch::irq_save();
     Cpu& cpu = lock_cpu_of(thread);
     cpu.queue.lock.assert_held();
@@ -359,35 +419,26 @@ Nanos Scheduler::cpu_time(const Thread& thread) {
 
 void Scheduler::set_affinity(Thread& thread, const CpuMask& mask) {
     const arch::IrqState irqs = arch::irq_save();
-    if (!thread.cpu) { // not started
-        thread.affinity_ = mask;
-        arch::irq_restore(irqs);
-        return;
-    }
     Cpu& cpu = lock_cpu_of(thread);
     cpu.queue.lock.assert_held();
     thread.affinity_ = mask;
-    bool moves = false;
-    if (!mask.has(cpu.index)) {
-        if (thread.is_queued()) {
-            const Nanos now = time::now();
-            if (cpu.running != cpu.idle) cpu.queue.account(*cpu.running, now);
-            cpu.queue.dequeue(thread, now);
-            moves = true;
-        } else if (cpu.running == &thread) {
-            request_switch_locked(cpu); // preempt() sends it away
-        }                               // else it is blocked, and placed by the mask when it wakes
+    if (!mask.has(cpu.index) && thread.is_queued()) {
+        const Nanos now = time::now();
+        if (cpu.running != cpu.idle) cpu.queue.account(*cpu.running, now);
+        cpu.queue.dequeue(thread, now);
+        settle_locked(cpu, thread);
+    } else {
+        // One that waits is placed by the mask when it wakes; one that is between two queues is
+        // looked at when it arrives.
+        if (!mask.has(cpu.index) && cpu.running == &thread)
+            request_switch_locked(cpu);                 // preempt() sends it away
+        if (thread.is_queued()) call_idle(cpu, thread); // it may have more room than before
+        unlock(cpu);
     }
-    unlock(cpu);
-    if (moves) place_on(choose_cpu(thread, cpu), thread);
     arch::irq_restore(irqs);
 }
 
 void Scheduler::set_parameters(Thread& thread, Policy policy, int realtime_priority, int nice) {
-    if (!thread.cpu) { // not started
-        RunQueue::set_parameters(thread, policy, realtime_priority, nice);
-        return;
-    }
     const arch::IrqState irqs = arch::irq_save();
     Cpu& cpu = lock_cpu_of(thread);
     cpu.queue.lock.assert_held();

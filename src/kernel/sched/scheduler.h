@@ -23,6 +23,8 @@ public:
     static void finish_wait();
     static void block();
     static void wake(Thread& thread);
+    /// Work flags were set: a CPU that runs the thread's program looks at them.
+    static void notice_work(Thread& thread);
     static void yield();
     static void preempt();
     [[noreturn]] static void exit_current();
@@ -31,6 +33,7 @@ public:
     static void set_parameters(Thread& thread, Policy policy, int realtime_priority, int nice);
     static void set_affinity(Thread& thread, const CpuMask& mask);
     static void look_again(Cpu& cpu); // the slice timer or a kick
+    static void pull(Cpu& cpu) EXCLUDES(cpu.queue.lock);
 
     static void unlock(Cpu& cpu) RELEASE(cpu.queue.lock) { cpu.queue.lock.unlock(); }
 
@@ -43,7 +46,9 @@ private:
     static Thread& pick_locked(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
     static void switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now)
         RELEASE(cpu.queue.lock);
-    static void place_on(Cpu& cpu, Thread& thread) EXCLUDES(cpu.queue.lock);
+    static void settle_locked(Cpu& cpu, Thread& thread) RELEASE(cpu.queue.lock);
+    static void call_idle(const Cpu& home, const Thread& thread);
+    static Thread* take_from_locked(Cpu& victim, Cpu& cpu, Nanos now) REQUIRES(victim.queue.lock);
     static Cpu& choose_cpu(const Thread& thread, Cpu& last);
     static Thread* steal_for(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
     static void finish_switch();
@@ -57,5 +62,9 @@ struct Hooks {
     void (*kick)(std::uint32_t cpu);
 };
 extern Hooks hooks;
+
+extern std::atomic<std::uint32_t> cpus_in_use;
+/// No other CPU runs threads: what looks at them is skipped.
+inline bool is_alone() { return cpus_in_use.load(std::memory_order_relaxed) <= 1; }
 
 } // namespace drupe::sched

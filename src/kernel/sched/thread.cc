@@ -43,6 +43,7 @@ Result<RefPtr<Thread>> Scheduler::create(std::string_view name, Thread::Entry en
     thread->entry_ = entry;
     thread->argument_ = arg;
     thread->stack_guard = current().stack_guard;
+    thread->cpu = current().cpu;
     thread->kernel_stack_top = reinterpret_cast<std::uintptr_t>(thread->stack_top_);
     arch::context_init(thread->saved, thread->stack_top_, &Scheduler::first_run, thread.get());
     return thread;
@@ -83,9 +84,7 @@ void Thread::post_work(std::uint32_t flags) {
     // The flags before the look at the state in wake(): pairs with the fence in prepare_to_wait().
     work.fetch_or(flags, std::memory_order_seq_cst);
     if ((flags & work_signal) != 0) wake(*this);
-    if (cpu && this != &current() && state() == ThreadState::running && hooks.kick &&
-        cpu != current().cpu)
-        hooks.kick(cpu->index);
+    if (!is_alone() && this != &current()) Scheduler::notice_work(*this);
 }
 
 } // namespace drupe::sched

@@ -74,6 +74,8 @@ void synchronize_cpus();
 /// start threads, must not block, and ends in idle_loop(). Interrupts masked or not.
 void init_boot_cpu();
 [[noreturn]] void idle_loop();
+/// One round of it.
+void idle_once();
 
 /// Makes the record and the idle thread of CPU number cpu_count(); the thread is what the CPU is to
 /// arrive on (arch::prepare_secondary). One CPU at a time. no_memory. Context: thread.

@@ -10,6 +10,7 @@
 #include <drupe/base/units.h>
 #include <drupe/sync/spin_lock.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -105,7 +106,8 @@ public:
     /// Neither queued here nor running here.
     static void set_parameters(Entity& entity, Policy policy, int realtime_priority, int nice);
 
-    std::size_t queued() const REQUIRES(lock) { return queued_; }
+    /// Exact with the lock held, else a guess.
+    std::size_t queued() const { return queued_.load(std::memory_order_relaxed); }
     /// What a thread that has had exactly its share has got.
     VirtualTime average() const REQUIRES(lock);
     /// average() - vruntime: what a fair thread here is owed (> 0) or has had too much of.
@@ -159,7 +161,7 @@ private:
     PairingHeap<Entity, &Entity::hook_, EarlierStart>
         waiting_ GUARDED_BY(lock); // not eligible then
     PairingHeap<Entity, &Entity::hook_, HigherPriority> realtime_ GUARDED_BY(lock);
-    std::size_t queued_ GUARDED_BY(lock) = 0;
+    std::atomic<std::size_t> queued_{0}; // changes with the lock held
     std::uint64_t sequence_ GUARDED_BY(lock) = 0;
     // The average of the fair threads here, running one included, is base_ + weighted_ / weight_.
     VirtualTime base_ GUARDED_BY(lock) = 0;

@@ -28,6 +28,9 @@ struct Machine {
     void (*on_interrupt)() = nullptr;
     /// cpu_wait_for_interrupt() comes here. Null: returns at once.
     void (*on_wait)() = nullptr;
+    /// Other CPUs may run now: called where this one masks interrupts, which surrounds most of what
+    /// locks protect, and where it spins. Null: one CPU runs.
+    void (*on_pause)(bool spins) = nullptr;
 };
 extern Machine machine;
 
@@ -39,6 +42,10 @@ void reset();
 bool interrupt_pending();
 /// Takes the pending interrupt of this CPU, if there is one and the mask allows.
 void deliver_interrupts();
+/// See Machine::on_pause.
+inline void pause(bool spins) {
+    if (machine.on_pause) machine.on_pause(spins);
+}
 /// Lets time pass; takes what became due.
 void advance(std::uint64_t ticks);
 

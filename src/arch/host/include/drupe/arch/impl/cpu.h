@@ -8,7 +8,7 @@
 
 namespace drupe::arch {
 
-inline void cpu_relax() {}
+inline void cpu_relax() { host::pause(true); }
 inline void cpu_wait_for_interrupt() {
     if (host::machine.on_wait) host::machine.on_wait();
 }

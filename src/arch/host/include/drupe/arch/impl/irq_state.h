@@ -16,6 +16,7 @@ inline void irq_enable() {
     host::deliver_interrupts();
 }
 inline IrqState irq_save() {
+    host::pause(false);
     IrqState before{irqs_enabled()};
     irq_disable();
     return before;
