@@ -44,17 +44,24 @@ Machine::Machine(Options options) : options_(options), random_(options.seed) {
     time::on_timer_interrupt(); // forget what an earlier machine had armed
     sched::install({&allocate_stack, &release_stack});
     sched::init_boot_cpu();
+    if (options.cpus > 1) start_cpus();
 }
 
 Machine::~Machine() {
     // A failed test leaves threads behind. Their timers must not outlive the machine; their memory
     // may.
     arch::irq_disable();
+    host::machine.on_pause = nullptr;
     host::machine.clock = INT64_MAX / 2;
-    while (time::TimerQueue::local().next() != Nanos::never()) {
-        time::on_timer_interrupt();
-        sched::cpu(0).slice_timer.cancel();
+    for (std::size_t i = 0; i < options_.cpus; ++i) {
+        host::machine.cpu = i;
+        host::this_cpu().thread_pointer = sched::cpu(static_cast<std::uint32_t>(i)).idle;
+        while (time::TimerQueue::local().next() != Nanos::never()) {
+            time::on_timer_interrupt();
+            sched::cpu(static_cast<std::uint32_t>(i)).slice_timer.cancel();
+        }
     }
+    host::machine.cpu = 0;
     threads_.clear();
     host::reset();
     the_machine = nullptr;
@@ -88,6 +95,8 @@ void Machine::interrupt_at(Nanos when, std::function<void()> handler) {
 
 void Machine::on_interrupt() {
     Machine& m = *the_machine;
+    if (!m.cpus_.empty() && std::exchange(m.cpus_[host::machine.cpu].kicked, false))
+        sched::on_kick();
     if (host::this_cpu().timer <= host::machine.clock) time::on_timer_interrupt();
     while (!m.events_.empty() && m.events_.begin()->first <= host::machine.clock) {
         auto handler = std::move(m.events_.begin()->second);
@@ -118,8 +127,12 @@ void Machine::pass(Nanos duration, bool in_user) {
     } while (left > 0);
 }
 
-void Machine::user(Nanos duration) { pass(duration, true); }
-void Machine::kernel(Nanos duration) { pass(duration, false); }
+void Machine::user(Nanos duration) {
+    cpus_.empty() ? pass(duration, true) : pass_on_cpu(duration, true);
+}
+void Machine::kernel(Nanos duration) {
+    cpus_.empty() ? pass(duration, false) : pass_on_cpu(duration, false);
+}
 
 void Machine::return_to_user() {
     arch::irq_disable();
@@ -142,6 +155,7 @@ bool Machine::let_time_pass(Nanos limit) {
 }
 
 bool Machine::run(Nanos limit) {
+    if (!cpus_.empty()) return run_cpus(limit);
     do {
         while (sched::cpu(0).queue.queued() != 0) {
             sched::yield(); // the test's stack is the idle thread: comes back when nobody can run
@@ -161,6 +175,7 @@ std::vector<std::string> Machine::unfinished() const {
 
 void Machine::step() {
     ++steps_;
+    if (!cpus_.empty()) return; // see advance_clock()
     if (!options_.check || failure_) return;
     std::string broken = check();
     if (broken.empty()) return;

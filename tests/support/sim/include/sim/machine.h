@@ -3,7 +3,11 @@
 // the idle thread; threads it spawns run on stacks of their own; time passes only in user() and
 // kernel() and while everybody waits. What happens when is chosen by the seed, so a failing seed
 // fails again. After every step the scheduler's invariants are checked.
+// With several CPUs (cpus.cc), which of them goes on is chosen wherever the kernel masks interrupts
+// or spins, and the invariants are checked whenever all of them compute or wait.
 #pragma once
+
+#include <sim/flows.h>
 
 #include <drupe/base/units.h>
 #include <drupe/sched/thread.h>
@@ -32,6 +36,9 @@ private:
 
 struct Options {
     std::uint64_t seed = 0;
+    std::size_t cpus = 1;
+    /// Of so many places where another CPU may go on, one is used.
+    std::uint64_t pause_rate = 4;
     bool check = true; // invariants after every step
     /// Most service a thread may be owed or have had too much of. The theorem says one slice; a
     /// decision may come late. It holds while nobody yields or changes weight.
@@ -71,6 +78,7 @@ public:
     std::uint64_t steps() const { return steps_; }
     /// The invariant that does not hold, or an empty string.
     std::string check() const;
+    std::string check_cpus() const;
     /// The largest lag seen, in nanoseconds of service.
     std::int64_t largest_lag() const { return largest_lag_; }
 
@@ -88,6 +96,25 @@ private:
     std::uint64_t next_event() const;
     void pass(drupe::Nanos duration, bool in_user);
 
+    // Several CPUs.
+    enum class Doing : std::uint8_t { runs, computes, waits };
+    struct CpuState {
+        Doing doing = Doing::runs;
+        bool spins = false; // since it was last chosen
+        bool kicked = false;
+        std::uint64_t until = 0;      // computes
+        std::uint64_t idle_since = 0; // beside work that it might do
+    };
+    void start_cpus();
+    bool run_cpus(drupe::Nanos limit);
+    void pass_on_cpu(drupe::Nanos duration, bool in_user);
+    void stand(Doing doing, std::uint64_t until = 0);
+    void go_on();
+    bool can_go_on(std::size_t cpu) const;
+    bool advance_clock(bool all_rest);
+    std::string check_idle();
+    static void pause(bool spins);
+
     Options options_;
     Random random_;
     std::list<SimThread> threads_;
@@ -95,6 +122,11 @@ private:
     std::exception_ptr failure_;
     std::uint64_t steps_ = 0;
     mutable std::int64_t largest_lag_ = 0;
+    Flows flows_;
+    std::vector<CpuState> cpus_;
+    std::uint64_t end_ = UINT64_MAX; // run_cpus() stops here
+    bool is_over_ = false;           // nothing is left to do for any CPU
+    std::uint64_t spins_ = 0;        // in a row, while nothing else could go on
 };
 
 } // namespace sim
