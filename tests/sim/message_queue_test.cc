@@ -121,6 +121,33 @@ TEST_CASE("message queues are opened, filled and emptied as on Linux") {
     });
 }
 
+TEST_CASE("who waits for a message or for room is served first, as on Linux") {
+    check_both([](Side& s) {
+        const std::string name = unique(s);
+        DRUPE_CALL(s, mq_unlink, name.c_str());
+        const int fd = open_queue(s, name, O_RDWR | O_CREAT, 2, 16);
+        s.start([fd](Side& other) {
+            other.sleep(20);
+            for (const unsigned priority : {0u, 1u, 2u})
+                DRUPE_CALL(other, mq_timedsend, fd, "from another", 12, priority, nullptr);
+        });
+        receive(s, fd); // the first, though higher ones came before this thread ran
+        s.join();
+        attributes(s, fd);
+        s.start([fd](Side& other) { DRUPE_CALL(other, mq_timedsend, fd, "waits", 5, 0, nullptr); });
+        s.sleep(20);
+        receive(s, fd);
+        attributes(s, fd); // as full as before
+        timespec until{};
+        send(s, fd, "too late", 3, &until);
+        s.join();
+        for (int i = 0; i < 2; i++) receive(s, fd);
+        receive(s, fd, 16, &until);
+        DRUPE_CALL(s, close, fd);
+        DRUPE_CALL(s, mq_unlink, name.c_str());
+    });
+}
+
 TEST_CASE("one process hears of the first message as on Linux") {
     check_both([](Side& s) {
         const std::string name = unique(s);

@@ -81,41 +81,109 @@ MessageQueue::~MessageQueue() {
     while (Message* message = messages_.pop_front()) Message::destroy(message);
 }
 
-Result<void> MessageQueue::add(Message& message) {
+/// Who is told of it by a signal is returned.
+MessageQueue::Told MessageQueue::put_locked(Message& message) {
+    Message* behind = messages_.back();
+    while (behind && behind->priority < message.priority) behind = messages_.prev(*behind);
+    Message* before = behind ? messages_.next(*behind) : messages_.front();
+    if (before)
+        messages_.insert_before(*before, message);
+    else
+        messages_.push_back(message);
+    return count_.fetch_add(1, std::memory_order_release) == 0 ? std::exchange(told_, {}) : Told{};
+}
+
+MessageQueue::Party::Party(Message* m)
+    : message(m), priority(sched::current().is_realtime()
+                               ? -sched::Entity::min_nice + sched::current().realtime_priority()
+                               : -sched::current().nice()) {}
+
+/// The highest priority first, equals as they came.
+void MessageQueue::line_up(Parties& line, Party& party) {
+    Party* behind = line.back();
+    while (behind && behind->priority < party.priority) behind = line.prev(*behind);
+    Party* before = behind ? line.next(*behind) : line.front();
+    if (before)
+        line.insert_before(*before, party);
+    else
+        line.push_back(party);
+}
+
+void MessageQueue::serve(Parties& line, Party& party) {
+    line.remove(party);
+    party.is_served.store(true, std::memory_order_release);
+    party.turn.wake_all(); // it cannot leave: it takes the mutex first
+}
+
+Result<void> MessageQueue::wait_in_line(Parties& line, Party& party,
+                                        const sched::Deadline& deadline) {
+    const sched::WallClockWatch watch(deadline);
+    Result<void> waited;
+    do {
+        waited = party.turn.wait_until(
+            [&] { return party.is_served.load(std::memory_order_acquire); }, deadline.monotonic());
+        // Too early when the clock was set back meanwhile.
+    } while (waited.error() == Errc::timed_out && time::now() < deadline.monotonic());
+    sched::MutexGuard guard(mutex_);
+    if (party.is_served.load(std::memory_order_relaxed)) return {};
+    line.remove(party);
+    return waited;
+}
+
+Result<void> MessageQueue::send(Message& message, const sched::Deadline& deadline, bool blocks) {
+    Party self(&message);
     Told told;
+    bool waits = false;
     {
         sched::MutexGuard guard(mutex_);
-        if (is_full()) return Errc::would_block;
-        Message* behind = messages_.back();
-        while (behind && behind->priority < message.priority) behind = messages_.prev(*behind);
-        Message* before = behind ? messages_.next(*behind) : messages_.front();
-        if (before)
-            messages_.insert_before(*before, message);
-        else
-            messages_.push_back(message);
-        const std::size_t had = count_.fetch_add(1, std::memory_order_release);
-        if (had == 0 && receivers.load() == 0) told = std::exchange(told_, {});
+        if (Party* receiver = receivers_.front()) {
+            receiver->message = &message;
+            serve(receivers_, *receiver);
+            return {};
+        }
+        if (is_full()) {
+            if (!blocks) return Errc::would_block;
+            line_up(senders_, self);
+            waits = true;
+        } else {
+            told = put_locked(message);
+        }
     }
+    if (waits) return wait_in_line(senders_, self, deadline);
     readable.wake(1, vfs::poll_in | vfs::poll_rdnorm);
     if (!told.process || told.signo == 0) return {};
-    const process::Process& self = process::current_process();
-    process::SigInfo info =
-        process::SigInfo::from_user(told.signo, si_message_queue, self.pid, self.credentials.uid);
+    const process::Process& sender = process::current_process();
+    process::SigInfo info = process::SigInfo::from_user(told.signo, si_message_queue, sender.pid,
+                                                        sender.credentials.uid);
     info.u.sent.value = told.value;
     (void)process::send_signal(*told.process, info).ok();
     return {};
 }
 
-Message* MessageQueue::take() {
+Result<Message*> MessageQueue::receive(const sched::Deadline& deadline, bool blocks) {
+    Party self(nullptr);
     Message* message = nullptr;
     {
         sched::MutexGuard guard(mutex_);
         message = messages_.pop_front();
-        if (!message) return nullptr;
-        count_.fetch_sub(1, std::memory_order_release);
+        if (message) {
+            count_.fetch_sub(1, std::memory_order_release);
+            if (Party* sender = senders_.front()) {
+                (void)put_locked(*sender->message);
+                serve(senders_, *sender);
+                return message; // as full as before
+            }
+        } else {
+            if (!blocks) return Errc::would_block;
+            line_up(receivers_, self);
+        }
     }
-    writable.wake(1, vfs::poll_out | vfs::poll_wrnorm);
-    return message;
+    if (message) {
+        writable.wake(1, vfs::poll_out | vfs::poll_wrnorm);
+        return message;
+    }
+    TRY(wait_in_line(receivers_, self, deadline));
+    return self.message;
 }
 
 Result<void> MessageQueue::notify(process::Process& who, int signo, std::uint64_t value) {
@@ -132,42 +200,12 @@ void MessageQueue::forget(const process::Process& who) {
     if (told_.process.get() == &who) told_ = {};
 }
 
-namespace {
-
-Result<void> wait_on(sched::WaitQueue& queue, bool (*ready)(MessageQueue&), MessageQueue& of,
-                     const sched::Deadline& deadline) {
-    const sched::WallClockWatch watch(deadline);
-    for (;;) {
-        const Result<void> waited =
-            queue.wait_until([&] { return ready(of); }, deadline.monotonic());
-        // Too early when the clock was set back meanwhile.
-        if (waited.error() != Errc::timed_out || time::now() >= deadline.monotonic()) return waited;
-    }
-}
-
-} // namespace
-
 Result<void> MessageFile::send(Message& message, const sched::Deadline& deadline) {
-    for (;;) {
-        const Result<void> added = queue_->add(message);
-        if (added.ok() || is_nonblocking()) return added;
-        TRY(wait_on(
-            queue_->writable, [](MessageQueue& queue) { return !queue.is_full(); }, *queue_,
-            deadline));
-    }
+    return queue_->send(message, deadline, !is_nonblocking());
 }
 
 Result<Message*> MessageFile::receive(const sched::Deadline& deadline) {
-    for (;;) {
-        if (Message* message = queue_->take()) return message;
-        if (is_nonblocking()) return Errc::would_block;
-        queue_->receivers.fetch_add(1);
-        Result<void> waited = wait_on(
-            queue_->readable, [](MessageQueue& queue) { return queue.count() != 0; }, *queue_,
-            deadline);
-        queue_->receivers.fetch_sub(1);
-        TRY(waited);
-    }
+    return queue_->receive(deadline, !is_nonblocking());
 }
 
 std::uint32_t MessageFile::poll(vfs::PollWatcher* watcher) {

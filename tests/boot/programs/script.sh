@@ -11,7 +11,8 @@ yes | head -n 50000 | wc -c
 false | true; echo "status $?"
 { echo out; echo err >&2; } 2>&1 >/dev/null | cat
 echo "-- jobs"
-for n in 3 1 2; do (sleep 0.$n; echo "job $n") & done
+: > done.0 # each waits for the one before: how long a sleep takes is not compared
+for n in 3 1 2; do (until [ -e done.$((n - 1)) ]; do sleep 0.02; done; echo "job $n"; : > done.$n) & done
 wait
 sleep 100 & kill $!; wait $! 2>/dev/null; echo "killed $?"  # "Terminated" is said only when the wait began before the end
 (exit 7) & wait $!; echo "status $?"

@@ -47,18 +47,20 @@ public:
     std::size_t count() const { return count_.load(std::memory_order_acquire); }
     bool is_full() const { return count() >= limits.messages; }
 
-    /// Takes the message over when it goes in. would_block: full.
-    Result<void> add(Message& message);
-    /// The first of the highest priority, or null; it is the caller's.
-    Message* take();
+    /// The message goes to the first of those who wait for one, else into the queue; then it is no
+    /// longer the caller's. Waits for room unless `blocks` is false, behind those who wait already.
+    /// would_block, timed_out, restart. Context: thread.
+    Result<void> send(Message& message, const sched::Deadline& deadline, bool blocks);
+    /// The first of the highest priority; it is the caller's. Waits likewise; a sender that waits
+    /// gets its room at once.
+    Result<Message*> receive(const sched::Deadline& deadline, bool blocks);
     /// One process at a time hears of the next message that comes while the queue is empty and
     /// nobody waits for it. signo 0: it hears nothing, but keeps others from asking. busy.
     Result<void> notify(process::Process& who, int signo, std::uint64_t value);
     /// Takes that back, if `who` asked.
     void forget(const process::Process& who);
 
-    sched::WaitQueue readable, writable;
-    std::atomic<std::uint32_t> receivers{0}; // that wait
+    sched::WaitQueue readable, writable; // for who watches
 
     ListHook hook; // the names', and so is the name
     char name[longest_name + 1] = {};
@@ -69,7 +71,25 @@ private:
         int signo = 0;
         std::uint64_t value = 0;
     };
+    /// A thread that waits, on its stack: a receiver for a message, a sender with one.
+    struct Party {
+        explicit Party(Message* message);
+        Message* message;
+        const int priority; // of the thread, fixed ones above nice levels
+        std::atomic<bool> is_served{false};
+        sched::WaitQueue turn;
+        ListHook hook;
+    };
+    using Parties = IntrusiveList<Party, &Party::hook>;
+
+    Told put_locked(Message& message) REQUIRES(mutex_);
+    static void line_up(Parties& line, Party& party);
+    static void serve(Parties& line, Party& party);
+    /// Waits to be served, and leaves the line when that is given up.
+    Result<void> wait_in_line(Parties& line, Party& party, const sched::Deadline& deadline);
+
     sched::Mutex mutex_;
+    Parties receivers_ GUARDED_BY(mutex_), senders_ GUARDED_BY(mutex_); // one of them is empty
     std::atomic<std::size_t> count_{0};
     IntrusiveList<Message, &Message::hook> messages_ GUARDED_BY(mutex_); // as they will be taken
     Told told_ GUARDED_BY(mutex_);
