@@ -74,11 +74,20 @@ Result<void> attach_cpu() {
 
 /// [linux] booting.rst "spin-table": the CPU waits for an event, then for a number other than 0 at
 /// its release address, with its caches off.
-void release_cpu(PhysAddr release_address, PhysAddr entry) {
+Result<void> release_cpu(PhysAddr release_address, PhysAddr entry) {
+    const auto holds_it = [&](const drivers::Region& bank) {
+        return raw(release_address) >= raw(bank.base) &&
+               raw(release_address) - raw(bank.base) < bank.bytes;
+    };
+    const auto banks = machine.memory.all();
+    if (raw(release_address) % sizeof(std::uint64_t) != 0 ||
+        std::none_of(banks.begin(), banks.end(), holds_it))
+        return Errc::invalid;
     auto* word = static_cast<std::uint64_t*>(arch::direct_map(release_address));
     std::atomic_ref(*word).store(raw(entry), std::memory_order_relaxed);
     arch::dcache_clean(std::as_bytes(std::span(word, 1)));
     arch::cpu_send_event();
+    return {};
 }
 
 Result<void> start_cpu(std::uint64_t hardware_id, PhysAddr entry) {
@@ -87,7 +96,7 @@ Result<void> start_cpu(std::uint64_t hardware_id, PhysAddr entry) {
         switch (cpu.start) {
         case drivers::CpuStart::psci:
             return drivers::psci::cpu_on(machine.conduit, hardware_id, entry, 0);
-        case drivers::CpuStart::spin_table: release_cpu(cpu.release_address, entry); return {};
+        case drivers::CpuStart::spin_table: return release_cpu(cpu.release_address, entry);
         case drivers::CpuStart::none: return Errc::not_supported;
         }
     }
