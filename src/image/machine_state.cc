@@ -8,6 +8,7 @@
 #include <drupe/base/format.h>
 #include <drupe/base/sections.h>
 #include <drupe/mm/kernel_space.h>
+#include <drupe/sync/lock_statistics.h>
 #include <drupe/trace/log.h>
 
 namespace drupe::image {
@@ -44,6 +45,7 @@ void say_running() {
 void end_machine(Ending ending) {
     arch::irq_disable();
     stop_other_cpus(); // nobody writes behind the last word
+    lock_statistics::report(trace::write_console);
     if (state.options.status_on_console) say_ending(ending);
     if (state.platform && ending.kind == Ending::Kind::restarted) state.platform->reboot();
     const bool failed = ending.kind == Ending::Kind::panicked;

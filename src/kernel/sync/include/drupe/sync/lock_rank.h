@@ -38,5 +38,6 @@ enum class LockRank : std::uint8_t {
     futex,         // bucket lock; wakes threads
     device,        // driver state; above everything it calls
 };
+inline constexpr unsigned lock_rank_limit = static_cast<unsigned>(LockRank::device) + 1;
 
 } // namespace drupe

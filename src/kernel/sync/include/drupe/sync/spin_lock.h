@@ -7,6 +7,7 @@
 #include <drupe/arch/irq_state.h>
 #include <drupe/sync/annotations.h>
 #include <drupe/sync/lock_rank.h>
+#include <drupe/sync/lock_statistics.h>
 #include <drupe/sync/lockdep.h>
 
 #include <atomic>
@@ -37,6 +38,7 @@ public:
     bool try_lock() TRY_ACQUIRE(true) {
         if (held_.exchange(1, std::memory_order_acquire) != 0) return false;
         lockdep::acquired(rank, this);
+        lock_statistics::count(rank, 0);
         return true;
     }
     /// Tells the analysis what it cannot see: that the caller holds the lock. Checks nothing.
@@ -45,6 +47,7 @@ public:
     bool try_lock_nested() TRY_ACQUIRE(true) {
         if (held_.exchange(1, std::memory_order_acquire) != 0) return false;
         lockdep::acquired_nested(rank, this);
+        lock_statistics::count(rank, 0);
         return true;
     }
     /// Acquire: who sees it free sees what its last holder did.
@@ -52,9 +55,11 @@ public:
 
 private:
     void take() {
+        std::uint64_t rounds = 0;
         // Acquire pairs with the release store in unlock().
         while (held_.exchange(1, std::memory_order_acquire) != 0)
-            while (held_.load(std::memory_order_relaxed) != 0) arch::cpu_relax();
+            for (; held_.load(std::memory_order_relaxed) != 0; ++rounds) arch::cpu_relax();
+        lock_statistics::count(rank, rounds);
     }
     std::atomic<std::uint32_t> held_{0};
 };
