@@ -34,7 +34,11 @@ def add_arguments(parser) -> None:
     add = parser.add_argument
     add("--against", metavar="IMAGE", help="a Linux kernel for arm64 to measure beside it")
     add("--json", action="store_true", help="print everything as JSON")
-    add("--profile", metavar="TEST", help="instead: instructions of each function in TEST, or in boot")
+    add(
+        "--profile",
+        metavar="ROW",
+        help="instead: instructions of each function in a row or test, or in boot",
+    )
     add("--isolation", choices=("el1t", "el0"), default="", help="as for run")
     add("--kernel", metavar="FILE", help="measure this kernel instead of build/loader.img")
     add(
@@ -209,12 +213,13 @@ def _nm(file: Path) -> str:
 
 
 def _profile(args, known: list, system, programs, folder: Path) -> int:
-    names = {row.name: row.test for row in known}
-    test = names.get(args.profile, args.profile)
+    row = next((r for r in known if r.name == args.profile), None)
+    test = row.test if row else args.profile
     boot_only = test in ("boot", *BOOT_ROWS)
     blocks = folder / "blocks"
     span = {"to": MARKER} if boot_only else {"from": f"T {test}", "to": "B "}
-    program = programs.hello if boot_only else programs.bench
+    bench = programs.bench_musl if row and row.libc == "musl" else programs.bench
+    program = programs.hello if boot_only else bench
     plugin = machine.plugin_words(programs.plugin, folder, profile=blocks, **span)
     with progress.step(f"profiling {test}") as step:
         load = system.load(program, [] if boot_only else ["1", "all", test])
@@ -229,7 +234,7 @@ def _profile(args, known: list, system, programs, folder: Path) -> int:
         report.Symbols.of("program: ", _nm(program), "_end"),
     ]
     functions = report.profile(blocks.read_text(), symbols)
-    print(f"{test}: {first[1]} operations" if not boot_only else "boot to the first output")
+    print(f"{args.profile}: {first[1]} operations" if not boot_only else "boot to the first output")
     print(report.profile_table(functions, first[1]))
     return 0
 
