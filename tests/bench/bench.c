@@ -5,7 +5,8 @@
 //   bench [scale [group [pattern [skip]]]]
 //
 // scale multiplies every count of iterations (1), group is a name of the table in main or "all",
-// pattern a part of a test's name or "*", skip a comma-separated list of tests to leave out. It prints
+// pattern a part of a test's name or "*", skip a comma-separated list of tests to leave out. It
+// prints
 //
 //   W name             a test begins (what hung is the last one named)
 //   T name             its timed part begins, the warm-up is over
@@ -214,6 +215,35 @@ static void t_mmap(void) {
             mprotect((void*)p, 4096, PROT_READ | PROT_WRITE));
         munmap((void*)p, 8192);
     }
+}
+static volatile char* repaired;
+static void repair(int signo) {
+    (void)signo;
+    mprotect((void*)repaired, 4096, PROT_READ | PROT_WRITE);
+}
+/* A store to a protected page until the instruction behind it; the handler opens the page. */
+static void t_fault(void) {
+    if (!want("fault_repair")) return;
+    struct sigaction action = {.sa_handler = repair}, before;
+    long n = 5000 * scale;
+    uint64_t sum = 0;
+    repaired = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (repaired == MAP_FAILED) {
+        puts("E mmap");
+        return;
+    }
+    repaired[0] = 1;
+    CK(sigaction(SIGSEGV, &action, &before));
+    timed("fault_repair");
+    for (long i = 0; i < n; i++) {
+        CK(mprotect((void*)repaired, 4096, PROT_NONE));
+        uint64_t a = now();
+        repaired[0] = (char)i;
+        sum += now() - a;
+    }
+    rep("fault_repair", sum, n);
+    sigaction(SIGSEGV, &before, 0);
+    munmap((void*)repaired, 4096);
 }
 static void t_files(void) {
     char b[4096];
@@ -709,9 +739,9 @@ int main(int argc, char** argv) {
         const char* name;
         void (*run)(void);
     } groups[] = {
-        {"cpu", t_cpu},     {"malloc", t_malloc},  {"mmap", t_mmap},   {"file", t_files},
-        {"pipe", t_pipe1},  {"thread", t_threads}, {"epoll", t_epoll}, {"net", t_net},
-        {"sleep", t_sleep}, {"smp", t_smp},
+        {"cpu", t_cpu},    {"malloc", t_malloc}, {"mmap", t_mmap},      {"fault", t_fault},
+        {"file", t_files}, {"pipe", t_pipe1},    {"thread", t_threads}, {"epoll", t_epoll},
+        {"net", t_net},    {"sleep", t_sleep},   {"smp", t_smp},
     };
     int init = getpid() == 1 && !strcmp(argv[0], "/init");
     if (init) be_init();

@@ -12,6 +12,7 @@ from .errors import UserError
 SOURCES = places.ROOT / "tests" / "bench"
 OUTPUT = places.BUILD / "bench"
 CROSS_CC = "aarch64-linux-gnu-gcc"
+PROGRAM, STARTED = "/launch", "/started"  # in the guest, beside an image's files
 # Exact and the same every time: one nanosecond of the guest is one instruction; seeds and clocks are fixed.
 MACHINE = ["-M", "virt", "-cpu", "cortex-a57", "-smp", "1", "-seed", "1"]
 EXACT = ["-icount", "shift=0,sleep=off", "-accel", "tcg,thread=single"]
@@ -26,6 +27,8 @@ class Programs:
     plugin: Path
     bench_musl: Path  # bench.c against our libc
     strings: dict  # C library: strings.c against it
+    launch: Path
+    started: dict  # C library: started.c, dynamic, against it
 
 
 def _stale(output: Path, *inputs: Path) -> bool:
@@ -53,6 +56,11 @@ def build_programs() -> Programs:
         "musl": _program("strings", "musl", image.MUSL_CC, one_call),
         "glibc": _program("strings", "glibc", CROSS_CC, one_call),
     }
+    launch = _program("launch", "aarch64", CROSS_CC, static)
+    started = {
+        "musl": _program("started", "musl", image.MUSL_CC, ["-O2"]),
+        "glibc": _program("started", "glibc", CROSS_CC, ["-O2"]),
+    }
     plugin, source = OUTPUT / "insncount.so", SOURCES / "insncount.c"
     if _stale(plugin, source):
         header = places.cache_dir() / "qemu-plugin.h"
@@ -62,7 +70,7 @@ def build_programs() -> Programs:
         progress.call(
             [*words, "-o", plugin, source], "compiling insncount.c", "cannot compile insncount.c"
         )
-    return Programs(bench, hello, plugin, bench_musl, strings)
+    return Programs(bench, hello, plugin, bench_musl, strings, launch, started)
 
 
 # --- systems ---
@@ -80,8 +88,15 @@ class Drupe:
     def load(self, program: Path, arguments: list, kernel_words: tuple = ()) -> list:
         """QEMU's words for one program. The next call replaces the files of this one."""
         found = image.resolve(str(program))
-        record = start.Start([found.command[0], *arguments], {"PATH": start.PATH})  # nothing comes in
-        archive = pack.pack(found, record.encode(), [], self.folder)
+        return self._load(found, [found.command[0], *arguments], kernel_words)
+
+    def load_with(self, files, program: Path, arguments: list) -> list:
+        """The same with an Image's files beside it."""
+        return self._load(_with_program(files, program), [PROGRAM, *arguments], ())
+
+    def _load(self, files, command: list, kernel_words: tuple) -> list:
+        record = start.Start(command, {"PATH": start.PATH})  # nothing comes in
+        archive = pack.pack(files, record.encode(), [], self.folder)
         append = ["-append", " ".join([*self.words, *kernel_words])]
         return ["-kernel", str(self.kernel), "-initrd", str(archive), *append]
 
@@ -95,10 +110,30 @@ class Linux:
         self.folder, self.kernel = folder, kernel
 
     def load(self, program: Path, arguments: list, kernel_words: tuple = ()) -> list:
-        archive = self.folder / "initrd.cpio"
-        archive.write_bytes(init_archive(program.read_bytes()))
+        return self._load(init_archive(program.read_bytes()), arguments, kernel_words)
+
+    def load_with(self, files, program: Path, arguments: list) -> list:
+        """The same with an Image's files, which Linux unpacks into a file system in memory."""
+        archive = pack.pack(_with_program(files, program), None, [], self.folder).read_bytes()
+        return self._load(init_archive(program.read_bytes()) + archive, arguments, ())
+
+    def _load(self, archive: bytes, arguments: list, kernel_words: tuple) -> list:
+        file = self.folder / "initrd.cpio"
+        file.write_bytes(archive)
         append = " ".join(["console=ttyAMA0", "quiet", *kernel_words, "--", *arguments])
-        return ["-kernel", str(self.kernel), "-initrd", str(archive), "-append", append]
+        return ["-kernel", str(self.kernel), "-initrd", str(file), "-append", append]
+
+
+def started_image(program: Path):
+    """An Image with a dynamic program, its interpreter and libraries."""
+    files = image.resolve(str(program))
+    line = f"{STARTED}: {image.quote(str(program))}\n"
+    return dataclasses.replace(files, files=files.files + line)
+
+
+def _with_program(files, program: Path):
+    line = f"{PROGRAM}: {image.quote(str(program))}\n"
+    return dataclasses.replace(files, files=files.files + line)
 
 
 def init_archive(program: bytes) -> bytes:

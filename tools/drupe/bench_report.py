@@ -6,7 +6,12 @@ import re
 
 from . import shape
 
-LIMITS_SHAPE = {"row": [{"name": str, "title": str, "limit?": int, "test?": str, "libc?": str}]}
+LIMITS_SHAPE = {
+    "row": [
+        {"name": str, "title": str, "limit?": int, "of_linux?": int, "test?": str, "libc?": str}
+        | {"to?": str, "image?": str, "command?": [str]}
+    ]
+}
 # What the kernel says stands between these, anywhere in a line (docs/bootfs.md).
 _KERNEL_SAYS = re.compile(r"\x1b\]drupe;log;.*?\x1b\\", re.DOTALL)
 _RESULT = re.compile(r"B (\S+) +([0-9]+(?:\.[0-9]+)?) +([0-9]+)")
@@ -19,6 +24,16 @@ class Row:
     limit: int | None = None
     test: str = ""  # bench.c's name for the test it comes from
     libc: str = ""  # musl: by bench.c built against ours; else against glibc
+    of_linux: int | None = None  # a limit too: so many per cent of what Linux takes
+    # By launch.c, which starts a command of an image: until its main or its exit. Without a command
+    # it is started.c, against the libc.
+    to: str = ""
+    image: str = ""
+    command: tuple = ()
+
+    @property
+    def has_limit(self) -> bool:
+        return self.limit is not None or self.of_linux is not None
 
 
 @dataclasses.dataclass
@@ -49,10 +64,7 @@ def parse(text: str) -> Output:
 
 def limits(text: str, where: str) -> list:
     rows = shape.load(text, where, LIMITS_SHAPE)["row"]
-    return [
-        Row(r["name"], r["title"], r.get("limit"), r.get("test", r["name"]), r.get("libc", ""))
-        for r in rows
-    ]
+    return [Row(**({"test": r["name"]} | r | {"command": tuple(r.get("command", ()))})) for r in rows]
 
 
 def rows_for(known: list, *systems: dict) -> list:
@@ -64,9 +76,13 @@ def rows_for(known: list, *systems: dict) -> list:
     return list(rows.values())
 
 
-def missed(row: Row, value) -> bool:
-    """A limit that is not met; one without a figure is not met."""
-    return row.limit is not None and (value is None or value > row.limit)
+def missed(row: Row, value, other=None) -> bool:
+    """A limit that is not met; one without a figure is not met. `other` is Linux's figure, if there is one."""
+    if value is None:
+        return row.has_limit
+    if row.of_linux is not None and other is not None and 100 * value > row.of_linux * other:
+        return True
+    return row.limit is not None and value > row.limit
 
 
 def number(value) -> str:
@@ -79,18 +95,21 @@ def ratio(here, there) -> str:
     return f"{here / there:.2f}" if here is not None and there else ""
 
 
+def limit_text(row: Row) -> str:
+    share = "" if row.of_linux is None else f"{row.of_linux / 100:.2f} of Linux"
+    return share if row.limit is None else number(row.limit) + (share and f", {share}")
+
+
 def table(rows: list, here: dict, there: dict | None) -> str:
     """The one table; `there` is None without an opponent."""
     heads = ["row", "here"] + ([] if there is None else ["Linux", "ratio"]) + ["limit", ""]
     lines = [heads]
     for row in rows:
-        value = here.get(row.name)
+        value, other = here.get(row.name), (there or {}).get(row.name)
         cells = [row.title, number(value)]
         if there is not None:
-            other = there.get(row.name)
             cells += [number(other), ratio(value, other)]
-        limit = "" if row.limit is None else number(row.limit)
-        lines.append([*cells, limit, "MISSED" if missed(row, value) else ""])
+        lines.append([*cells, limit_text(row), "MISSED" if missed(row, value, other) else ""])
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join(

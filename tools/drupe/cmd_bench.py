@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import bench_machine as machine
 from . import bench_report as report
-from . import cmd_build, places, progress
+from . import cmd_build, image, places, progress
 from .errors import UserError
 
 SUMMARY = "count the instructions of boots and calls, here and on Linux"
@@ -17,16 +17,17 @@ EPILOG = """Figures are guest instructions on a cortex-a57 under QEMU's -icount:
 this machine does. They leave out what exceptions and TLB flushes cost beyond their instructions.
 
 PATTERN is part of a row's name (--json shows the names), e.g. boot, getpid, pipe; or strings: our C library's
-string functions beside glibc's.
+string functions beside glibc's. Row python_pass runs Debian's python3.11, which the first run fetches.
 The exit status is 0 when everything ran, limits missed or not; 1 when a row with a limit has no figure."""
 LIMITS = machine.SOURCES / "limits.toml"
-GROUPS = ("cpu", "malloc", "mmap", "file", "pipe", "thread", "epoll", "net", "sleep")
+GROUPS = ("cpu", "malloc", "mmap", "fault", "file", "pipe", "thread", "epoll", "net", "sleep")
 BOOT_ROWS = ("boot_first_output", "boot_power_off", "least_memory", "image_bytes")
 ANY = "*"  # bench.c's pattern for every test
 MARKER = "MAIN-REACHED"
 STRINGS = "strings"  # as a PATTERN: the string functions only
 STRINGS_LIMIT = 1.1  # of glibc's instructions
-BOOT_MEMORY, BENCH_MEMORY, MOST_MEMORY = 128, 256, 128  # MiB
+BOOT_MEMORY, BENCH_MEMORY, LAUNCH_MEMORY, MOST_MEMORY = 128, 256, 512, 128  # MiB
+LAUNCHES = "10"  # of a program, after one that is not counted
 MOST_RESTARTS = 12  # of one group, each past the test that stopped it
 
 
@@ -132,6 +133,25 @@ class Measurement:
                 self.notes.append(f"strings, {libc}: {boot.why}; {_last_line(boot.text)}")
         return found
 
+    def launch_rows(self, rows: list) -> None:
+        """Rows of programs that launch.c starts."""
+        for row in rows:
+            with progress.step(f"{self.system.name}: {row.name}") as step:
+                boot = machine.boot(
+                    _load_launch(self.system, self.programs, row),
+                    LAUNCH_MEMORY,
+                    self.folder,
+                    self.timeout,
+                    step=step,
+                )
+            self.commands.setdefault("launch", boot.words)
+            output = report.parse(boot.text)
+            if row.name in output.results:
+                self.values[row.name] = output.results[row.name][0]
+            else:
+                why = boot.why or "; ".join(output.errors) or "no result"
+                self.notes.append(f"{row.name}: {why}; {_last_line(boot.text)}")
+
     def _group(self, group: str, pattern: str) -> None:
         """Boots for a group; when a test stops the machine, again without those that ran."""
         skip = []
@@ -150,6 +170,14 @@ class Measurement:
                 return
             skip += output.begun
         self.notes.append(f"{group}: given up after {MOST_RESTARTS} boots")
+
+
+def _load_launch(system, programs, row) -> list:
+    if row.command:
+        files, command = image.resolve(row.image), row.command
+    else:
+        files, command = machine.started_image(programs.started[row.libc]), [machine.STARTED]
+    return system.load_with(files, programs.launch, [row.name, row.to, LAUNCHES, *command])
 
 
 def _last_line(text: str) -> str:
@@ -194,7 +222,12 @@ def _print_json(rows: list, here: Measurement, there: Measurement | None, string
         "rows": [
             {"name": row.name, "title": row.title, "limit": row.limit}
             | {side: m.values.get(row.name) for side, m in sides.items()}
-            | {"missed": report.missed(row, here.values.get(row.name))}
+            | {"of_linux": row.of_linux}
+            | {
+                "missed": report.missed(
+                    row, here.values.get(row.name), there and there.values.get(row.name)
+                )
+            }
             for row in rows
         ],
         "strings": strings,
@@ -215,15 +248,22 @@ def _nm(file: Path) -> str:
 def _profile(args, known: list, system, programs, folder: Path) -> int:
     row = next((r for r in known if r.name == args.profile), None)
     test = row.test if row else args.profile
-    boot_only = test in ("boot", *BOOT_ROWS)
+    boot_only, launched = test in ("boot", *BOOT_ROWS), bool(row and row.to)
     blocks = folder / "blocks"
     span = {"to": MARKER} if boot_only else {"from": f"T {test}", "to": "B "}
-    bench = programs.bench_musl if row and row.libc == "musl" else programs.bench
-    program = programs.hello if boot_only else bench
+    if boot_only:
+        program = programs.hello
+    elif launched:
+        program = programs.launch
+    else:
+        program = programs.bench_musl if row and row.libc == "musl" else programs.bench
     plugin = machine.plugin_words(programs.plugin, folder, profile=blocks, **span)
     with progress.step(f"profiling {test}") as step:
-        load = system.load(program, [] if boot_only else ["1", "all", test])
-        memory = BOOT_MEMORY if boot_only else BENCH_MEMORY
+        if launched:
+            load, memory = _load_launch(system, programs, row), LAUNCH_MEMORY
+        else:
+            load = system.load(program, [] if boot_only else ["1", "all", test])
+            memory = BOOT_MEMORY if boot_only else BENCH_MEMORY
         boot = machine.boot(load, memory, folder, args.timeout, extra=plugin, step=step)
     if not blocks.exists():
         raise UserError(f"{test} gave no profile: {boot.why or 'there is no test of this name, or it failed'}")
@@ -259,15 +299,18 @@ def run(args) -> int:
         systems = [ours] + ([machine.Linux(folder, Path(args.against))] if args.against else [])
         sides = [Measurement(system, programs, folder, args.timeout) for system in systems]
         rows = [row for row in known if args.pattern in row.name]
-        musl = [row for row in rows if row.libc == "musl"]
+        launch = [row for row in rows if row.to]
+        musl = [row for row in rows if row.libc == "musl" and not row.to]
+        alone = ("boot", STRINGS, *BOOT_ROWS, *(row.name for row in musl + launch))
         for side in sides:
             side.boot_rows(args.pattern)
-            if args.pattern not in ("boot", STRINGS, *BOOT_ROWS, *(row.name for row in musl)):
+            if args.pattern not in alone:
                 tests = {row.name: row.test for row in known}
                 side.bench_rows(tests.get(args.pattern, args.pattern))
             side.musl_rows(musl)
+            side.launch_rows(launch)
         strings = sides[0].strings() if args.pattern in ("", STRINGS) else {}
     here, there = sides[0], sides[1] if args.against else None
     rows = report.rows_for(rows, *(side.values for side in sides))
     (_print_json if args.json else _print)(rows, here, there, strings)
-    return 1 if any(r.limit is not None and r.name not in here.values for r in rows) else 0
+    return 1 if any(r.has_limit and r.name not in here.values for r in rows) else 0

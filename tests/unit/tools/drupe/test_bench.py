@@ -67,6 +67,15 @@ class TheTable(unittest.TestCase):
         self.assertEqual(self.line("A", here, there), ["A", "100", "400", "0.25", "100"])
         self.assertEqual(self.line("B", here, there), ["B", "101", "50.5", "2.00", "100", "MISSED"])
 
+    def test_a_share_of_linux_is_a_limit_where_there_is_a_linux(self):
+        row = report.Row("s", "S", of_linux=60)
+        self.assertFalse(report.missed(row, 60, 100))
+        self.assertTrue(report.missed(row, 61, 100))
+        self.assertFalse(report.missed(row, 61))
+        self.assertTrue(report.missed(row, None, 100))
+        self.assertIn("0.60 of Linux  MISSED", report.table([row], {"s": 61}, {"s": 100}))
+        self.assertNotIn("MISSED", report.table([row], {"s": 61}, {}))
+
     def test_what_is_missing_is_said_and_hides_nothing(self):
         self.assertEqual(self.line("A", {"b": 1}, {}), ["A", "missing", "missing", "100", "MISSED"])
         self.assertEqual(self.line("B", {"b": 1}, {}), ["B", "1", "missing", "100"])
@@ -86,7 +95,10 @@ class TheLimits(unittest.TestCase):
         rows = report.limits((folder / "limits.toml").read_text(), "limits.toml")
         source = (folder / "bench.c").read_text()
         for row in rows:
-            if row.name not in ("boot_first_output", "boot_power_off", "least_memory", "image_bytes"):
+            if row.to:
+                self.assertIn(row.to, ("main", "exit"))
+                self.assertTrue(row.image if row.command else row.libc, row.name)
+            elif row.name not in ("boot_first_output", "boot_power_off", "least_memory", "image_bytes"):
                 self.assertIn(f'"{row.test}"', source)
                 printed = row.test if row.libc else row.name
                 self.assertIn(f'"{printed}"', source)
