@@ -36,8 +36,8 @@ public:
     bool is_here() const { return program_ != nullptr; }
     Program& program() { return *program_; }
 
-    template <class... Wanted, class... Given>
-    std::int64_t call(long number, Result<Word> (*ours)(Wanted...), Given... given) {
+    template <class Answer, class... Wanted, class... Given>
+    std::int64_t call(long number, Answer (*ours)(Wanted...), Given... given) {
         if (program_) return program_->call([&] { return ours(to_ours<Wanted>(given)...); });
         const long result = ::syscall(number, to_linux(given)...);
         return result < 0 ? -errno : result;

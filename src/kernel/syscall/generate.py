@@ -72,7 +72,7 @@ def read_rows(path):
                 assert row.number < COUNT and row.number not in rows, "number"
                 assert row.room in ROOMS, f"room {row.room}"
                 assert row.state in STATES, f"state {row.state}"
-                assert set(row.flags) <= set("fbx-"), f"flags {row.flags}"
+                assert set(row.flags) <= set("fbvx-"), f"flags {row.flags}"
                 assert len(row.kinds) <= 6, "more than six arguments"
                 for kind in row.kinds:
                     assert kind in KINDS, f"kind {kind}"
@@ -91,7 +91,8 @@ def write_handlers(rows):
     for row in rows.values():
         if row.state == "yes":
             types = ", ".join(f"{KINDS[kind]} /*{kind}*/" for kind in row.kinds)
-            print(f"Result<std::uint64_t> {row.name}({types});")
+            answer = "std::uint64_t" if "v" in row.flags else "Result<std::uint64_t>"
+            print(f"{answer} {row.name}({types});")
     print("\n} // namespace drupe::syscall")
 
 

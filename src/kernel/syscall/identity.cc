@@ -109,13 +109,13 @@ Word set_fs(Choose choose, std::uint32_t id) {
 
 } // namespace
 
-Result<Word> getpid() { return word(self().pid); }
-Result<Word> gettid() { return word(current_user().tid); }
-Result<Word> getppid() { return word(self().parent_pid.load(std::memory_order_relaxed)); }
-Result<Word> getuid() { return Word{self().credentials.uid}; }
-Result<Word> geteuid() { return Word{self().credentials.euid}; }
-Result<Word> getgid() { return Word{self().credentials.gid}; }
-Result<Word> getegid() { return Word{self().credentials.egid}; }
+Word getpid() { return word(self().pid); }
+Word gettid() { return word(current_user().tid); }
+Word getppid() { return word(self().parent_pid.load(std::memory_order_relaxed)); }
+Word getuid() { return self().credentials.uid; }
+Word geteuid() { return self().credentials.euid; }
+Word getgid() { return self().credentials.gid; }
+Word getegid() { return self().credentials.egid; }
 
 Result<Word> setuid(std::uint32_t id) { return set_one(users, id); }
 Result<Word> setgid(std::uint32_t id) { return set_one(groups, id); }
@@ -137,8 +137,8 @@ Result<Word> getresuid(VirtAddr real, VirtAddr effective, VirtAddr saved) {
 Result<Word> getresgid(VirtAddr real, VirtAddr effective, VirtAddr saved) {
     return get_three(groups, real, effective, saved);
 }
-Result<Word> setfsuid(std::uint32_t id) { return set_fs(users, id); }
-Result<Word> setfsgid(std::uint32_t id) { return set_fs(groups, id); }
+Word setfsuid(std::uint32_t id) { return set_fs(users, id); }
+Word setfsgid(std::uint32_t id) { return set_fs(groups, id); }
 
 Result<Word> getgroups(int count, VirtAddr list) {
     const GroupList* mine = self().credentials.groups.get();
@@ -189,6 +189,6 @@ Result<Word> setsid() {
     return word(self().pid);
 }
 
-Result<Word> umask(std::uint32_t mask) { return Word{current_user().fs->set_umask(mask)}; }
+Word umask(std::uint32_t mask) { return current_user().fs->set_umask(mask); }
 
 } // namespace drupe::syscall

@@ -85,7 +85,7 @@ Result<void> set_parameters(sched::Thread& target, const Parameters& wanted) {
 
 } // namespace
 
-Result<std::uint64_t> sched_yield() {
+std::uint64_t sched_yield() {
     sched::yield();
     return 0;
 }

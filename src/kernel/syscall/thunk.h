@@ -26,11 +26,29 @@ using Word = std::uint64_t;
 template <unsigned number, bool blocks, auto handler>
 struct Thunk;
 
+template <std::size_t at>
+constexpr Word nth(Word a, Word b, Word c, Word d, Word e, Word f) {
+    if constexpr (at == 0) return a;
+    if constexpr (at == 1) return b;
+    if constexpr (at == 2) return c;
+    if constexpr (at == 3) return d;
+    if constexpr (at == 4) return e;
+    return f;
+}
+
+/// Calls `handler` with the first of the words, made what it takes.
+template <class Answer, class... Args, std::size_t... at>
+Answer with_arguments(Answer (*handler)(Args...), std::index_sequence<at...>,
+                      [[maybe_unused]] Word a, [[maybe_unused]] Word b, [[maybe_unused]] Word c,
+                      [[maybe_unused]] Word d, [[maybe_unused]] Word e, [[maybe_unused]] Word f) {
+    return handler(static_cast<Args>(nth<at>(a, b, c, d, e, f))...);
+}
+
 template <unsigned number, bool blocks, class... Args, Result<Word> (*handler)(Args...)>
 struct Thunk<number, blocks, handler> {
     static std::int64_t call(Word a, Word b, Word c, Word d, Word e, Word f) {
         const Result<Word> result =
-            with_arguments(std::index_sequence_for<Args...>{}, a, b, c, d, e, f);
+            with_arguments(handler, std::index_sequence_for<Args...>{}, a, b, c, d, e, f);
         if (__builtin_expect(result.ok(), 1)) return static_cast<std::int64_t>(result.value());
         constexpr std::size_t count = sizeof...(Args); // what no handler sees need not be kept
         if constexpr (blocks)
@@ -40,23 +58,14 @@ struct Thunk<number, blocks, handler> {
         else
             return fail(result.error());
     }
+};
 
-private:
-    template <std::size_t at>
-    static constexpr Word nth(Word a, Word b, Word c, Word d, Word e, Word f) {
-        if constexpr (at == 0) return a;
-        if constexpr (at == 1) return b;
-        if constexpr (at == 2) return c;
-        if constexpr (at == 3) return d;
-        if constexpr (at == 4) return e;
-        return f;
-    }
-    template <std::size_t... at>
-    static Result<Word> with_arguments(std::index_sequence<at...>, [[maybe_unused]] Word a,
-                                       [[maybe_unused]] Word b, [[maybe_unused]] Word c,
-                                       [[maybe_unused]] Word d, [[maybe_unused]] Word e,
-                                       [[maybe_unused]] Word f) {
-        return handler(static_cast<Args>(nth<at>(a, b, c, d, e, f))...);
+/// A call that cannot fail.
+template <unsigned number, bool blocks, class... Args, Word (*handler)(Args...)>
+struct Thunk<number, blocks, handler> {
+    static std::int64_t call(Word a, Word b, Word c, Word d, Word e, Word f) {
+        return static_cast<std::int64_t>(
+            with_arguments(handler, std::index_sequence_for<Args...>{}, a, b, c, d, e, f));
     }
 };
 

@@ -23,6 +23,7 @@ Result<std::uint64_t> typed(int fd, VirtAddr at, std::int64_t offset, std::uint3
     return 77;
 }
 Result<std::uint64_t> interrupted_call(int, VirtAddr) { return Errc::restart; }
+std::uint64_t never_fails(std::uint32_t mode) { return mode; }
 Result<std::uint64_t> big_value() { return 0xffff'ffff'0000ull; }
 
 process::InterruptedCall recorded;
@@ -43,6 +44,10 @@ TEST_CASE("argument registers become a handler's types, upper halves ignored") {
 
 TEST_CASE("a value passes whole, an address with the top bits set too") {
     CHECK(Thunk<2, false, &big_value>::call(0, 0, 0, 0, 0, 0) == 0xffff'ffff'0000);
+}
+
+TEST_CASE("a handler that cannot fail gets typed arguments, too") {
+    CHECK(Thunk<3, false, &never_fails>::call(0x1'ffff'fff2, 9, 9, 9, 9, 9) == 0xffff'fff2);
 }
 
 TEST_CASE("an interrupted call that may block is remembered with the arguments it has") {
