@@ -16,10 +16,29 @@ template <class T>
 inline constexpr bool is_trivial_to_return =
     std::conjunction_v<std::is_trivially_move_constructible<T>, std::is_trivially_destructible<T>>;
 
-// What a Result holds: two classes and not one with constrained special members (P0848), which
+// What a Result holds: several classes and not one with constrained special members (P0848), which
 // clang 14 does not count as trivial, nor accepts in a union.
-template <class T, bool trivial = is_trivial_to_return<T>>
-struct ResultStorage {
+enum class ResultKind { scalar, trivial, other };
+template <class T>
+inline constexpr ResultKind result_kind = std::is_scalar_v<T>       ? ResultKind::scalar
+                                          : is_trivial_to_return<T> ? ResultKind::trivial
+                                                                    : ResultKind::other;
+
+template <class T, ResultKind kind = result_kind<T>>
+struct ResultStorage;
+
+// No union: GCC keeps one in memory, and two words like these in registers.
+template <class T>
+struct ResultStorage<T, ResultKind::scalar> {
+    using Stored = std::conditional_t<(alignof(T) < alignof(std::uint64_t)), Errc, std::uint64_t>;
+    constexpr ResultStorage(T&& value) : value_(value), errc_(Stored(Errc::ok)) {}
+    constexpr ResultStorage(Errc errc) : errc_(Stored(errc)) {}
+    T value_{};
+    Stored errc_;
+};
+
+template <class T>
+struct ResultStorage<T, ResultKind::trivial> {
     // As wide as what it stands beside: GCC takes a structure with padding through memory, although
     // it is returned in two registers.
     using Stored = std::conditional_t<(alignof(T) < alignof(std::uint64_t)), Errc, std::uint64_t>;
@@ -34,7 +53,7 @@ struct ResultStorage {
 };
 
 template <class T>
-struct ResultStorage<T, false> {
+struct ResultStorage<T, ResultKind::other> {
     constexpr ResultStorage(T&& value) : value_(std::move(value)), errc_(Errc::ok) {}
     constexpr ResultStorage(Errc errc) : empty_{}, errc_(errc) {}
     constexpr ResultStorage(ResultStorage&& other) noexcept : empty_{}, errc_(other.errc_) {
