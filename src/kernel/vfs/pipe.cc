@@ -30,7 +30,8 @@ void Pipe::drop_page(std::uint64_t position) {
     if (page) mm::release_frame(mm::virt_to_phys(std::exchange(page, nullptr)));
 }
 
-Result<std::size_t> Pipe::fill(IoBuffer& from, std::size_t bytes) {
+// Inlined, as drain is, into its only caller: a call for a few bytes is mostly calls.
+[[gnu::always_inline]] inline Result<std::size_t> Pipe::fill(IoBuffer& from, std::size_t bytes) {
     // A small message into a page that is there.
     const std::size_t first_within = tail_ & page_mask;
     char* here = pages_[slot_of(tail_)];
@@ -83,15 +84,18 @@ Result<std::size_t> Pipe::peek(IoBuffer& to, std::size_t skip) {
     return moved;
 }
 
-/// The same as peek and discard, for one page.
-Result<std::size_t> Pipe::drain(IoBuffer& to) {
+Result<std::size_t> Pipe::drain_pages(IoBuffer& to) {
+    const std::size_t moved = TRY(peek(to, 0));
+    discard(moved);
+    return moved;
+}
+
+/// The same for one page.
+[[gnu::always_inline]] inline Result<std::size_t> Pipe::drain(IoBuffer& to) {
     const std::size_t all = used();
     const std::size_t within = head_ & page_mask;
-    if (all > to.size() || within + all >= page_size || head_ >= page_size) {
-        const std::size_t moved = TRY(peek(to, 0));
-        discard(moved);
-        return moved;
-    }
+    if (all > to.size() || within + all >= page_size || head_ >= page_size) [[unlikely]]
+        return drain_pages(to);
     // All of it, and it lies in the first page, which stays.
     const std::size_t moved = TRY(to.put(pages_[0] + within, all));
     used_.store(all - moved, std::memory_order_release);
@@ -181,13 +185,25 @@ PipeEnd::~PipeEnd() {
     if (pipe_->ends_.fetch_sub(1) == 1) inode().pipe = nullptr;
 }
 
+// Waiting stands apart: what it needs of the stack would be laid out for each call that need not.
+Result<bool> PipeEnd::wait_for_bytes() {
+    Pipe& pipe = *pipe_;
+    const auto has_ended = [&] { return pipe.writers_.load() == 0; };
+    if (!has_ended()) {
+        if (is_nonblocking()) return Errc::would_block;
+        TRY(pipe.readable_.wait_until([&] { return pipe.used() != 0 || has_ended(); }));
+        return true;
+    }
+    return pipe.used() != 0; // written just before the last writer left
+}
+
 Result<std::size_t> PipeEnd::read(IoBuffer& buffer) {
     if (buffer.size() == 0) return std::size_t{0};
     Pipe& pipe = *pipe_;
     for (;;) {
         {
             sched::MutexGuard guard(pipe.mutex_);
-            if (pipe.used() != 0) {
+            if (pipe.used() != 0) [[likely]] {
                 // A writer waits only for a page; one that finds less finds the pipe full.
                 const bool was_full = pipe.space() < Pipe::atomic_bytes;
                 const Result<std::size_t> moved = pipe.drain(buffer);
@@ -195,47 +211,60 @@ Result<std::size_t> PipeEnd::read(IoBuffer& buffer) {
                 return moved;
             }
         }
-        if (pipe.writers_.load() == 0) {
-            if (pipe.used() != 0) continue; // written just before the last writer left
-            return std::size_t{0};
-        }
-        if (is_nonblocking()) return Errc::would_block;
-        TRY(pipe.readable_.wait_until(
-            [&] { return pipe.used() != 0 || pipe.writers_.load() == 0; }));
+        if (!TRY(wait_for_bytes())) return std::size_t{0};
     }
 }
 
-Result<std::size_t> PipeEnd::write(IoBuffer& buffer) {
+Result<void> PipeEnd::wait_for_space(std::size_t needed) {
     Pipe& pipe = *pipe_;
+    if (is_nonblocking()) {
+        // Also for nothing: Linux counts a try as an edge for those who watch.
+        pipe.readable_.wake_all(poll_in | poll_rdnorm);
+        return Errc::would_block;
+    }
+    return pipe.writable_.wait_until(
+        [&] { return pipe.space() >= needed || pipe.readers_.load() == 0; });
+}
+
+/// Puts in what there is room for, when it is `needed` bytes at least; how many went in. broken_pipe.
+[[gnu::always_inline]] inline Result<std::size_t> PipeEnd::write_some(IoBuffer& buffer,
+                                                                      std::size_t needed) {
+    Pipe& pipe = *pipe_;
+    sched::MutexGuard guard(pipe.mutex_);
+    if (pipe.readers_.load() == 0) [[unlikely]]
+        return Errc::broken_pipe;
+    const std::size_t space = pipe.space();
+    if (space < needed) [[unlikely]]
+        return std::size_t{0};
+    const std::size_t moved = TRY(pipe.fill(buffer, std::min(space, buffer.size())));
+    pipe.readable_.wake_all(poll_in | poll_rdnorm);
+    return moved;
+}
+
+Result<std::size_t> PipeEnd::write(IoBuffer& buffer) {
     const std::size_t total = buffer.size();
+    if (total == 0) [[unlikely]] {
+        if (pipe_->readers_.load() == 0) return Errc::broken_pipe;
+        return std::size_t{0};
+    }
     // Up to PIPE_BUF bytes go in together or not at all.
     const std::size_t needed = total <= Pipe::atomic_bytes ? total : 1;
-    std::size_t moved = 0;
-    if (pipe.readers_.load() == 0) return Errc::broken_pipe;
-    while (moved < total) {
-        {
-            sched::MutexGuard guard(pipe.mutex_);
-            if (pipe.readers_.load() == 0)
-                return moved ? Result<std::size_t>(moved) : Errc::broken_pipe;
-            const std::size_t space = pipe.space();
-            if (space >= needed) {
-                const Result<std::size_t> done = pipe.fill(buffer, std::min(space, total - moved));
-                if (!done.ok()) return moved ? Result<std::size_t>(moved) : done.error();
-                moved += done.value();
-                pipe.readable_.wake_all(poll_in | poll_rdnorm);
-                continue;
-            }
-        }
-        if (is_nonblocking()) {
-            // Also for nothing: Linux counts a try as an edge for those who watch.
-            pipe.readable_.wake_all(poll_in | poll_rdnorm);
-            return moved ? Result<std::size_t>(moved) : Errc::would_block;
-        }
-        const Result<void> waited = pipe.writable_.wait_until(
-            [&] { return pipe.space() >= needed || pipe.readers_.load() == 0; });
-        if (!waited.ok()) return moved ? Result<std::size_t>(moved) : waited.error();
+    const Result<std::size_t> first = write_some(buffer, needed);
+    if (!first.ok() || first.value() == total) [[likely]]
+        return first;
+    return write_rest(buffer, total, needed);
+}
+
+Result<std::size_t> PipeEnd::write_rest(IoBuffer& buffer, std::size_t total, std::size_t needed) {
+    while (buffer.size() != 0) {
+        const Result<std::size_t> more = write_some(buffer, needed);
+        const Result<void> failed = !more.ok()          ? Result<void>(more.error())
+                                    : more.value() == 0 ? wait_for_space(needed)
+                                                        : Result<void>();
+        const std::size_t moved = total - buffer.size();
+        if (!failed.ok()) return moved ? Result<std::size_t>(moved) : failed.error();
     }
-    return moved;
+    return total;
 }
 
 std::uint32_t PipeEnd::poll(PollWatcher* watcher) {

@@ -48,6 +48,7 @@ private:
         return (position >> page_shift) & (slots() - 1);
     }
     Result<std::size_t> fill_pages(IoBuffer& from, std::size_t bytes) REQUIRES(mutex_);
+    Result<std::size_t> drain_pages(IoBuffer& to) REQUIRES(mutex_);
     Result<char*> page_at(std::uint64_t position) REQUIRES(mutex_);
     void drop_page(std::uint64_t position) REQUIRES(mutex_);
 
@@ -72,6 +73,13 @@ public:
     Pipe& pipe() { return *pipe_; }
 
 private:
+    /// false: there will be none. would_block, restart.
+    [[gnu::noinline]] Result<bool> wait_for_bytes();
+    [[gnu::noinline]] Result<void> wait_for_space(std::size_t needed);
+    Result<std::size_t> write_some(IoBuffer& buffer, std::size_t needed);
+    [[gnu::noinline]] Result<std::size_t> write_rest(IoBuffer& buffer, std::size_t total,
+                                                     std::size_t needed);
+
     RefPtr<Pipe> pipe_;
     std::uint32_t writers_at_open_ = 0;
 };
