@@ -47,14 +47,24 @@ Answer with_arguments(Answer (*handler)(Args...), std::index_sequence<at...>,
 template <unsigned number, bool blocks, class... Args, Result<Word> (*handler)(Args...)>
 struct Thunk<number, blocks, handler> {
     static std::int64_t call(Word a, Word b, Word c, Word d, Word e, Word f) {
+        constexpr std::size_t count = blocks ? sizeof...(Args) : 0; // what no handler sees is 0
+        // In memory from the start: in registers that survive the handler each of them would cost a
+        // move, and the saving and loading of such a register.
+        [[maybe_unused]] volatile Word kept_a, kept_b, kept_c, kept_d, kept_e, kept_f;
+        if constexpr (count > 0) kept_a = a;
+        if constexpr (count > 1) kept_b = b;
+        if constexpr (count > 2) kept_c = c;
+        if constexpr (count > 3) kept_d = d;
+        if constexpr (count > 4) kept_e = e;
+        if constexpr (count > 5) kept_f = f;
         const Result<Word> result =
             with_arguments(handler, std::index_sequence_for<Args...>{}, a, b, c, d, e, f);
         if (__builtin_expect(result.ok(), 1)) return static_cast<std::int64_t>(result.value());
-        constexpr std::size_t count = sizeof...(Args); // what no handler sees need not be kept
         if constexpr (blocks)
-            return fail_blocked(result.error(), number, count > 0 ? a : 0, count > 1 ? b : 0,
-                                count > 2 ? c : 0, count > 3 ? d : 0, count > 4 ? e : 0,
-                                count > 5 ? f : 0);
+            return fail_blocked(result.error(), number, count > 0 ? kept_a : 0,
+                                count > 1 ? kept_b : 0, count > 2 ? kept_c : 0,
+                                count > 3 ? kept_d : 0, count > 4 ? kept_e : 0,
+                                count > 5 ? kept_f : 0);
         else
             return fail(result.error());
     }
