@@ -71,14 +71,23 @@
     add     x1, x1, #8
     add     x0, x0, #8
     sub     x2, x2, #8
-5:  cbz     x2, 7f
-6:  ldrb    w3, [x1]
+5:  cbz     x2, 1f
+    tbz     x2, #2, 6f
+    ldr     w3, [x1]
+    str     w3, [x0]
+    add     x1, x1, #4
+    add     x0, x0, #4
+    sub     x2, x2, #4
+6:  tbz     x2, #1, 7f
+    ldrh    w3, [x1]
+    strh    w3, [x0]
+    add     x1, x1, #2
+    add     x0, x0, #2
+    sub     x2, x2, #2
+7:  tbz     x2, #0, 1f
+    ldrb    w3, [x1]
     strb    w3, [x0]
-    add     x1, x1, #1
-    add     x0, x0, #1
-    sub     x2, x2, #1
-    cbnz    x2, 6b
-7:  mov     x0, xzr
+1:  mov     x0, xzr
     ret
 .L\name\()_bytes:
     ldrb    w3, [x1]
@@ -102,13 +111,22 @@
     .globl  drupe_user_clear
 drupe_user_clear:
 .Lclear_begin:
-    cmp     x1, #16
-    b.lo    2f
+    cmp     x1, #64
+    b.lo    4f
 1:  stp     xzr, xzr, [x0]
-    add     x0, x0, #16
-    sub     x1, x1, #16
-    cmp     x1, #16
+    stp     xzr, xzr, [x0, #16]
+    stp     xzr, xzr, [x0, #32]
+    stp     xzr, xzr, [x0, #48]
+    add     x0, x0, #64
+    sub     x1, x1, #64
+    cmp     x1, #64
     b.hs    1b
+4:  cmp     x1, #8
+    b.lo    2f
+5:  str     xzr, [x0], #8
+    sub     x1, x1, #8
+    cmp     x1, #8
+    b.hs    5b
 2:  cbz     x1, 3f
 .Lclear_bytes:
     strb    wzr, [x0]
