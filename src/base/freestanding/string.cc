@@ -109,7 +109,11 @@ void* memset(void* to, int value, std::size_t n) {
     const Word w = ones * static_cast<unsigned char>(value);
     if (n >= 32) {
         char* const end = d + n - 32;
-        for (; d < end; d += 32) store32(d, {w, w, w, w});
+        for (; end - d > 32; d += 64) {
+            store32(d, {w, w, w, w});
+            store32(d + 32, {w, w, w, w});
+        }
+        if (d < end) store32(d, {w, w, w, w});
         store32(end, {w, w, w, w});
     } else if (n >= 8) {
         for (std::size_t i = 0; i + 8 < n; i += 8) store8(d + i, w);

@@ -6,11 +6,13 @@
 namespace drupe::entropy {
 namespace {
 
-void quarter_round(ChaChaBlock& s, unsigned a, unsigned b, unsigned c, unsigned d) {
-    s[a] += s[b], s[d] = std::rotl(s[d] ^ s[a], 16);
-    s[c] += s[d], s[b] = std::rotl(s[b] ^ s[c], 12);
-    s[a] += s[b], s[d] = std::rotl(s[d] ^ s[a], 8);
-    s[c] += s[d], s[b] = std::rotl(s[b] ^ s[c], 7);
+// By reference and with constant indices: then all sixteen words stay in registers.
+[[gnu::always_inline]] inline void quarter_round(std::uint32_t& a, std::uint32_t& b,
+                                                 std::uint32_t& c, std::uint32_t& d) {
+    a += b, d = std::rotl(d ^ a, 16);
+    c += d, b = std::rotl(b ^ c, 12);
+    a += b, d = std::rotl(d ^ a, 8);
+    c += d, b = std::rotl(b ^ c, 7);
 }
 
 } // namespace
@@ -21,11 +23,14 @@ ChaChaBlock chacha20(const ChaChaKey& key, const ChaChaInput& input) {
     for (unsigned i = 0; i < 4; i++) start[12 + i] = input[i];
     ChaChaBlock s = start;
     for (unsigned round = 0; round < 20; round += 2) {
-        for (unsigned column = 0; column < 4; column++)
-            quarter_round(s, column, 4 + column, 8 + column, 12 + column);
-        for (unsigned column = 0; column < 4; column++)
-            quarter_round(s, column, 4 + (column + 1) % 4, 8 + (column + 2) % 4,
-                          12 + (column + 3) % 4);
+        quarter_round(s[0], s[4], s[8], s[12]);
+        quarter_round(s[1], s[5], s[9], s[13]);
+        quarter_round(s[2], s[6], s[10], s[14]);
+        quarter_round(s[3], s[7], s[11], s[15]);
+        quarter_round(s[0], s[5], s[10], s[15]);
+        quarter_round(s[1], s[6], s[11], s[12]);
+        quarter_round(s[2], s[7], s[8], s[13]);
+        quarter_round(s[3], s[4], s[9], s[14]);
     }
     for (unsigned i = 0; i < 16; i++) s[i] += start[i];
     return s;

@@ -19,6 +19,7 @@ constexpr unsigned max_script_depth = 5;
 constexpr std::size_t max_path = 4096;
 
 struct Path {
+    Path() {} // not cleared: a page of zeros costs more than what goes into it
     char text[max_path];
     /// name_too_long.
     Result<void> set(std::string_view name) {

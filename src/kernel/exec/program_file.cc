@@ -12,6 +12,7 @@ constexpr elf::Bounds user_half{raw(mm::AddressSpace::user_begin), raw(mm::Addre
 
 /// A page on the heap: nothing this large goes on a kernel stack.
 struct Buffer {
+    Buffer() {} // not cleared: a page of zeros costs more than what goes into it
     static constexpr std::size_t size = page_size;
     char bytes[size];
     std::span<const std::byte> first(std::size_t n) const {
@@ -21,6 +22,7 @@ struct Buffer {
 
 /// Runs of program headers longer than a page: rare enough to be read in one piece.
 struct LongTable {
+    LongTable() {}
     static constexpr std::size_t size = elf::Header::max_headers * 56;
     char bytes[size];
 };

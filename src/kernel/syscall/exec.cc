@@ -21,6 +21,7 @@ constexpr int at_fdcwd = -100, at_symlink_nofollow = 0x100, at_empty_path = 0x10
 
 /// A page, for a path: too large for the stack.
 struct PathText {
+    PathText() {} // not cleared: a page of zeros costs more than what goes into it
     std::array<char, vfs::max_path> text;
 };
 
