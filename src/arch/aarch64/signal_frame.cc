@@ -30,8 +30,13 @@ std::size_t sve_record_bytes() {
 
 [[gnu::noinline]] Result<void> write_head(const TrapFrame& frame, VirtAddr at,
                                           const SignalDelivery& d) {
-    FrameHead head{};
-    std::memcpy(head.info, d.info.data(), std::min(d.info.size(), sizeof head.info));
+    FrameHead head; // not cleared: what has no value of its own is, below
+    const std::size_t known = std::min(d.info.size(), sizeof head.info);
+    std::memcpy(head.info, d.info.data(), known);
+    std::memset(head.info + known, 0, sizeof head.info - known);
+    head.flags = head.link = head.padding = head.padding2 = 0;
+    head.stack_padding = 0;
+    std::memset(head.unused, 0, sizeof head.unused);
     head.stack_sp = d.alternate.sp;
     head.stack_flags = d.alternate.flags;
     head.stack_size = d.alternate.size;
@@ -44,13 +49,19 @@ std::size_t sve_record_bytes() {
     return copy_to_user(at, &head, sizeof head);
 }
 
+/// A FpsimdRecord without its registers, which go to and fro in one piece.
+struct FpsimdHead {
+    RecordHead head;
+    std::uint32_t fpsr;
+    std::uint32_t fpcr;
+};
+static_assert(sizeof(FpsimdHead) == offsetof(FpsimdRecord, q));
+
 [[gnu::noinline]] Result<void> write_fpsimd(VirtAddr at) {
     FpuState state;
     fpu_save(state);
-    const RecordHead head{fpsimd_magic, sizeof(FpsimdRecord)};
+    const FpsimdHead head{{fpsimd_magic, sizeof(FpsimdRecord)}, state.fpsr, state.fpcr};
     TRY(put_user(at, head));
-    TRY(put_user(at + offsetof(FpsimdRecord, fpsr), state.fpsr));
-    TRY(put_user(at + offsetof(FpsimdRecord, fpcr), state.fpcr));
     return copy_to_user(at + offsetof(FpsimdRecord, q), state.q, sizeof state.q);
 }
 
@@ -88,19 +99,25 @@ Result<void> write_frame(const TrapFrame& frame, VirtAddr base, const FramePlan&
                          const SignalDelivery& d) {
     TRY(write_head(frame, base, d));
     TRY(write_fpsimd(base + records_offset));
-    if (plan.esr != 0)
-        TRY(put_user(base + plan.esr, EsrRecord{{esr_magic, sizeof(EsrRecord)}, d.fault_syndrome}));
+    if (plan.esr != 0) { // its terminator with it, which another record may take the place of
+        const struct {
+            EsrRecord record;
+            RecordHead end;
+        } esr{{{esr_magic, sizeof(EsrRecord)}, d.fault_syndrome}, {}};
+        TRY(put_user(base + plan.esr, esr));
+    }
     if (plan.extra != 0) TRY(write_extra(base, plan));
     if (plan.sve != 0) TRY(write_sve(base + plan.sve, sve_record_bytes()));
-    TRY(put_user(base + plan.end, RecordHead{}));
+    if (plan.end != plan.esr + sizeof(EsrRecord)) TRY(put_user(base + plan.end, RecordHead{}));
     return put_user(base + plan.bytes, FrameRecord{frame.x[29], frame.x[30]});
 }
 
 [[gnu::noinline]] Result<void> read_fpsimd(VirtAddr at) {
     FpuState state;
     TRY(copy_from_user(state.q, at + offsetof(FpsimdRecord, q), sizeof state.q));
-    state.fpsr = TRY(get_user<std::uint32_t>(at + offsetof(FpsimdRecord, fpsr)));
-    state.fpcr = TRY(get_user<std::uint32_t>(at + offsetof(FpsimdRecord, fpcr)));
+    const FpsimdHead head = TRY(get_user<FpsimdHead>(at));
+    state.fpsr = head.fpsr;
+    state.fpcr = head.fpcr;
     fpu_restore(state);
     return {};
 }
