@@ -82,3 +82,8 @@ static inline void arguments(int n, double from, double to, double* x, double* y
         *y = argument(special_count + n, from, to);
     }
 }
+
+/// The order of the n-th case of a Bessel function.
+static inline int order_of(int n) {
+    return n % 3 == 0 ? n / 3 % 6 - 2 : (int)(random_bits() % 129) - 64;
+}

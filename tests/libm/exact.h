@@ -6,3 +6,5 @@
 /// Writes the bytes to the reference, or compares them with it and says what differs.
 void same(const char* what, const void* bytes, size_t size, double x, double y);
 void exact(void);
+/// All functions of float: how far they are, and those that must be the same.
+void floats(void);

@@ -78,3 +78,13 @@ static const struct binary binaries[] = {
     UNARY(pow, -30, 30, 100),  UNARY(atan2, -9, 9, 120),   UNARY(hypot, -9, 9, 100),
     UNARY(fmod, -1e3, 1e3, 0), UNARY(remainder, -9, 9, 0), UNARY(fdim, -9, 9, 100),
     UNARY(larger, -9, 9, 0),   UNARY(smaller, -9, 9, 0),   UNARY(copysign, -9, 9, 0)};
+
+/// Functions with an order, a whole number.
+struct ordered {
+    const char* name;
+    double (*of_double)(int, double);
+    long double (*of_long)(int, long double);
+    double from, to;
+    int hundredths;
+};
+static const struct ordered ordered[] = {BESSEL(jn, 63600), BESSEL(yn, 225600)};

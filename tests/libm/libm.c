@@ -8,6 +8,7 @@
 #include "cases.h"
 #include "exact.h"
 #include "functions.h"
+#include "judge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,12 @@
 #define COUNT(array) (int)(sizeof(array) / sizeof *(array))
 
 static FILE* file;
-static int judging, failures;
+int judging;
+static int failures;
+static const struct format double_format = {53, -1074, 0x1.fffffffffffff8p1023L},
+                           quad_format = {113, -16494, __builtin_infl()};
 
-/// The reference for what is `mine` here: itself when it is written, the other library's when
-/// judged.
-static long double reference(long double mine) {
+long double reference(long double mine) {
     long double other = mine;
     if (!judging)
         fwrite(&mine, sizeof mine, 1, file);
@@ -43,43 +45,49 @@ static long double power_of_two(int n) {
     return value;
 }
 
-/// The distance in units in the last place of a format of `bits` bits whose smallest is 2^least.
-static double distance(long double got, long double want, int bits, int least) {
+double distance(long double got, long double want, const struct format* format) {
     if (want != want) return got != got ? 0 : HUGE_VAL;
     if (got == want) return __builtin_signbit(got) == __builtin_signbit(want) ? 0 : HUGE_VAL;
-    if (bits == 53 && __builtin_fabsl(want) >= 0x1.fffffffffffff8p1023L)
+    if (__builtin_fabsl(want) >= format->overflow)
         return __builtin_isinf(got) && (got < 0) == (want < 0) ? 0 : HUGE_VAL;
     if (got != got || __builtin_isinf(got) || __builtin_isinf(want)) return HUGE_VAL;
-    const int unit = exponent(want) - (bits - 1);
-    return (double)(__builtin_fabsl(got - want) / power_of_two(unit > least ? unit : least));
+    const int unit = exponent(want) - (format->bits - 1);
+    return (double)(__builtin_fabsl(got - want) /
+                    power_of_two(unit > format->least ? unit : format->least));
 }
 
-struct verdict {
-    double worst, worst_long, worst_quad, at[2];
-    int cases, beyond;
-};
-
-static void add(struct verdict* v, double got, long double got_long, long double want, double x,
-                double y, double allowed) {
-    const double far = distance(got, want, 53, -1074),
-                 far_long = distance(got_long, want, 53, -1074);
-    const double quad = distance(got_long, want, 113, -16494);
+void add_result(struct verdict* v, double far, double x, double y, double allowed) {
     v->cases++;
-    v->beyond += far > allowed || far_long > allowed;
+    v->beyond += far > allowed;
     if (far > v->worst) v->worst = far, v->at[0] = x, v->at[1] = y;
-    if (far_long > v->worst_long) v->worst_long = far_long;
+}
+
+/// What the function of double gave, and the one of long double for the same.
+static void add(struct verdict* v, double got, long double got_long, long double want, double x,
+                double y, int hundredths) {
+    const double far = distance(got_long, want, &double_format);
+    const double quad = distance(got_long, want, &quad_format);
+    add_result(v, distance(got, want, &double_format), x, y, hundredths / 100.0);
+    v->beyond += far > hundredths / 100.0;
+    if (far > v->worst_long) v->worst_long = far;
     if (quad > v->worst_quad) v->worst_quad = quad;
 }
 
-static void say(const char* name, const struct verdict* v, int hundredths) {
+void say(const char* name, const struct verdict* v, int hundredths, const char* more) {
     if (!judging) return;
     printf("%-10s %d cases, worst %.2f ulp", name, v->cases, v->worst);
     if (v->worst != 0) printf(" at %a %a", v->at[0], v->at[1]);
-    printf("; long double: %.2f, %s", v->worst_long,
-           v->worst_quad < 64 ? "in 113 bits" : "in double");
+    printf("%s", more);
     if (v->beyond) printf(": TOO FAR %d times, %.2f are allowed", v->beyond, hundredths / 100.0);
     putchar('\n');
     failures += v->beyond != 0;
+}
+
+static void say_both(const char* name, const struct verdict* v, int hundredths) {
+    char more[80];
+    snprintf(more, sizeof more, "; long double: %.2f, %s", v->worst_long,
+             v->worst_quad < 64 ? "in 113 bits" : "in double");
+    say(name, v, hundredths, more);
 }
 
 static void functions(void) {
@@ -91,9 +99,9 @@ static void functions(void) {
                               want = reference(mine);
             if (judging)
                 add(&v, unaries[f].of_double(x), unaries[f].of_long ? mine : want, want, x, 0,
-                    unaries[f].hundredths / 100.0);
+                    unaries[f].hundredths);
         }
-        say(unaries[f].name, &v, unaries[f].hundredths);
+        say_both(unaries[f].name, &v, unaries[f].hundredths);
     }
     for (int f = 0; f < COUNT(binaries); f++) {
         struct verdict v = {0};
@@ -102,10 +110,22 @@ static void functions(void) {
             arguments(n, binaries[f].from, binaries[f].to, &x, &y);
             const long double mine = binaries[f].of_long(x, y), want = reference(mine);
             if (judging)
-                add(&v, binaries[f].of_double(x, y), mine, want, x, y,
-                    binaries[f].hundredths / 100.0);
+                add(&v, binaries[f].of_double(x, y), mine, want, x, y, binaries[f].hundredths);
         }
-        say(binaries[f].name, &v, binaries[f].hundredths);
+        say_both(binaries[f].name, &v, binaries[f].hundredths);
+    }
+    for (int f = 0; f < COUNT(ordered); f++) {
+        struct verdict v = {0};
+        for (int n = 0; n < cases_each; n++) {
+            const double x = argument(n, ordered[f].from, ordered[f].to);
+            const int order = order_of(n);
+            const long double mine = ordered[f].of_long ? ordered[f].of_long(order, x) : 0,
+                              want = reference(mine);
+            if (judging)
+                add(&v, ordered[f].of_double(order, x), ordered[f].of_long ? mine : want, want,
+                    order, x, ordered[f].hundredths);
+        }
+        say_both(ordered[f].name, &v, ordered[f].hundredths);
     }
 }
 
@@ -129,6 +149,7 @@ int main(int argc, char** argv) {
     judging = argc == 3 && strcmp(argv[1], "judge") == 0;
     if (argc != 3 || !(file = fopen(argv[2], judging ? "r" : "w"))) return 2;
     functions();
+    floats();
     exact();
     if (judging) printf("%d failures\n", failures);
     if (fclose(file) != 0) return 2;
