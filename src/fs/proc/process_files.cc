@@ -175,9 +175,9 @@ void write_memory(FormatSink& out, const Process& process) {
     const process::Image& image = *process.image;
     const auto range = [](VirtAddr from, VirtAddr to) { return (to - from) / 1024; };
     format_to(out, "VmPeak:\t{:8} kB\nVmSize:\t{:8} kB\nVmLck:\t{:8} kB\nVmPin:\t{:8} kB\n",
-              kib(m.mapped), kib(m.mapped), 0, 0);
+              kib(m.most_mapped), kib(m.mapped), 0, 0);
     format_to(out, "VmHWM:\t{:8} kB\nVmRSS:\t{:8} kB\nVmData:\t{:8} kB\nVmStk:\t{:8} kB\n",
-              kib(m.resident), kib(m.resident), kib(m.data), kib(m.stack));
+              kib(m.most_resident), kib(m.resident), kib(m.data), kib(m.stack));
     format_to(out, "VmExe:\t{:8} kB\nVmLib:\t{:8} kB\nVmPTE:\t{:8} kB\nVmSwap:\t{:8} kB\n",
               range(image.code_begin, image.code_end), 0, kib(m.tables), 0);
 }

@@ -406,6 +406,8 @@ SpaceStats AddressSpace::stats() {
             .resident = {resident_},
             .data = {data_},
             .stack = {stack_},
+            .most_mapped = {std::max(most_mapped_, mapped_)},
+            .most_resident = {std::max(most_resident_, resident_)},
             .tables = {table_.tables()},
             .regions = region_count_};
 }

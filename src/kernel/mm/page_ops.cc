@@ -49,6 +49,7 @@ void AddressSpace::zap(VirtAddr at, VirtAddr end) {
         gone++;
         batch.add(va, was.frame);
     });
+    most_resident_ = std::max(most_resident_, resident_);
     resident_ -= gone;
 }
 

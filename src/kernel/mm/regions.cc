@@ -2,6 +2,8 @@
 // The tree of regions: finding, cutting, joining. The caller holds the space's lock.
 #include "space_parts.h"
 
+#include <algorithm>
+
 namespace drupe::mm {
 
 Region* AddressSpace::first_above(VirtAddr at) const {
@@ -27,6 +29,7 @@ Region* AddressSpace::find(VirtAddr at) {
 }
 
 void AddressSpace::account(const Region& region, std::int64_t sign) {
+    if (sign < 0) most_mapped_ = std::max(most_mapped_, mapped_);
     const std::size_t pages = static_cast<std::size_t>(sign) * region.pages().n;
     mapped_ += pages;
     if (region.sharing == Sharing::private_copy && has(region.perm, arch::Perm::write))

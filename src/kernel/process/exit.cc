@@ -120,6 +120,7 @@ RefPtr<Process> become_zombie(Process& process) {
 void end_process(Process& process) {
     process.timers = nullptr;
     if (&process == the_program) program_ended(process, process.status);
+    process.keep_peak_memory();
     use_space(nullptr);
     process.image = nullptr;
     while (pass_on_one_child(process)) {}
@@ -229,6 +230,7 @@ void adopt_image(RefPtr<Image> image) {
     process.has_run_exec = true;
     process.exit_signal = sigchld;
     sched::current().set_name(image->name());
+    process.keep_peak_memory();
     std::swap(process.image, image);
     use_space(&process.image->space());
     release_vfork(self);

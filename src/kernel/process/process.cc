@@ -6,6 +6,8 @@
 #include <drupe/process/task_table.h>
 #include <drupe/time/clock.h>
 
+#include <algorithm>
+
 namespace drupe::process {
 
 Process::~Process() = default;
@@ -51,6 +53,23 @@ Nanos Process::cpu_time() {
 Nanos Process::cpu_time_of_children() {
     IrqGuard guard{tasks_lock()};
     return children_time;
+}
+
+PageCount Process::peak_memory() {
+    const std::size_t now = image ? image->space().stats().most_resident.n : 0;
+    IrqGuard guard{tasks_lock()};
+    return {std::max(now, most_resident.n)};
+}
+
+PageCount Process::peak_memory_of_children() {
+    IrqGuard guard{tasks_lock()};
+    return children_most_resident;
+}
+
+void Process::keep_peak_memory() {
+    const PageCount peak = peak_memory();
+    IrqGuard guard{tasks_lock()};
+    most_resident = peak;
 }
 
 } // namespace drupe::process

@@ -4,6 +4,8 @@
 
 #include <drupe/process/lifecycle.h>
 
+#include <algorithm>
+
 namespace drupe::process {
 namespace {
 
@@ -21,6 +23,7 @@ WaitResult look_at_locked(Process& child, const WaitRequest& request) REQUIRES(t
         result.pid = child.pid;
         result.status = child.status;
         result.cpu_time = child.ended_threads_time + child.children_time;
+        result.most_resident = {std::max(child.most_resident.n, child.children_most_resident.n)};
     } else if (child.reports_stop && request.stopped && child.is_stopped) {
         result.pid = child.pid;
         result.status = child.status;
@@ -51,6 +54,8 @@ Result<WaitResult> wait_child(const WaitRequest& request) {
             if (child.is_zombie && request.exited && !request.keep) {
                 dead = RefPtr<Process>(&child);
                 self.children_time = self.children_time + result.cpu_time;
+                self.children_most_resident = {
+                    std::max(self.children_most_resident.n, result.most_resident.n)};
                 self.children.remove(child);
                 child.parent = nullptr;
                 remove_process_locked(child);

@@ -113,9 +113,9 @@ Result<std::uint64_t> getrusage(int who, VirtAddr out) {
     } else {
         return Errc::invalid;
     }
-    if (who != usage_children)
-        usage.max_resident_kib =
-            static_cast<std::int64_t>(self.image->space().stats().resident.bytes() / 1024);
+    const PageCount peak =
+        who == usage_children ? self.peak_memory_of_children() : self.peak_memory();
+    usage.max_resident_kib = static_cast<std::int64_t>(peak.bytes() / 1024);
     TRY(arch::put_user(out, usage));
     return 0;
 }

@@ -30,15 +30,17 @@ constexpr int wait_kinds = wait_nothread | wait_all | wait_clone;
 struct Rusage {
     std::int64_t user_seconds, user_microseconds;
     std::int64_t system_seconds, system_microseconds;
-    std::int64_t counts[14];
+    std::int64_t max_resident_kib;
+    std::int64_t counts[13];
 };
 static_assert(sizeof(Rusage) == 144);
 
-Result<void> put_usage(VirtAddr at, Nanos cpu_time) {
+Result<void> put_usage(VirtAddr at, const WaitResult& child) {
     if (raw(at) == 0) return {};
     Rusage usage{};
-    usage.user_seconds = cpu_time.ns / 1'000'000'000;
-    usage.user_microseconds = cpu_time.ns % 1'000'000'000 / 1000;
+    usage.user_seconds = child.cpu_time.ns / 1'000'000'000;
+    usage.user_microseconds = child.cpu_time.ns % 1'000'000'000 / 1000;
+    usage.max_resident_kib = static_cast<std::int64_t>(child.most_resident.bytes() / 1024);
     return arch::put_user(at, usage);
 }
 
@@ -114,7 +116,7 @@ Result<Word> wait4(int pid, VirtAddr status, int options, VirtAddr usage) {
     const WaitResult result = TRY(wait_child(request));
     if (result.pid == 0) return Word{0};
     if (raw(status) != 0) TRY(arch::put_user(status, result.status.raw()));
-    TRY(put_usage(usage, result.cpu_time));
+    TRY(put_usage(usage, result));
     return static_cast<Word>(result.pid);
 }
 
@@ -148,7 +150,7 @@ Result<Word> waitid(int kind, int id, VirtAddr info, int options, VirtAddr usage
         const SigInfo found = result.pid != 0 ? info_of(result) : SigInfo{};
         TRY(arch::copy_to_user(info, &found, offsetof(SigInfo, u) + 3 * sizeof(std::int32_t)));
     }
-    if (result.pid != 0) TRY(put_usage(usage, result.cpu_time));
+    if (result.pid != 0) TRY(put_usage(usage, result));
     return Word{0};
 }
 

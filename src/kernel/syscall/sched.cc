@@ -30,6 +30,18 @@ Result<void> with_target(Pid tid, Visit visit) {
     return process::with_thread(tid, [&](UserThread& t) { return visit(*t.thread); });
 }
 
+/// As with_target, to read only. A process without threads (the one that adopts orphans, and what
+/// is left of one that ended) is no failure: nothing is visited.
+template <class Visit>
+Result<void> read_target(Pid tid, Visit visit) {
+    const auto done = with_target(tid, [&](sched::Thread& t) -> Result<void> {
+        visit(t);
+        return {};
+    });
+    if (!done.ok() && done.error() == Errc::no_process && process::find_process(tid)) return {};
+    return done;
+}
+
 using sched::Parameters;
 
 Parameters parameters_of(const sched::Thread& t) { return sched::own_parameters(t); }
@@ -113,10 +125,7 @@ namespace {
 
 Result<Parameters> read_parameters(Pid pid) {
     Parameters found{};
-    TRY(with_target(pid, [&](sched::Thread& t) -> Result<void> {
-        found = parameters_of(t);
-        return {};
-    }));
+    TRY(read_target(pid, [&](const sched::Thread& t) { found = parameters_of(t); }));
     return found;
 }
 
@@ -226,6 +235,7 @@ sched::CpuMask online_of(const sched::CpuMask& mask) {
 Result<std::uint64_t> sched_setaffinity(int pid, std::uint64_t size, VirtAddr at) {
     sched::CpuMask wanted{};
     TRY(arch::copy_from_user(&wanted, at, std::min<std::uint64_t>(size, sizeof wanted)));
+    if (pid < 0) return Errc::no_process;
     const sched::CpuMask usable = online_of(wanted);
     if (std::all_of(std::begin(usable.bits), std::end(usable.bits),
                     [](std::uint64_t word) { return word == 0; }))
@@ -242,11 +252,9 @@ Result<std::uint64_t> sched_getaffinity(int pid, std::uint64_t size, VirtAddr at
     // As many words as hold a bit for each CPU there is.
     const std::uint64_t needed = (std::uint64_t{sched::cpus_expected()} + 63) / 64 * 8;
     if (size < needed || size % 8 != 0) return Errc::invalid;
-    sched::CpuMask usable{};
-    TRY(with_target(pid, [&](sched::Thread& t) -> Result<void> {
-        usable = online_of(t.affinity());
-        return {};
-    }));
+    if (pid < 0) return Errc::no_process;
+    sched::CpuMask usable = online_of(sched::CpuMask::all());
+    TRY(read_target(pid, [&](const sched::Thread& t) { usable = online_of(t.affinity()); }));
     TRY(arch::copy_to_user(at, &usable, needed));
     return needed;
 }
@@ -287,10 +295,15 @@ Result<void> for_each_meant(int which, int who, Visit visit) {
 
 Result<std::uint64_t> getpriority(int which, int who) {
     int best = 20;
-    TRY(for_each_meant(which, who, [&](sched::Thread& t) -> Result<void> {
-        best = std::min(best, t.nice());
-        return {};
-    }));
+    if (which == prio_process) {
+        if (who < 0) return Errc::no_process;
+        best = TRY(read_parameters(who)).nice;
+    } else {
+        TRY(for_each_meant(which, who, [&](sched::Thread& t) -> Result<void> {
+            best = std::min(best, t.nice());
+            return {};
+        }));
+    }
     return static_cast<std::uint64_t>(20 - best); // never negative, as the interface wants it
 }
 

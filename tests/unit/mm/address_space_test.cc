@@ -194,6 +194,23 @@ TEST_CASE_METHOD(Fixture, "a read of untouched memory costs no frame, the write 
     CHECK(reads(*space, at + page_size) == 9);
 }
 
+TEST_CASE_METHOD(Fixture, "the most that was mapped and present stays known") {
+    const VirtAddr at = space->map(anonymous(10 * page_size, Perm::read | Perm::write)).value();
+    for (std::uint64_t i = 0; i < 7; i++) CHECK(writes(*space, at + i * page_size, 1));
+    CHECK(space->unmap(at, {4}).ok());
+    CHECK(space->stats().resident.n == 3);
+    CHECK(space->stats().most_resident.n == 7);
+    CHECK(space->stats().most_mapped.n == 10);
+    CHECK(writes(*space, at + 8 * page_size, 1)); // less than before
+    CHECK(space->stats().most_resident.n == 7);
+    const VirtAddr more = space->map(anonymous(9 * page_size, Perm::read | Perm::write)).value();
+    for (std::uint64_t i = 0; i < 9; i++) CHECK(writes(*space, more + i * page_size, 1));
+    CHECK(space->stats().most_resident.n == 13);
+    CHECK(space->stats().most_mapped.n == 15);
+    auto child = space->clone().value();
+    CHECK(child->stats().most_resident.n == child->stats().resident.n);
+}
+
 TEST_CASE_METHOD(Fixture, "a file's fault maps the present neighbours too, and only those") {
     auto object = make_ref<TestObject>(40u, 100u).value();
     MapRequest r = anonymous(40 * page_size, Perm::read);

@@ -81,6 +81,7 @@ struct SpaceStats {
     PageCount resident; // in the page table
     PageCount data;     // private, writable
     PageCount stack;    // growing regions
+    PageCount most_mapped, most_resident; // at any time so far
     PageCount tables;
     std::size_t regions;
 };
@@ -251,6 +252,9 @@ private:
     std::size_t mapped_ GUARDED_BY(lock_) = 0, data_ GUARDED_BY(lock_) = 0;
     std::size_t stack_ GUARDED_BY(lock_) = 0;
     std::size_t resident_ GUARDED_BY(table_lock_) = 0;
+    // As they were before they last fell.
+    std::size_t most_mapped_ GUARDED_BY(lock_) = 0;
+    std::size_t most_resident_ GUARDED_BY(table_lock_) = 0;
     VirtAddr break_start_{}, break_{};
     VirtAddr stack_top_{}, mmap_top_{};
     SpaceLimits limits_;

@@ -80,6 +80,7 @@ struct WaitResult {
     std::uint32_t uid = 0;
     WaitStatus status;
     Nanos cpu_time{0};
+    PageCount most_resident{0}; // in use at once, by the child or one it waited for
 };
 /// no_child, restart.
 Result<WaitResult> wait_child(const WaitRequest& request);

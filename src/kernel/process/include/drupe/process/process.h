@@ -90,11 +90,19 @@ public:
     sched::WaitQueue thread_gone;                         // exec sleeps here
     Nanos ended_threads_time GUARDED_BY(tasks_lock()){0}; // CPU time of threads that are gone
     Nanos children_time GUARDED_BY(tasks_lock()){0};      // of children waited for
+    // The most memory in use at once: by images that are gone, by one child waited for.
+    PageCount most_resident GUARDED_BY(tasks_lock()){0};
+    PageCount children_most_resident GUARDED_BY(tasks_lock()){0};
     Nanos started{0};
 
     /// CPU time of all threads, gone ones included; of children waited for. Take the tasks lock.
     Nanos cpu_time();
     Nanos cpu_time_of_children();
+    /// The most memory in use at once so far; by one child waited for. Take the tasks lock.
+    PageCount peak_memory();
+    PageCount peak_memory_of_children();
+    /// Before the image goes: its peak stays known.
+    void keep_peak_memory();
     bool is_reaper() const { return pid == 1; }
 
 private:
