@@ -31,14 +31,14 @@ class Programs:
     started: dict  # C library: started.c, dynamic, against it
 
 
-def _stale(output: Path, *inputs: Path) -> bool:
+def stale(output: Path, *inputs: Path) -> bool:
     return not output.exists() or any(i.stat().st_mtime > output.stat().st_mtime for i in inputs)
 
 
 def _program(name: str, suffix: str, compiler, options: list) -> Path:
     source, output = SOURCES / f"{name}.c", OUTPUT / f"{name}.{suffix}"
     inputs = [source] + ([image.MUSL_LIBRARIES / "libc.a"] if compiler == image.MUSL_CC else [])
-    if _stale(output, *inputs):
+    if stale(output, *inputs):
         words = [compiler, *options, "-o", output, source]
         progress.call(words, f"compiling {name}.c", f"cannot compile {name}.c")
     return output
@@ -62,7 +62,7 @@ def build_programs() -> Programs:
         "glibc": _program("started", "glibc", CROSS_CC, ["-O2"]),
     }
     plugin, source = OUTPUT / "insncount.so", SOURCES / "insncount.c"
-    if _stale(plugin, source):
+    if stale(plugin, source):
         header = places.cache_dir() / "qemu-plugin.h"
         sources.fetch_file("qemu-plugin", "include/qemu/qemu-plugin.h", header)
         flags = progress.call(["pkg-config", "--cflags", "glib-2.0"], "", "glib is missing").split()

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from . import bench_machine as machine
+from . import bench_malloc
 from . import bench_report as report
 from . import cmd_build, image, places, progress
 from .errors import UserError
@@ -17,7 +18,8 @@ EPILOG = """Figures are guest instructions on a cortex-a57 under QEMU's -icount:
 this machine does. They leave out what exceptions and TLB flushes cost beyond their instructions.
 
 PATTERN is part of a row's name (--json shows the names), e.g. boot, getpid, pipe; or strings: our C library's
-string functions beside glibc's. Row python_pass runs Debian's python3.11, which the first run fetches.
+string functions beside glibc's; or malloc: its allocator beside others, which are compiled first. Row python_pass runs
+Debian's python3.11, which the first run fetches.
 The exit status is 0 when everything ran, limits missed or not; 1 when a row with a limit has no figure."""
 LIMITS = machine.SOURCES / "limits.toml"
 GROUPS = ("cpu", "malloc", "mmap", "fault", "file", "pipe", "thread", "epoll", "net", "sleep")
@@ -25,6 +27,7 @@ BOOT_ROWS = ("boot_first_output", "boot_power_off", "least_memory", "image_bytes
 ANY = "*"  # bench.c's pattern for every test
 MARKER = "MAIN-REACHED"
 STRINGS = "strings"  # as a PATTERN: the string functions only
+MALLOC = "malloc"  # as a PATTERN: allocators only
 STRINGS_LIMIT = 1.1  # of glibc's instructions
 BOOT_MEMORY, BENCH_MEMORY, LAUNCH_MEMORY, MOST_MEMORY = 128, 256, 512, 128  # MiB
 LAUNCHES = "10"  # of a program, after one that is not counted
@@ -152,6 +155,18 @@ class Measurement:
                 why = boot.why or "; ".join(output.errors) or "no result"
                 self.notes.append(f"{row.name}: {why}; {_last_line(boot.text)}")
 
+    def allocators(self) -> dict:
+        """Allocator: load: instructions for an operation, and KiB."""
+        found = {}
+        for name, program in bench_malloc.programs().items():
+            boot = self._boot(f"allocators, {name}", program, [], BENCH_MEMORY)
+            output = report.parse(boot.text)
+            found[name] = {load: value for load, (value, _) in output.results.items()}
+            self.notes += [f"{name}: {error}" for error in output.errors]
+            if not output.finished:
+                self.notes.append(f"{name}: {boot.why}; {_last_line(boot.text)}")
+        return found
+
     def _group(self, group: str, pattern: str) -> None:
         """Boots for a group; when a test stops the machine, again without those that ran."""
         skip = []
@@ -198,11 +213,15 @@ def _versions() -> dict:
     }
 
 
-def _print(rows: list, here: Measurement, there: Measurement | None, strings: dict) -> None:
+def _print(
+    rows: list, here: Measurement, there: Measurement | None, strings: dict, allocators: dict
+) -> None:
     if rows:
         print(report.table(rows, here.values, there and there.values))
     if strings:
         print("\n" + report.strings_table(strings["musl"], strings["glibc"], STRINGS_LIMIT))
+    if allocators:
+        print("\n" + bench_malloc.table(allocators))
     for side in filter(None, (here, there)):
         for note in side.notes:
             print(f"{side.system.name}: {note}")
@@ -214,7 +233,9 @@ def _print(rows: list, here: Measurement, there: Measurement | None, strings: di
         print(version)
 
 
-def _print_json(rows: list, here: Measurement, there: Measurement | None, strings: dict) -> None:
+def _print_json(
+    rows: list, here: Measurement, there: Measurement | None, strings: dict, allocators: dict
+) -> None:
     sides = {"here": here} | ({"linux": there} if there else {})
     data = {
         "commit": _commit(),
@@ -231,6 +252,7 @@ def _print_json(rows: list, here: Measurement, there: Measurement | None, string
             for row in rows
         ],
         "strings": strings,
+        "allocators": allocators,
         "notes": {side: m.notes for side, m in sides.items()},
         "commands": {side: m.commands for side, m in sides.items()},
     }
@@ -301,7 +323,7 @@ def run(args) -> int:
         rows = [row for row in known if args.pattern in row.name]
         launch = [row for row in rows if row.to]
         musl = [row for row in rows if row.libc == "musl" and not row.to]
-        alone = ("boot", STRINGS, *BOOT_ROWS, *(row.name for row in musl + launch))
+        alone = ("boot", STRINGS, MALLOC, *BOOT_ROWS, *(row.name for row in musl + launch))
         for side in sides:
             side.boot_rows(args.pattern)
             if args.pattern not in alone:
@@ -310,7 +332,8 @@ def run(args) -> int:
             side.musl_rows(musl)
             side.launch_rows(launch)
         strings = sides[0].strings() if args.pattern in ("", STRINGS) else {}
+        allocators = sides[0].allocators() if args.pattern == MALLOC else {}
     here, there = sides[0], sides[1] if args.against else None
     rows = report.rows_for(rows, *(side.values for side in sides))
-    (_print_json if args.json else _print)(rows, here, there, strings)
+    (_print_json if args.json else _print)(rows, here, there, strings, allocators)
     return 1 if any(r.has_limit and r.name not in here.values for r in rows) else 0
