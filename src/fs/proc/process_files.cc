@@ -109,17 +109,16 @@ Result<Snapshot> take(const Process& process, Subject subject) {
     return s;
 }
 
-mm::SpaceStats memory_of(const Process& process) {
-    if (!process.image) return {};
-    return process.image->space().stats();
+mm::SpaceStats memory_of(process::Image* image) {
+    return image ? image->space().stats() : mm::SpaceStats{};
 }
 
 std::uint64_t kib(PageCount pages) { return pages.bytes() / 1024; }
 
 Result<void> write_stat(FormatSink& out, Process& process, Subject subject) {
     const Snapshot s = TRY(take(process, subject));
-    const mm::SpaceStats memory = memory_of(process);
-    process::Image* image = process.image.get();
+    const RefPtr<process::Image> image = process.image_now();
+    const mm::SpaceStats memory = memory_of(image.get());
     const auto address = [](VirtAddr at) { return raw(at); };
     format_to(out, "{} ({}) {} {} {} {} 0 -1 4194304 0 0 0 0 ", s.tid, s.text(), s.state, s.parent,
               s.group, s.session);
@@ -144,10 +143,10 @@ Result<void> write_stat(FormatSink& out, Process& process, Subject subject) {
 }
 
 Result<void> write_statm(FormatSink& out, Process& process, Subject) {
-    const mm::SpaceStats m = memory_of(process);
+    const RefPtr<process::Image> image = process.image_now();
+    const mm::SpaceStats m = memory_of(image.get());
     std::uint64_t text = 0;
-    if (process.image)
-        text = PageCount::covering(process.image->code_end - process.image->code_begin).n;
+    if (image) text = PageCount::covering(image->code_end - image->code_begin).n;
     format_to(out, "{} {} 0 {} 0 {} 0\n", m.mapped.n, m.resident.n, text, m.data.n + m.stack.n);
     return {};
 }
@@ -170,9 +169,8 @@ void write_cpus(FormatSink& out) {
     out.put("\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
 }
 
-void write_memory(FormatSink& out, const Process& process) {
-    const mm::SpaceStats m = memory_of(process);
-    const process::Image& image = *process.image;
+void write_memory(FormatSink& out, process::Image& image) {
+    const mm::SpaceStats m = memory_of(&image);
     const auto range = [](VirtAddr from, VirtAddr to) { return (to - from) / 1024; };
     format_to(out, "VmPeak:\t{:8} kB\nVmSize:\t{:8} kB\nVmLck:\t{:8} kB\nVmPin:\t{:8} kB\n",
               kib(m.most_mapped), kib(m.mapped), 0, 0);
@@ -197,7 +195,8 @@ Result<void> write_status(FormatSink& out, Process& process, Subject subject) {
         for (std::uint32_t group : std::as_const(*c.groups).ids()) format_to(out, "{} ", group);
     format_to(out, "\nNStgid:\t{}\nNSpid:\t{}\nNSpgid:\t{}\nNSsid:\t{}\n", s.pid, s.tid, s.group,
               s.session);
-    if (process.image && s.state != 'Z') write_memory(out, process);
+    const RefPtr<process::Image> image = process.image_now();
+    if (image && s.state != 'Z') write_memory(out, *image);
     const std::uint64_t limit = process.limit(process::Resource::pending_signals).soft;
     format_to(out, "CoreDumping:\t0\nThreads:\t{}\nSigQ:\t0/{}\n", s.threads, limit);
     format_to(out, "SigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\n",
@@ -227,21 +226,21 @@ Result<void> write_memory(FormatSink& out, process::Image& image, VirtAddr from,
 }
 
 Result<void> write_cmdline(FormatSink& out, Process& process, Subject) {
-    const RefPtr<process::Image> image = process.image; // it may exec while a page is brought in
+    const RefPtr<process::Image> image = process.image_now();
     if (!image) return {};
     return write_memory(out, *image, image->arguments_begin, image->arguments_end);
 }
 
 Result<void> write_environ(FormatSink& out, Process& process, Subject) {
-    const RefPtr<process::Image> image = process.image;
+    const RefPtr<process::Image> image = process.image_now();
     if (!image) return {};
     return write_memory(out, *image, image->environment_begin, image->environment_end);
 }
 
 Result<void> write_auxv(FormatSink& out, Process& process, Subject) {
-    if (!process.image) return {};
-    const process::Image& image = *process.image;
-    out.put({reinterpret_cast<const char*>(image.auxv.data()), image.auxv_words * 8});
+    const RefPtr<process::Image> image = process.image_now();
+    if (!image) return {};
+    out.put({reinterpret_cast<const char*>(image->auxv.data()), image->auxv_words * 8});
     return {};
 }
 

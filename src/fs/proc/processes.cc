@@ -87,8 +87,9 @@ public:
 private:
     Result<RefPtr<Dentry>> target(Process& process) override {
         if (what_ == What::exe) {
-            if (!process.image || !process.image->executable) return Errc::not_found;
-            return RefPtr<Dentry>(&process.image->executable->dentry());
+            const RefPtr<process::Image> image = process.image_now();
+            if (!image || !image->executable) return Errc::not_found;
+            return RefPtr<Dentry>(&image->executable->dentry());
         }
         RefPtr<FsContext> fs = TRY(fs_of(subject_));
         return what_ == What::cwd ? fs->cwd() : fs->root();

@@ -128,7 +128,7 @@ void write_counts(FormatSink& out, mm::AddressSpace& space, const mm::RegionInfo
 
 template <class Each>
 Result<void> for_each_region(Process& process, Each each) {
-    RefPtr<process::Image> image = process.image;
+    RefPtr<process::Image> image = process.image_now();
     if (!image) return {};
     TRY(may_inspect(process));
     OwnPtr<Room> room = TRY(make_own<Room>());

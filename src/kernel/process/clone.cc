@@ -46,8 +46,10 @@ Result<NewThread> make_thread(Process& process, std::string_view name,
     return fresh;
 }
 
+enum class Kinship : std::uint8_t { thread, child, sibling };
+
 /// From here on others can find it. would_block: no id is free, or the process is ending.
-Result<Pid> publish(Process& process, NewThread& fresh, bool is_first) {
+Result<Pid> publish(Process& process, NewThread& fresh, Kinship kinship) {
     IrqGuard tasks{tasks_lock()};
     const Pid id = TRY(allocate_id_locked());
     IrqGuard guard{process.actions->lock};
@@ -55,18 +57,23 @@ Result<Pid> publish(Process& process, NewThread& fresh, bool is_first) {
     UserThread& user = *fresh.user;
     user.context.files = user.files.get();
     user.context.fs = user.fs.get();
-    process.refresh(user.context);
+    process.refresh_locked(user);
     user.tid = id;
-    if (is_first) {
+    if (kinship != Kinship::thread) {
         process.pid = id;
         if (process.group == 0) process.group = process.session = id;
         add_process_locked(process);
+        // Only now: until here the creator's own parent may have changed, or gone.
+        if (kinship == Kinship::sibling && process.parent->parent)
+            process.parent = process.parent->parent;
         process.parent->children.push_back(process);
         process.parent_pid = process.parent->pid;
     }
     add_thread_locked(user);
     process.threads.push_back(*fresh.thread);
     process.thread_count++;
+    // It parks like the others.
+    if (process.is_stopped) fresh.thread->work.fetch_or(sched::work_signal);
     return id;
 }
 
@@ -86,18 +93,8 @@ Result<void> check(const CloneRequest& request) {
 /// A process that shares with, or copies of, the running one what `flags` say.
 Result<RefPtr<Process>> fork_process(std::uint64_t flags) {
     Process& self = current_process();
-    Process* parent = &self;
-    if ((flags & clone_parent) != 0) {
-        IrqGuard guard{tasks_lock()};
-        if (self.parent) parent = self.parent;
-    }
-    RefPtr<Process> child = TRY(Process::create(parent));
+    RefPtr<Process> child = TRY(Process::create(&self));
     child->exit_signal = static_cast<int>(flags & clone_signal_mask);
-    child->group = self.group;
-    child->session = self.session;
-    child->credentials = self.credentials;
-    child->limits = self.limits;
-    child->personality = self.personality;
     child->oom_score_adjust = self.oom_score_adjust;
     child->image = (flags & clone_vm) != 0 ? self.image : TRY(self.image->copy());
     child->actions = (flags & clone_sighand) != 0 ? self.actions : TRY(self.actions->copy());
@@ -122,7 +119,7 @@ Result<Pid> start_program(RefPtr<Process> process, Start start) {
     fresh.user->fs = std::move(start.fs);
     process->group = process->session = 0; // its own
     process->apply_changes();
-    const Pid pid = TRY(publish(*process, fresh, true));
+    const Pid pid = TRY(publish(*process, fresh, Kinship::child));
     set_program(*process);
     if (start.on_ready) start.on_ready(*process);
     fresh.user.leak(); // its own from now on; it deletes itself when it ends
@@ -159,7 +156,10 @@ Result<Pid> clone(const arch::TrapFrame& frame, const CloneRequest& request) {
     RefPtr<VforkWait> wait;
     if (has(clone_vfork)) user.vfork = wait = TRY(make_ref<VforkWait>());
 
-    const Pid id = TRY(publish(*process, fresh, !has(clone_thread)));
+    const Kinship kinship = has(clone_thread)   ? Kinship::thread
+                            : has(clone_parent) ? Kinship::sibling
+                                                : Kinship::child;
+    const Pid id = TRY(publish(*process, fresh, kinship));
     if (has(clone_parent_settid))
         (void)arch::put_user(request.parent_tid, static_cast<std::uint32_t>(id)).ok();
     fresh.user.leak(); // its own from now on; it deletes itself when it ends

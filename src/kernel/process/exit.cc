@@ -33,16 +33,39 @@ void settle_memory(UserThread& self) {
     if (arch::put_user(self.clear_child_tid, std::uint32_t{0})) wake_futex(self.clear_child_tid, 1);
 }
 
-/// True: the process has no thread left.
-bool remove_thread(Process& process, UserThread& self) {
+/// Files go before the thread does: who waits for the process finds them closed.
+void drop_files(UserThread& self) {
+    RefPtr<vfs::FdTable> files;
+    RefPtr<vfs::FsContext> fs;
     IrqGuard tasks{tasks_lock()};
-    IrqGuard guard{process.actions->lock};
-    process.threads.remove(*self.thread);
-    process.thread_count--;
-    process.ended_threads_time = process.ended_threads_time + self.thread->cpu_time();
-    remove_thread_locked(self);
-    hand_over_locked(process, self);
-    if (process.thread_count <= 1) process.thread_gone.wake_all();
+    self.context.files = nullptr;
+    self.context.fs = nullptr;
+    std::swap(files, self.files);
+    std::swap(fs, self.fs);
+}
+
+/// True: the process has no thread left. The last thread's `code` is the process's, unless somebody
+/// ended it as a whole.
+bool remove_thread(Process& process, UserThread& self, int code) {
+    IrqGuard tasks{tasks_lock()};
+    bool all_parked = false;
+    {
+        IrqGuard guard{process.actions->lock};
+        process.threads.remove(*self.thread);
+        process.thread_count--;
+        process.ended_threads_time = process.ended_threads_time + self.thread->cpu_time();
+        remove_thread_locked(self);
+        hand_over_locked(process, self);
+        // While senders cannot look: a timer's node may be among them.
+        self.pending.clear(SignalSet::all());
+        if (process.thread_count <= 1) process.thread_gone.wake_all();
+        if (process.thread_count == 0 && !process.is_exiting) {
+            process.is_exiting = true;
+            process.status = WaitStatus::exited(code);
+        }
+        all_parked = process.thread_count != 0 && process.parked == process.thread_count;
+    }
+    if (all_parked) report_stop_locked(process);
     return process.thread_count == 0;
 }
 
@@ -122,7 +145,11 @@ void end_process(Process& process) {
     if (&process == the_program) program_ended(process, process.status);
     process.keep_peak_memory();
     use_space(nullptr);
-    process.image = nullptr;
+    {
+        RefPtr<Image> image; // goes after the lock
+        IrqGuard guard{tasks_lock()};
+        std::swap(image, process.image);
+    }
     while (pass_on_one_child(process)) {}
 }
 
@@ -156,20 +183,10 @@ void exit_thread(int code) {
     Process& process = *thread.process;
     settle_memory(self);
     release_vfork(self);
-    self.context = {};
-    self.files = nullptr;
-    self.fs = nullptr;
-    {
-        // The last thread's code is the process's, unless somebody ended it as a whole.
-        IrqGuard guard{process.actions->lock};
-        if (!process.is_exiting && process.thread_count == 1) {
-            process.is_exiting = true;
-            process.status = WaitStatus::exited(code);
-        }
-    }
+    drop_files(self);
     // Before the others can be the last: who destroys the space finds no thread that has it.
     thread.address_space = nullptr;
-    if (remove_thread(process, self)) {
+    if (remove_thread(process, self, code)) {
         end_process(process);
         thread.user = nullptr;
         thread.process = nullptr;
@@ -231,7 +248,10 @@ void adopt_image(RefPtr<Image> image) {
     process.exit_signal = sigchld;
     sched::current().set_name(image->name());
     process.keep_peak_memory();
-    std::swap(process.image, image);
+    {
+        IrqGuard guard{tasks_lock()};
+        std::swap(process.image, image);
+    }
     use_space(&process.image->space());
     release_vfork(self);
 }

@@ -19,6 +19,7 @@ Result<RefPtr<Process>> Process::create(Process* parent) {
     RefPtr<Process> process = RefPtr<Process>::adopt(fresh);
     process->started = time::now();
     if (parent) {
+        IrqGuard guard{tasks_lock()};
         process->group = parent->group;
         process->session = parent->session;
         process->credentials = parent->credentials;
@@ -28,19 +29,33 @@ Result<RefPtr<Process>> Process::create(Process* parent) {
     return process;
 }
 
-void Process::refresh(vfs::TaskContext& context) const {
+RefPtr<Image> Process::image_now() const {
+    IrqGuard guard{tasks_lock()};
+    return image;
+}
+
+void Process::refresh_locked(UserThread& thread) const {
+    vfs::TaskContext& context = thread.context;
+    thread.groups = credentials.groups;
     context.credentials = {credentials.uid, credentials.gid, credentials.fsuid, credentials.fsgid,
-                           credentials.groups ? std::as_const(*credentials.groups).ids()
-                                              : std::span<const std::uint32_t>{}};
+                           thread.groups ? std::as_const(*thread.groups).ids()
+                                         : std::span<const std::uint32_t>{}};
     context.max_descriptors = limit(Resource::open_files).soft;
     context.max_file_bytes = limit(Resource::file_size).soft;
 }
 
 void Process::apply_changes() {
-    image->space().set_limits({limit(Resource::address_space).soft, limit(Resource::data).soft,
-                               limit(Resource::stack).soft});
+    if (const RefPtr<Image> now = image_now())
+        now->space().set_limits({limit(Resource::address_space).soft, limit(Resource::data).soft,
+                                 limit(Resource::stack).soft});
     IrqGuard guard{tasks_lock()};
-    for (sched::Thread& thread : threads) refresh(thread.user->context);
+    for (sched::Thread& thread : threads) {
+        // Another one may be in the middle of a call that looks at what it knows.
+        if (&thread == &sched::current())
+            refresh_locked(*thread.user);
+        else
+            thread.post_work(sched::work_other);
+    }
 }
 
 Nanos Process::cpu_time() {

@@ -88,11 +88,12 @@ Result<void> replace_program(arch::TrapFrame& frame, exec::LoadRequest& request,
     Unshared own = TRY(unshare(process, self));
     TRY(become_only_thread());
     {
+        IrqGuard tasks{tasks_lock()};
         IrqGuard guard{process.actions->lock};
         std::swap(process.actions, own.actions);
+        std::swap(self.files, own.files);
+        self.context.files = self.files.get();
     }
-    std::swap(self.files, own.files);
-    self.context.files = self.files.get();
     self.files->close_on_exec();
     adopt_image(std::move(program.image));
     arch::reset_user_context();

@@ -39,6 +39,18 @@ Taken take_signal(UserThread& self) {
     return taken;
 }
 
+} // namespace
+
+void report_stop_locked(Process& process) {
+    // SIGCONT may have come meanwhile; who sends it holds this lock.
+    if (!process.is_stopped) return;
+    process.reports_stop = true;
+    process.reports_continue = false;
+    notify_parent_locked(process, sigchld, child_stopped, process.status.code());
+}
+
+namespace {
+
 /// Sleeps until the process goes on or ends.
 void park(Process& process) {
     bool all_parked = false;
@@ -49,9 +61,7 @@ void park(Process& process) {
     }
     if (all_parked) {
         IrqGuard guard{tasks_lock()};
-        process.reports_stop = true;
-        process.reports_continue = false;
-        notify_parent_locked(process, sigchld, child_stopped, process.status.code());
+        report_stop_locked(process);
     }
     (void)process.continued.wait_until([&] { return !process.is_stopped; }, Nanos::never(),
                                        sched::Interruptible::no);
@@ -177,10 +187,14 @@ void on_return_to_user(arch::TrapFrame& frame) {
     UserThread& self = *thread.user;
     const arch::IrqState state = arch::irq_save();
     arch::irq_enable();
-    constexpr std::uint32_t mine = sched::work_signal | sched::work_restart;
+    constexpr std::uint32_t mine = sched::work_signal | sched::work_restart | sched::work_other;
     // The flags go first: what arrives from now on sets them again.
     const std::uint32_t work = thread.work.fetch_and(~mine);
     bool interrupted = (work & sched::work_restart) != 0;
+    if ((work & sched::work_other) != 0) {
+        IrqGuard guard{tasks_lock()};
+        self.process->refresh_locked(self);
+    }
     take_all(self, frame, interrupted);
     if (interrupted) finish_call_without_handler(self, frame);
     if (self.restores_mask) {

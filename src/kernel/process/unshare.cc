@@ -24,6 +24,7 @@ Result<void> unshare(std::uint64_t flags) {
     // This thread and the local variable hold one reference each.
     if ((flags & clone_files) != 0 && files->use_count() > 2) files = TRY(files->clone());
     if ((flags & clone_fs) != 0 && fs->use_count() > 2) fs = TRY(fs->clone());
+    IrqGuard guard{tasks_lock()};
     std::swap(self.files, files);
     std::swap(self.fs, fs);
     self.context.files = self.files.get();

@@ -42,51 +42,59 @@ Triple groups(Credentials& c) { return {c.gid, c.egid, c.sgid, c.fsgid}; }
 
 using Choose = Triple (*)(Credentials&);
 
-Result<Word> finish() {
+/// Runs change(credentials, ids), an Errc, on the running process's; threads of one process often
+/// make the same change all at once.
+template <class Change>
+Result<Word> change_ids(Choose choose, Change change) {
+    {
+        IrqGuard guard{tasks_lock()};
+        Credentials& mine = self().credentials;
+        if (const Errc errc = change(mine, choose(mine)); errc != Errc::ok) return errc;
+    }
     self().apply_changes();
     return Word{0};
 }
 
 Result<Word> set_one(Choose choose, std::uint32_t id) {
-    Credentials& mine = self().credentials;
-    Triple ids = choose(mine);
     if (id == unchanged) return Errc::invalid;
-    if (mine.is_privileged())
-        ids.real = ids.saved = id;
-    else if (id != ids.real && id != ids.saved)
-        return Errc::not_permitted;
-    ids.effective = ids.fs = id;
-    return finish();
+    return change_ids(choose, [=](Credentials& mine, Triple ids) {
+        if (mine.is_privileged())
+            ids.real = ids.saved = id;
+        else if (id != ids.real && id != ids.saved)
+            return Errc::not_permitted;
+        ids.effective = ids.fs = id;
+        return Errc::ok;
+    });
 }
 
 Result<Word> set_two(Choose choose, std::uint32_t real, std::uint32_t effective) {
-    Credentials& mine = self().credentials;
-    Triple ids = choose(mine);
-    const bool may = mine.is_privileged();
-    if (!may && real != unchanged && real != ids.real && real != ids.effective)
-        return Errc::not_permitted;
-    if (!may && effective != unchanged && !ids.has(effective)) return Errc::not_permitted;
-    const std::uint32_t old_real = ids.real;
-    if (real != unchanged) ids.real = real;
-    if (effective != unchanged) ids.effective = effective;
-    if (real != unchanged || (effective != unchanged && effective != old_real))
-        ids.saved = ids.effective;
-    ids.fs = ids.effective;
-    return finish();
+    return change_ids(choose, [=](Credentials& mine, Triple ids) {
+        const bool may = mine.is_privileged();
+        if (!may && real != unchanged && real != ids.real && real != ids.effective)
+            return Errc::not_permitted;
+        if (!may && effective != unchanged && !ids.has(effective)) return Errc::not_permitted;
+        const std::uint32_t old_real = ids.real;
+        if (real != unchanged) ids.real = real;
+        if (effective != unchanged) ids.effective = effective;
+        if (real != unchanged || (effective != unchanged && effective != old_real))
+            ids.saved = ids.effective;
+        ids.fs = ids.effective;
+        return Errc::ok;
+    });
 }
 
 Result<Word> set_three(Choose choose, std::uint32_t real, std::uint32_t effective,
                        std::uint32_t saved) {
-    Credentials& mine = self().credentials;
-    Triple ids = choose(mine);
-    if (!mine.is_privileged())
-        for (const std::uint32_t id : {real, effective, saved})
-            if (id != unchanged && !ids.has(id)) return Errc::not_permitted;
-    if (real != unchanged) ids.real = real;
-    if (effective != unchanged) ids.effective = effective;
-    if (saved != unchanged) ids.saved = saved;
-    ids.fs = ids.effective;
-    return finish();
+    return change_ids(choose, [=](Credentials& mine, Triple ids) {
+        if (!mine.is_privileged())
+            for (const std::uint32_t id : {real, effective, saved})
+                if (id != unchanged && !ids.has(id)) return Errc::not_permitted;
+        if (real != unchanged) ids.real = real;
+        if (effective != unchanged) ids.effective = effective;
+        if (saved != unchanged) ids.saved = saved;
+        ids.fs = ids.effective;
+        return Errc::ok;
+    });
 }
 
 Result<Word> get_three(Choose choose, VirtAddr real, VirtAddr effective, VirtAddr saved) {
@@ -99,11 +107,12 @@ Result<Word> get_three(Choose choose, VirtAddr real, VirtAddr effective, VirtAdd
 
 /// The old one comes back, whether it worked or not.
 Word set_fs(Choose choose, std::uint32_t id) {
-    Credentials& mine = self().credentials;
-    Triple ids = choose(mine);
-    const std::uint32_t old = ids.fs;
-    if (id != unchanged && (mine.is_privileged() || ids.has(id) || id == old)) ids.fs = id;
-    self().apply_changes();
+    std::uint32_t old = 0;
+    (void)change_ids(choose, [&](Credentials& mine, Triple ids) {
+        old = ids.fs;
+        if (id != unchanged && (mine.is_privileged() || ids.has(id) || id == old)) ids.fs = id;
+        return Errc::ok;
+    }).ok();
     return old;
 }
 
@@ -141,8 +150,11 @@ Word setfsuid(std::uint32_t id) { return set_fs(users, id); }
 Word setfsgid(std::uint32_t id) { return set_fs(groups, id); }
 
 Result<Word> getgroups(int count, VirtAddr list) {
-    const GroupList* mine = self().credentials.groups.get();
-    const auto ids = mine ? mine->ids() : std::span<const std::uint32_t>{};
+    const RefPtr<GroupList> mine = [] {
+        IrqGuard guard{tasks_lock()};
+        return self().credentials.groups;
+    }();
+    const auto ids = mine ? std::as_const(*mine).ids() : std::span<const std::uint32_t>{};
     if (count < 0) return Errc::invalid;
     if (count == 0) return Word{ids.size()};
     if (static_cast<std::size_t>(count) < ids.size()) return Errc::invalid;
@@ -155,8 +167,12 @@ Result<Word> setgroups(int count, VirtAddr list) {
     if (count < 0 || static_cast<std::size_t>(count) > GroupList::max) return Errc::invalid;
     RefPtr<GroupList> fresh = TRY(GroupList::create(static_cast<std::size_t>(count)));
     TRY(arch::copy_from_user(fresh->ids().data(), list, fresh->ids().size_bytes()));
-    std::swap(self().credentials.groups, fresh);
-    return finish();
+    {
+        IrqGuard guard{tasks_lock()};
+        std::swap(self().credentials.groups, fresh);
+    }
+    self().apply_changes();
+    return Word{0};
 }
 
 Result<Word> getpgid(int pid) { return word(TRY(of_process(pid, &Process::group))); }

@@ -22,14 +22,17 @@ Result<Resource> resource_of(int number) {
 }
 
 Result<void> change(Process& process, Resource resource, Limit wanted) {
-    Limit& limit = process.limits[static_cast<std::size_t>(resource)];
     if (wanted.soft > wanted.hard) return Errc::invalid;
     // More than a table can hold is not for the privileged either.
     if (resource == Resource::open_files && wanted.hard > vfs::FdTable::most)
         return Errc::not_permitted;
     const bool is_privileged = process::current_process().credentials.is_privileged();
-    if (wanted.hard > limit.hard && !is_privileged) return Errc::not_permitted;
-    limit = wanted;
+    {
+        IrqGuard guard{process::tasks_lock()};
+        Limit& limit = process.limits[static_cast<std::size_t>(resource)];
+        if (wanted.hard > limit.hard && !is_privileged) return Errc::not_permitted;
+        limit = wanted;
+    }
     process.apply_changes();
     return {};
 }
@@ -39,7 +42,7 @@ Result<RefPtr<Process>> target(int pid) {
     Process& self = process::current_process();
     if (pid == 0 || pid == self.pid) return RefPtr<Process>(&self);
     RefPtr<Process> other = process::find_process(pid);
-    if (!other || !other->image) return Errc::no_process;
+    if (!other || !other->image_now()) return Errc::no_process;
     const process::Credentials &mine = self.credentials, &theirs = other->credentials;
     const bool is_same = mine.uid == theirs.uid && mine.uid == theirs.euid &&
                          mine.uid == theirs.suid && mine.gid == theirs.gid &&

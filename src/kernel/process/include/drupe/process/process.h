@@ -42,19 +42,22 @@ public:
     Pid pid = 0;
     std::atomic<Pid> parent_pid{0}; // getppid takes no lock
 
-    // Constant while several threads live; exec replaces them when one is left.
+    // Constant while several threads live; exec replaces them when one is left, under the tasks
+    // lock: whoever is no thread of the process looks at them under that lock.
     RefPtr<Image> image;
     RefPtr<SignalActions> actions;
-    OwnPtr<ProcessExtension> timers; // setitimer, timer_create
+    OwnPtr<ProcessExtension> timers; // setitimer, timer_create; made under the tasks lock
+    /// The image, for others than the process's own threads. Null: the process has ended.
+    RefPtr<Image> image_now() const;
 
-    // Changed by the process's own threads; others read single words.
+    // Changed under the tasks lock; single words are read without it.
     Credentials credentials;
     Limits limits = default_limits;
-    /// To be called after a change of credentials or limits: tells the files of every thread and
-    /// the address space.
+    /// To be called after a change of credentials or limits: tells the address space and every
+    /// thread, each of which looks at them on its next way to its program.
     void apply_changes();
-    /// The same for a thread not yet published.
-    void refresh(vfs::TaskContext& context) const;
+    /// For the running thread, or one not yet published: what its file calls know of the process.
+    void refresh_locked(UserThread& thread) const REQUIRES(tasks_lock());
     const Limit& limit(Resource r) const { return limits[static_cast<std::size_t>(r)]; }
     std::uint32_t personality = 0;
     std::int32_t oom_score_adjust = 0; // /proc: kept for the asking; inherited
@@ -62,12 +65,13 @@ public:
     bool has_run_exec = false;         // since fork: the parent may no longer change its group
     bool is_subreaper = false;
 
-    // Under actions->lock.
+    // Changed under actions->lock. The process's threads look at the atomic ones without it, after
+    // they took back the flag that says that something changed.
     PendingSignals pending GUARDED_BY(actions->lock);
-    bool is_exiting = false;                            // every thread leaves as soon as it sees it
-    bool is_stopped = false;                            // every thread parks
+    std::atomic<bool> is_exiting{false};                // every thread leaves as soon as it sees it
+    std::atomic<bool> is_stopped{false};                // every thread parks
     WaitStatus status;                                  // valid with is_exiting or is_stopped
-    UserThread* survivor = nullptr;                     // execs: every other thread leaves
+    std::atomic<UserThread*> survivor{nullptr};         // execs: every other thread leaves
     std::uint32_t parked GUARDED_BY(actions->lock) = 0; // threads waiting for SIGCONT
     sched::WaitQueue continued;                         // where they wait
 
@@ -79,7 +83,7 @@ public:
     // A stop or a continuation that wait has not reported yet.
     bool reports_stop GUARDED_BY(tasks_lock()) = false;
     bool reports_continue GUARDED_BY(tasks_lock()) = false;
-    std::uint32_t thread_count = 0;
+    std::atomic<std::uint32_t> thread_count{0};
     IntrusiveList<sched::Thread, &sched::Thread::process_hook> threads;
     ListHook sibling_hook;
     IntrusiveList<Process, &Process::sibling_hook> children GUARDED_BY(tasks_lock());

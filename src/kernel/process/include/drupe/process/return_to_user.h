@@ -17,8 +17,8 @@ Errc restart_later(const RestartBlock& block);
 /// these flags ran? Without a handler it always is.
 bool repeats_under_handler(std::int64_t result, std::uint64_t action_flags);
 
-/// Entered with work_signal or work_restart set. Decides with restart.h's record whether a call is
-/// repeated or fails as interrupted. Any interrupt state, returned as found. May
+/// Entered with work_signal, work_restart or work_other set. Decides with restart.h's record
+/// whether a call is repeated or fails as interrupted. Any interrupt state, returned as found. May
 /// change the frame, sleep, switch threads, and not return (the thread ends). The caller looks at
 /// the work flags again afterwards.
 void on_return_to_user(arch::TrapFrame& frame);

@@ -6,6 +6,7 @@
 #include <drupe/arch/trap.h>
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
+#include <drupe/process/credentials.h>
 #include <drupe/process/pending_signals.h>
 #include <drupe/process/restart.h>
 #include <drupe/process/signal_set.h>
@@ -41,11 +42,13 @@ struct UserThread {
     Pid tid = 0;
     UserThread* next_by_tid = nullptr; // hash chain, tasks lock
 
-    // Owned by the thread itself. Each thread holds references of its own to what it shares: the
-    // file room does without locks for a table that has only one.
+    // Owned by the thread itself, and replaced under the tasks lock: others look at them under it.
+    // Each thread holds references of its own to what it shares: the file room does without locks
+    // for a table that has only one.
     RefPtr<vfs::FdTable> files;
     RefPtr<vfs::FsContext> fs;
-    vfs::TaskContext context;   // the two above and what of the process the file room must know
+    RefPtr<GroupList> groups;   // that `context` borrows
+    vfs::TaskContext context;   // these and what of the process the file room must know
     VirtAddr clear_child_tid{}; // zeroed and futex-woken at exit; 0: none
     VirtAddr robust_list{};     // struct robust_list_head; 0: none
     UserStack alternate{0, ss_disable, 0, 0};
