@@ -73,13 +73,11 @@ void SignalTimer::arm(Nanos at) {
 
 /// From here on the alarm does not run.
 void SignalTimer::disarm() {
-    do {
-        if (source_.kind == TimeSource::Kind::wall) {
-            IrqGuard guard{wall_timers.lock};
-            wall_timers.remove(*this);
-        }
-        timer_.cancel();
-    } while (is_on_wall_); // an alarm that was running has put it back
+    if (source_.kind == TimeSource::Kind::wall) {
+        IrqGuard guard{wall_timers.lock};
+        wall_timers.remove(*this);
+    }
+    timer_.cancel();
 }
 
 void SignalTimer::follow_wall_clock(bool follow) {
@@ -96,15 +94,20 @@ void SignalTimer::wall_clock_was_set() {
 
 void SignalTimer::set(Nanos first, Nanos interval) {
     disarm();
-    const Nanos now = source_.now();
-    Nanos at{0};
-    {
-        IrqGuard guard{lock_};
-        next_ = first;
-        interval_ = interval;
-        at = earliest(now);
+    for (;;) {
+        const Nanos now = source_.now(), offset = time::wall_offset();
+        Nanos at{0};
+        {
+            IrqGuard guard{lock_};
+            next_ = first;
+            interval_ = interval;
+            at = earliest(now);
+        }
+        if (first.ns == 0) return;
+        arm(at);
+        // A clock that was set before the timer was among those that hear of it.
+        if (source_.kind != TimeSource::Kind::wall || offset == time::wall_offset()) return;
     }
-    if (first.ns != 0) arm(at);
 }
 
 TimerSetting SignalTimer::setting() const {
@@ -137,7 +140,9 @@ void SignalTimer::on_alarm() {
     }
     if (expiries != 0 && !fire_(*this, expiries) && again != Nanos::never())
         again = std::max(again, time::now() + respite);
-    if (again != Nanos::never()) arm(again);
+    // One that counts the wall clock is among its kind already. Their lock is not taken here: who
+    // holds it arms their alarms, and that waits for one that runs.
+    if (again != Nanos::never()) timer_.arm(again);
 }
 
 // ---- a process's
@@ -166,12 +171,16 @@ void ProcessTimers::on_exec() {
 
 Result<ProcessTimers*> ProcessTimers::of_current() {
     process::Process& self = process::current_process();
-    if (!self.timers) {
-        auto made = TRY(make_own<ProcessTimers>(self));
-        // Making it may have slept, and another thread made one meanwhile.
-        if (!self.timers) self.timers = OwnPtr<process::ProcessExtension>(made.leak());
+    OwnPtr<process::ProcessExtension> made;
+    for (;;) {
+        {
+            IrqGuard guard{process::tasks_lock()};
+            // Another thread may have made one meanwhile.
+            if (!self.timers) std::swap(self.timers, made);
+            if (self.timers) return static_cast<ProcessTimers*>(self.timers.get());
+        }
+        made = TRY(make_own<ProcessTimers>(self));
     }
-    return static_cast<ProcessTimers*>(self.timers.get());
 }
 
 SignalTimer& ProcessTimers::interval_timer(int which) {
