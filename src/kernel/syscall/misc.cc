@@ -11,6 +11,8 @@
 #include <drupe/syscall/machine_control.h>
 #include <drupe/time/clock.h>
 
+#include <atomic>
+
 namespace drupe::syscall {
 namespace {
 
@@ -105,12 +107,13 @@ Result<std::uint64_t> membarrier(int command, std::uint32_t flags, int) {
         return Errc::invalid;
     // A private barrier is for those who said before that they would want it; its registration's
     // command is the next bit.
-    std::uint32_t& registered = process::current_process().image->membarriers;
+    // Threads may register at once.
+    const std::atomic_ref<std::uint32_t> registered(process::current_process().image->membarriers);
     const auto bit = static_cast<std::uint32_t>(command);
     if ((command & (register_private_expedited | register_private_expedited_sync_core)) != 0)
-        registered |= bit;
+        registered.fetch_or(bit, std::memory_order_relaxed);
     if ((command & (private_expedited | private_expedited_sync_core)) != 0 &&
-        (registered & bit << 1) == 0)
+        (registered.load(std::memory_order_relaxed) & bit << 1) == 0)
         return Errc::not_permitted;
     arch::barrier_full();
     sched::synchronize_cpus();
