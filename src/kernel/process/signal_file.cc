@@ -95,8 +95,7 @@ void SignalFile::set_wanted(SignalSet wanted) {
 }
 
 /// Also lets go of those that nobody watches any more.
-bool SignalFile::keep(SignalActions& actions) {
-    sched::MutexGuard guard(mutex_);
+bool SignalFile::keep_locked(SignalActions& actions) {
     bool is_kept = false;
     watched_.for_each_safe([&](Watched& watched) {
         if (watched.actions.get() == &actions) {
@@ -137,7 +136,8 @@ Result<std::size_t> SignalFile::read(vfs::IoBuffer& buffer) {
 std::uint32_t SignalFile::poll(vfs::PollWatcher* watcher) {
     SignalActions& actions = *current_process().actions;
     if (watcher) {
-        if (!keep(actions)) return vfs::poll_err; // no memory: better told than waited for ever
+        sched::MutexGuard guard(mutex_); // until somebody watches, the others must not let go of it
+        if (!keep_locked(actions)) return vfs::poll_err; // no memory: better told than waited for
         watcher->watch(actions.arrived);
     }
     return is_pending(wanted()) ? std::uint32_t{vfs::poll_in} : 0u;

@@ -36,7 +36,7 @@ private:
         RefPtr<SignalActions> actions;
         ListHook hook;
     };
-    bool keep(SignalActions& actions);
+    bool keep_locked(SignalActions& actions) REQUIRES(mutex_);
     SignalSet wanted() const { return SignalSet(wanted_.load(std::memory_order_relaxed)); }
 
     std::atomic<std::uint64_t> wanted_;
