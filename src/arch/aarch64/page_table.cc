@@ -41,10 +41,12 @@ TableMachine TableMachine::kernel() {
     return TableMachine(true);
 }
 
+// The DSB first: a CPU that takes the space after this look at its context walks what was stored
+// before. Pairs with the one in activate().
 void TableMachine::flush_pages(std::uint64_t va, std::size_t count) {
+    asm volatile("dsb ishst" ::: "memory");
     const std::uint64_t context = context_.value.load(std::memory_order_relaxed);
     if (!kernel_ && context == 0) return; // never ran: nothing cached
-    asm volatile("dsb ishst" ::: "memory");
     if (kernel_) {
         for (; count > 0; count--, va += page_size)
             asm volatile("tlbi vaae1is, %0" ::"r"(tlbi_operand(va, 0)) : "memory");
@@ -57,9 +59,9 @@ void TableMachine::flush_pages(std::uint64_t va, std::size_t count) {
 }
 
 void TableMachine::flush_all() {
+    asm volatile("dsb ishst" ::: "memory");
     const std::uint64_t context = context_.value.load(std::memory_order_relaxed);
     if (!kernel_ && context == 0) return;
-    asm volatile("dsb ishst" ::: "memory");
     if (kernel_)
         asm volatile("tlbi vmalle1is" ::: "memory");
     else
@@ -68,7 +70,13 @@ void TableMachine::flush_all() {
 }
 
 void TableMachine::activate(PhysAddr root, unsigned cpu) {
+    const std::uint64_t before = context_.value.load(std::memory_order_relaxed);
     const std::uint64_t asid = asids.activate(context_, cpu, flush_local_user);
+    // A context that is new is seen by every flush before this CPU walks the tables: it is either
+    // flushed, or walks what the flush was for.
+    if (context_.value.load(std::memory_order_relaxed) != before) {
+        asm volatile("dsb ish" ::: "memory");
+    }
     set_user_root(asid << 48 | raw(root)); // ASID in [63:48]; TCR_EL1.A1 = 0 takes it from TTBR0
 }
 
