@@ -31,6 +31,12 @@ void sve_open() {
     asm volatile("msr cpacr_el1, %0\n\tisb" ::"r"(cpacr | 3u << 16));
 }
 
+void sve_close() {
+    std::uint64_t cpacr;
+    asm volatile("mrs %0, cpacr_el1" : "=r"(cpacr));
+    asm volatile("msr cpacr_el1, %0\n\tisb" ::"r"(cpacr & ~(std::uint64_t{3} << 16)));
+}
+
 // [arm/arm] "ZCR_EL1": LEN in quadwords minus one. 64 bytes is what Linux gives a new program.
 void sve_set_length() { asm volatile("msr S3_0_C1_C2_0, %0\n\tisb" ::"r"(std::uint64_t{3})); }
 
@@ -40,9 +46,7 @@ void fpu_init_cpu() {
     if (!cpu_features().sve) return;
     sve_open(); // ZCR_EL1 is out of reach while ZEN traps
     sve_set_length();
-    std::uint64_t cpacr;
-    asm volatile("mrs %0, cpacr_el1" : "=r"(cpacr));
-    asm volatile("msr cpacr_el1, %0\n\tisb" ::"r"(cpacr & ~(std::uint64_t{3} << 16)));
+    sve_close();
 }
 
 void fpu_save(FpuState& state) {
@@ -68,11 +72,15 @@ void sve_restore_state(const void* buffer) { sve_load_call(buffer); }
 
 bool sve_enable() {
     if (!cpu_features().sve) return false;
+    Context& context = current_context();
+    if ((context.flags & CONTEXT_FLAG_SVE) != 0) return true; // asked for by a call before
     sve_open();
     sve_set_length();
-    Context& context = current_context();
     context.sve = ::operator new(sve_state_bytes(sve_vector_bytes()), std::nothrow);
-    if (!context.sve) return false;
+    if (!context.sve) {
+        sve_close(); // nobody would save what the threads of this CPU put into its registers
+        return false;
+    }
     context.flags |= CONTEXT_FLAG_SVE;
     sve_clear_upper();
     return true;
