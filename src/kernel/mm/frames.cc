@@ -218,6 +218,23 @@ void introduce_reserved(const MemoryRange& reserved) REQUIRES(state.lock) {
     cache.count = leave;
 }
 
+/// For when the buddy has nothing left: what all CPUs keep goes back to it. No lock of these held.
+[[gnu::noinline, gnu::cold]] void drain_all() {
+    for (FrameCache& cache : state.caches) {
+        IrqGuard guard(cache.lock);
+        if (cache.count != 0) drain(cache, 0);
+    }
+}
+
+[[gnu::noinline, gnu::cold]] Result<PhysAddr> take_from_all(unsigned order) {
+    drain_all();
+    PhysAddr block{};
+    IrqGuard guard(state.lock);
+    if (!take_locked(order, block)) return Errc::no_memory;
+    frame_of(block).refs.store(1, std::memory_order_relaxed);
+    return block;
+}
+
 } // namespace
 
 void frames_init(std::span<const MemoryRange> ranges, std::span<const MemoryRange> reserved) {
@@ -253,27 +270,23 @@ Result<PhysAddr> detail::alloc_block(unsigned order) {
             return block;
         }
     }
-    // What the cache holds may be the missing buddies.
-    FrameCache& cache = this_cache();
-    IrqGuard cache_guard(cache.lock);
-    drain(cache, 0);
-    SpinGuard guard(state.lock);
-    if (!take_locked(order, block)) return Errc::no_memory;
-    frame_of(block).refs.store(1, std::memory_order_relaxed);
-    return block;
+    return take_from_all(order); // what the caches hold may be the missing buddies
 }
 
 Result<PhysAddr> detail::alloc_one() {
     if (should_fail()) return Errc::no_memory;
-    FrameCache& cache = this_cache();
-    IrqGuard guard(cache.lock);
-    if (cache.count == 0) [[unlikely]] {
-        refill(cache);
-        if (cache.count == 0) return Errc::no_memory;
+    {
+        FrameCache& cache = this_cache();
+        IrqGuard guard(cache.lock);
+        if (cache.count == 0) [[unlikely]]
+            refill(cache);
+        if (cache.count != 0) [[likely]] {
+            const PhysAddr frame = cache.frames[--cache.count];
+            frame_of(frame).refs.store(1, std::memory_order_relaxed);
+            return frame;
+        }
     }
-    const PhysAddr frame = cache.frames[--cache.count];
-    frame_of(frame).refs.store(1, std::memory_order_relaxed);
-    return frame;
+    return take_from_all(0);
 }
 
 Result<PhysAddr> alloc_zeroed_frame() {
