@@ -31,6 +31,7 @@ void Endpoint::set_peer(RefPtr<Endpoint> peer) {
     PacketList forgotten;
     const bool is_datagram = type == SocketType::datagram;
     {
+        sched::MutexGuard taking(reading); // who reads has a packet of the queue in its hands
         SpinGuard guard(lock_);
         former = std::move(peer_);
         peer_ = peer;
