@@ -7,7 +7,7 @@
 
 #include <drupe/entropy/random.h>
 #include <drupe/exec/load.h>
-#include <drupe/sched/thread.h>
+#include <drupe/process/program.h>
 #include <drupe/trace/log.h>
 #include <drupe/vfs/operations.h>
 #include <drupe/vfs/path.h>
@@ -85,26 +85,6 @@ Result<OwnPtr<exec::ArgumentBlock>> gather(const init::StartConfig& config,
     return block;
 }
 
-Result<RefPtr<process::Image>> make_image(OwnPtr<mm::AddressSpace> space, exec::ExecImage& loaded,
-                                          std::string_view path) {
-    RefPtr<process::Image> image = TRY(process::Image::create(std::move(space)));
-    image->executable = loaded.executable;
-    image->entry = loaded.entry;
-    image->code_begin = loaded.code_begin, image->code_end = loaded.code_end;
-    image->data_begin = loaded.data_begin, image->data_end = loaded.data_end;
-    image->stack_begin = loaded.stack_begin, image->stack_end = loaded.stack_end;
-    image->arguments_begin = loaded.stack.arguments_begin,
-    image->arguments_end = loaded.stack.arguments_end;
-    image->environment_begin = loaded.stack.environment_begin,
-    image->environment_end = loaded.stack.environment_end;
-    image->vdso = loaded.vdso;
-    image->signal_return = loaded.signal_return;
-    image->auxv_words = loaded.stack.aux_words;
-    std::copy_n(loaded.stack.aux.begin(), loaded.stack.aux_words, image->auxv.begin());
-    image->set_name(path);
-    return image;
-}
-
 Result<process::Start> load(vfs::TaskContext& kernel, const init::StartConfig& config,
                             process::Process& process) {
     const std::uint64_t stack_limit =
@@ -123,10 +103,6 @@ Result<process::Start> load(vfs::TaskContext& kernel, const init::StartConfig& c
             name);
         return found.error();
     }
-    OwnPtr<mm::AddressSpace> space = TRY(mm::AddressSpace::create());
-    // The loader writes the program's memory as if it were its own.
-    sched::current().address_space = space.get();
-    mm::AddressSpace::switch_to(space.get());
     exec::LoadRequest request;
     request.opener = &opener;
     request.path = path->text;
@@ -136,17 +112,14 @@ Result<process::Start> load(vfs::TaskContext& kernel, const init::StartConfig& c
     request.randomize = state.options.randomize;
     request.seed = entropy::next_u64();
     entropy::fill(request.random);
-    auto loaded = exec::load(*space, request, report);
-    sched::current().address_space = nullptr;
+    auto loaded = process::load_program(request, process.limits, report);
     if (!loaded) {
-        mm::AddressSpace::deactivate();
         failure_status = report.status();
         log(LogLevel::error, "{}", report.text());
         return loaded.error();
     }
-    exec::ExecImage& image = *loaded.value();
-    const process::Start start{image.start_pc, image.start_sp, {}, {}, give_terminal};
-    process.image = TRY(make_image(std::move(space), image, path->text));
+    const process::Start start{loaded.value().pc, loaded.value().sp, {}, {}, give_terminal};
+    process.image = std::move(loaded.value().image);
     return start;
 }
 
