@@ -18,7 +18,7 @@
 namespace drupe::image {
 namespace {
 
-constinit bool is_crashing = false;
+constinit bool is_crashing = false; // the CPU's that claimed the ending
 
 trace::SymbolTable open_symbols() {
     if (!state.map_registers) return {}; // before memory is managed they are out of reach
@@ -77,9 +77,11 @@ void say_registers(const arch::TrapFrame& frame) {
     log(LogLevel::fatal, "  pstate {:08x}", frame.spsr);
 }
 
-// A second crash inside the report ends at once.
+// A second crash inside the report ends at once. Others may wait for locks that this CPU holds.
 void begin_crash() {
+    constexpr Nanos patience{100'000'000};
     arch::irq_disable();
+    claim_ending(patience);
     if (is_crashing) end_machine({Ending::Kind::panicked, 0});
     is_crashing = true;
     trace::enter_crash();

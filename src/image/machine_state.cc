@@ -8,8 +8,11 @@
 #include <drupe/base/format.h>
 #include <drupe/base/sections.h>
 #include <drupe/mm/kernel_space.h>
+#include <drupe/sync/cpu_core.h>
 #include <drupe/sync/lock_statistics.h>
 #include <drupe/trace/log.h>
+
+#include <atomic>
 
 namespace drupe::image {
 
@@ -42,9 +45,20 @@ void say_running() {
     if (state.options.status_on_console) trace::write_console("\x1b]drupe;log;\x1b\\");
 }
 
+void claim_ending(Nanos patience) {
+    static constinit std::atomic<std::uint32_t> claimed_by{0}; // a CPU's number, and one
+    const std::uint32_t self = this_cpu_core().index + 1;
+    std::uint32_t before = 0;
+    if (claimed_by.compare_exchange_strong(before, self, std::memory_order_relaxed))
+        return stop_other_cpus(patience);
+    if (before != self) stop_this_cpu();
+}
+
 void end_machine(Ending ending) {
+    // A host that has no time for a virtual CPU may keep it from hearing for a while.
+    constexpr Nanos patience{5'000'000'000};
     arch::irq_disable();
-    stop_other_cpus(); // nobody writes behind the last word
+    claim_ending(patience); // nobody writes behind the last word
     lock_statistics::report(trace::write_console);
     if (state.options.status_on_console) say_ending(ending);
     if (state.platform && ending.kind == Ending::Kind::restarted) state.platform->reboot();

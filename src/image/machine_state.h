@@ -3,6 +3,7 @@
 #pragma once
 
 #include <drupe/arch/boot.h>
+#include <drupe/base/units.h>
 #include <drupe/init/command_line.h>
 #include <drupe/platform/platform.h>
 
@@ -29,6 +30,9 @@ struct Ending {
 };
 /// Tells the other end of the console that the kernel runs, when the command line asks for it.
 void say_running();
+/// From here on this CPU alone runs, and ends the machine; one that comes second, or later, stops.
+/// `patience` as in stop_other_cpus(). Interrupts masked.
+void claim_ending(Nanos patience);
 /// Tells who started the machine, as agreed in docs/bootfs.md, and switches it off, or resets it
 /// when that is how it ended. Any context.
 [[noreturn]] void end_machine(Ending ending);

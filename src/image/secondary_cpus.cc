@@ -36,12 +36,7 @@ Result<void> attach_software_interrupts() {
     TRY(irq::attach(
         kick_irq, irq::Trigger::edge, [](void*) { sched::on_kick(); }, nullptr));
     TRY(irq::attach(
-        stop_irq, irq::Trigger::edge,
-        [](void*) {
-            stopped.fetch_add(1, std::memory_order_relaxed);
-            arch::cpu_halt();
-        },
-        nullptr));
+        stop_irq, irq::Trigger::edge, [](void*) { stop_this_cpu(); }, nullptr));
     sched::install_kick(send_kick);
     return {};
 }
@@ -89,14 +84,18 @@ void start_secondary_cpus() {
     helper.value()->start();
 }
 
-void stop_other_cpus() {
+void stop_this_cpu() {
+    stopped.fetch_add(1, std::memory_order_relaxed);
+    arch::cpu_halt();
+}
+
+void stop_other_cpus(Nanos patience) {
     if (sched::cpu_count() <= 1) return;
     const std::uint32_t others = sched::cpu_count() - 1;
     for (std::uint32_t i = 0; i <= others; ++i)
         if (i != sched::current().cpu->index) irq::chip().send_ipi(i, stop_irq);
-    // One that waits for a lock that this CPU holds does not answer.
-    for (unsigned tries = 0; tries < 100'000; ++tries)
-        if (stopped.load(std::memory_order_relaxed) >= others) return;
+    const Nanos end = time::now() + patience;
+    while (stopped.load(std::memory_order_relaxed) < others && time::now() < end) arch::cpu_relax();
 }
 
 } // namespace drupe::image

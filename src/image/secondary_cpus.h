@@ -2,6 +2,8 @@
 // The CPUs besides the one that booted.
 #pragma once
 
+#include <drupe/base/units.h>
+
 namespace drupe::image {
 
 /// Tells the scheduler how many CPUs there will be and begins to bring them up, beside what else
@@ -9,7 +11,10 @@ namespace drupe::image {
 /// Context: thread.
 void start_secondary_cpus();
 
-/// Stops all other CPUs for good, as far as they listen. Interrupts masked.
-void stop_other_cpus();
+/// Stops all other CPUs for good. One that waits for a lock of this CPU's does not listen: it is
+/// left alone when `patience` ends. Interrupts masked.
+void stop_other_cpus(Nanos patience);
+/// Stops the CPU this runs on: another one ends the machine. Interrupts masked.
+[[noreturn]] void stop_this_cpu();
 
 } // namespace drupe::image
