@@ -2,6 +2,8 @@
 // One lock guards all of it: who waits for whom is a graph that is followed from thread to lock to
 // thread, and programs that use such locks meet in the kernel only when they have to wait. As with
 // other futexes, a page that is absent is brought in without the lock, and all is looked at again.
+// Parameters of a thread that was found under the tasks lock are set under it, and timers' alarms
+// take that lock: so this one lies below it, and interrupts are masked.
 #include <drupe/sched/pi_futex.h>
 
 #include <drupe/arch/user_access.h>
@@ -36,7 +38,7 @@ namespace {
 constexpr std::size_t buckets = 32;
 
 struct State {
-    SpinLock<LockRank::futex> lock;
+    SpinLock<LockRank::inheritance> lock;
     PiLock* locks[buckets] GUARDED_BY(lock) = {};
 };
 constinit State state;
@@ -177,7 +179,7 @@ struct Seen {
 /// Takes the lock if it is free, else joins the queue (with `waiter`, null: would_block).
 Result<Step> enter(const PiRequest& request, const Seen& seen, PiWaiter* waiter,
                    OwnPtr<PiLock>& fresh) {
-    SpinGuard guard{state.lock};
+    IrqGuard guard{state.lock};
     const auto word = peek(request.word);
     if (!word.ok()) return Step::page_absent;
     const std::uint32_t value = word.value();
@@ -230,7 +232,7 @@ Result<void> take_over(const PiRequest& request, PiWaiter& waiter) {
         if (!found.ok()) outcome = found.error();
         break;
     }
-    SpinGuard guard{state.lock};
+    IrqGuard guard{state.lock};
     waiter.lock->is_passing = false;
     drop_if_unused(*waiter.lock);
     return outcome;
@@ -243,7 +245,7 @@ Result<void> wait(const PiRequest& request, PiWaiter& waiter, const Deadline& de
         const Errc reason = reason_to_stop(until, Interruptible::yes);
         if (reason == Errc::ok) block(until);
         finish_wait();
-        SpinGuard guard{state.lock};
+        IrqGuard guard{state.lock};
         if (waiter.is_owner) break;
         if (reason != Errc::ok) {
             PiLock& lock = *waiter.lock;
@@ -287,7 +289,7 @@ Result<void> pi_try_lock(const PiRequest& request) {
 namespace {
 
 Result<Step> leave(const PiRequest& request) {
-    SpinGuard guard{state.lock};
+    IrqGuard guard{state.lock};
     const auto word = peek(request.word);
     if (!word.ok()) return Step::page_absent;
     const std::uint32_t value = word.value();
@@ -319,7 +321,7 @@ Result<void> pi_unlock(const PiRequest& request) {
 
 void pi_release_all() {
     Thread& self = current();
-    SpinGuard guard{state.lock};
+    IrqGuard guard{state.lock};
     self.pi.has_ended = true;
     while (PiLock* lock = self.pi.held) {
         PiWaiter* next = most_urgent(*lock);
@@ -342,7 +344,7 @@ Parameters own_parameters(const Thread& thread) {
 }
 
 void set_own_parameters(Thread& thread, const Parameters& given) {
-    SpinGuard guard{state.lock};
+    IrqGuard guard{state.lock};
     thread.pi.is_boosted = false;
     thread.set_parameters(given.policy, given.realtime_priority, given.nice);
     adjust(thread);
