@@ -15,14 +15,19 @@ bool Waiter::woken(std::uint32_t) {
 }
 
 bool WaitQueue::add(Waiter& waiter) {
-    IrqGuard guard{lock_};
-    if (waiter.hook.is_linked()) return false;
-    waiter.is_queued.store(true, std::memory_order_relaxed);
-    if (waiter.kind == Waiter::Kind::watching)
-        waiters_.push_front(waiter);
-    else
-        waiters_.push_back(waiter);
-    count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    {
+        IrqGuard guard{lock_};
+        if (waiter.hook.is_linked()) return false;
+        waiter.is_queued.store(true, std::memory_order_relaxed);
+        if (waiter.kind == Waiter::Kind::watching)
+            waiters_.push_front(waiter);
+        else
+            waiters_.push_back(waiter);
+        count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    // The entry before the caller's look at its condition: pairs with the fence in wake(). That of
+    // prepare_to_wait() came before the entry.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     return true;
 }
 

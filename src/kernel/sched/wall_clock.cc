@@ -34,6 +34,8 @@ void WallClockWatch::stop() {
 }
 
 void WallClockWatch::wake_all() {
+    // The clock's new offset before the look at threads' states: pairs with prepare_to_wait().
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     IrqGuard guard{watches.lock};
     for (WallClockWatch* watch = watches.first; watch; watch = watch->next_)
         Scheduler::wake(*watch->thread_);

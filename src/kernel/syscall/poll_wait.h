@@ -27,7 +27,10 @@ public:
     Result<void> wait_for(Nanos deadline, bool& is_ready);
     bool was_woken() const { return woken_.load(std::memory_order_acquire); }
     /// Before asking the files again.
-    void rearm() { woken_.store(false, std::memory_order_release); }
+    void rearm() {
+        // A wake-up that came since is overwritten: acquire sees the change that it told of.
+        woken_.exchange(false, std::memory_order_acq_rel);
+    }
     void clear();
 
 private:

@@ -31,7 +31,8 @@ public:
     /// For chains, where destroying inside release() would recurse.
     bool release_is_last() const { return count_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
     static void destroy(T* object) { delete object; }
-    std::uint32_t use_count() const { return count_.load(std::memory_order_relaxed); }
+    /// Acquire: whoever finds itself the only owner sees what the others did before they let go.
+    std::uint32_t use_count() const { return count_.load(std::memory_order_acquire); }
 
 protected:
     ~RefCounted() = default;

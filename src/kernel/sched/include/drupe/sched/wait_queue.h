@@ -70,7 +70,7 @@ public:
     /// `key` tells watchers what became possible, in words of the queue's owner; 0: perhaps all.
     void wake(std::size_t most, std::uint32_t key = 0) {
         // The caller's change of the condition before the look at the queue: pairs with the fence
-        // between a waiter's entry and its look at the condition (prepare_to_wait).
+        // between a waiter's entry and its look at the condition, in add().
         std::atomic_thread_fence(std::memory_order_seq_cst);
         if (count_.load(std::memory_order_relaxed) != 0) wake_slow(most, key);
     }
