@@ -19,18 +19,31 @@ FileSystemStats RamFs::stats() {
 }
 
 void RamFs::shut_down() {
-    // Leaves first; what files are still open keep is theirs.
+    // Leaves first; what files are still open keep is theirs. Somebody who found a directory before
+    // may be at work in it: an empty one dies, so that it stays empty.
     RefPtr<Dentry> at = root();
     while (at) {
-        if (Dentry* child =
-                at->inode()->is_directory() ? as_directory(*at->inode()).first() : nullptr) {
-            at = RefPtr<Dentry>(child);
+        RefPtr<Dentry> child;
+        if (at->inode()->is_directory()) {
+            sched::MutexGuard guard(at->inode()->mutex());
+            RamDirectory& directory = as_directory(*at->inode());
+            child = RefPtr<Dentry>(directory.first());
+            if (!child) directory.die();
+        }
+        if (child) {
+            at = std::move(child);
             continue;
         }
         if (at->is_root()) return;
         RefPtr<Dentry> above = at->parent();
-        as_directory(*above->inode()).forget(*at);
-        DentryTable::remove(*at);
+        {
+            sched::MutexGuard guard(above->inode()->mutex());
+            // Not moved or removed meanwhile.
+            if (at->is_in_table() && at->parent() == above) {
+                as_directory(*above->inode()).forget(*at);
+                DentryTable::remove(*at);
+            }
+        }
         at = std::move(above);
     }
 }

@@ -57,6 +57,8 @@ public:
                          vfs::DirectorySink& sink) override;
 
     vfs::Dentry* first() { return children_.front(); }
+    /// No name can be made in it any more.
+    void die() { nlink_ = 0; }
     void adopt(vfs::Dentry& child);
     void forget(vfs::Dentry& child);
 

@@ -46,11 +46,14 @@ RefPtr<Dentry> FileSystem::mount_point() const {
 }
 
 void FileSystem::detach() {
+    // Before the look at the users, as the last user's leaving comes before its look at this: one
+    // of the two sees the other.
     detached_ = true;
-    if (users_.load(std::memory_order_acquire) == 0) drop_root();
+    if (users_.load() == 0) drop_root();
 }
 
 void FileSystem::drop_root() {
+    if (is_shut_down_.exchange(true)) return; // both saw, or somebody came and went later
     RefPtr<FileSystem> self(this);
     shut_down();
     if (Dentry* root = std::exchange(root_, nullptr)) root->release();

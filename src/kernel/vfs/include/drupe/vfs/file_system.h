@@ -52,7 +52,7 @@ public:
     /// Open files and working directories keep a file system from being unmounted.
     void add_user() { users_.fetch_add(1, std::memory_order_relaxed); }
     void remove_user() {
-        if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1 && detached_) drop_root();
+        if (users_.fetch_sub(1) == 1 && detached_) drop_root();
     }
 
 protected:
@@ -68,7 +68,7 @@ private:
     void drop_root();
     std::uint64_t device_;
     std::atomic<std::uint32_t> users_{0};
-    std::atomic<bool> detached_{false};
+    std::atomic<bool> detached_{false}, is_shut_down_{false};
     std::atomic<std::uint32_t> flags_{mount_relatime};
     Dentry* root_ = nullptr;        // referenced while mounted or internal
     Dentry* mount_point_ = nullptr; // referenced
