@@ -19,6 +19,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::irq_chip: return "irq_chip";
     case LockRank::entropy: return "entropy";
     case LockRank::clock: return "clock";
+    case LockRank::timestamps: return "timestamps";
     case LockRank::timer: return "timer";
     case LockRank::run_queue: return "run_queue";
     case LockRank::epoll: return "epoll";

@@ -50,29 +50,36 @@ Inode::Inode(FileSystem& fs, std::uint64_t ino, const NewNode& node)
 Inode::~Inode() { destroy_lock_list(locks.load(std::memory_order_relaxed)); }
 
 Attributes Inode::attributes() {
-    return {.device = fs_->device(),
-            .ino = ino_,
-            .rdev = rdev_,
-            .size = size(),
-            .blocks = 0,
-            .mode = mode(),
-            .nlink = nlink(),
-            .uid = uid(),
-            .gid = gid(),
-            .block_size = page_size,
-            .atime = atime_,
-            .mtime = mtime_,
-            .ctime = ctime_,
-            .btime = btime_};
+    Attributes a{.device = fs_->device(),
+                 .ino = ino_,
+                 .rdev = rdev_,
+                 .size = size(),
+                 .blocks = 0,
+                 .mode = mode(),
+                 .nlink = nlink(),
+                 .uid = uid(),
+                 .gid = gid(),
+                 .block_size = page_size,
+                 .atime = {},
+                 .mtime = {},
+                 .ctime = {},
+                 .btime = btime_};
+    SpinGuard guard(times_lock_);
+    a.atime = atime_;
+    a.mtime = mtime_;
+    a.ctime = ctime_;
+    return a;
 }
 
 Result<void> Inode::change(const AttributeChange& c) {
     if (c.set_mode) mode_ = kind() | (c.mode & mode_changeable);
     if (c.set_uid) uid_ = c.uid;
     if (c.set_gid) gid_ = c.gid;
+    SpinGuard guard(times_lock_);
     if (c.set_atime) atime_ = c.atime;
     if (c.set_mtime) mtime_ = c.mtime;
-    touch_changed();
+    ctime_ = wall_now();
+    forget_atime_good();
     return {};
 }
 
@@ -80,6 +87,7 @@ void Inode::update_atime() {
     if (fs_->mount_flags() & (mount_no_atime | mount_read_only)) return;
     constexpr std::int64_t day = 24 * 3600;
     const Timestamp now = wall_now();
+    SpinGuard guard(times_lock_);
     std::int64_t age = now.seconds - atime_.seconds;
     if (!(atime_ > mtime_ && atime_ > ctime_ && age < day)) {
         atime_ = now;

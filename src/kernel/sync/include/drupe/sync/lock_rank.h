@@ -12,6 +12,7 @@ enum class LockRank : std::uint8_t {
     irq_chip,     // masking and sending interrupts happens under driver and scheduler locks
     entropy,      // random numbers are wanted anywhere; computes one block
     clock,        // the wall clock's offset; read and written under nothing else
+    timestamps,   // an inode's times; read and written under nothing else
     timer,        // armed while a run queue is locked
     run_queue,    // wake-ups happen under nearly every other lock
     epoll,        // an epoll's ready list, filled by the wake-ups of the files it watches

@@ -6,6 +6,7 @@
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/sched/mutex.h>
+#include <drupe/sync/spin_lock.h>
 #include <drupe/time/clock.h>
 #include <drupe/vfs/dentry.h>
 #include <drupe/vfs/types.h>
@@ -121,10 +122,12 @@ public:
             update_atime();
     }
     void touch_modified() {
+        SpinGuard guard(times_lock_);
         mtime_ = ctime_ = wall_now();
         forget_atime_good();
     }
     void touch_changed() {
+        SpinGuard guard(times_lock_);
         ctime_ = wall_now();
         forget_atime_good();
     }
@@ -157,7 +160,11 @@ protected:
     void update_atime();
     void forget_atime_good() { atime_good_until_.store(0, std::memory_order_relaxed); }
 
-    Timestamp atime_, mtime_, ctime_, btime_;
+    // A time is two words: whoever reads it without the inode's mutex finds both of one time.
+    SpinLock<LockRank::timestamps> times_lock_;
+    Timestamp atime_ GUARDED_BY(times_lock_), mtime_ GUARDED_BY(times_lock_),
+        ctime_ GUARDED_BY(times_lock_);
+    Timestamp btime_;
     /// Until this monotonic time, in nanoseconds, a read leaves atime_ as it is.
     std::atomic<std::int64_t> atime_good_until_{0};
     std::atomic<std::int32_t> writers_{0};
