@@ -226,7 +226,8 @@ Result<void> PipeEnd::wait_for_space(std::size_t needed) {
         [&] { return pipe.space() >= needed || pipe.readers_.load() == 0; });
 }
 
-/// Puts in what there is room for, when it is `needed` bytes at least; how many went in. broken_pipe.
+/// Puts in what there is room for, when it is `needed` bytes at least; how many went in.
+/// broken_pipe.
 [[gnu::always_inline]] inline Result<std::size_t> PipeEnd::write_some(IoBuffer& buffer,
                                                                       std::size_t needed) {
     Pipe& pipe = *pipe_;
