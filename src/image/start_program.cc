@@ -174,7 +174,7 @@ Result<void> run() {
     TRY(start_console(config));
     RefPtr<vfs::FdTable> files = TRY(open_standard_files(kernel, config));
     TRY(seal_kernel());
-    if (state.options.smp) start_secondary_cpus();
+    start_secondary_cpus();
     return start_user(kernel, config, std::move(files));
 }
 

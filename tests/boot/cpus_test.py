@@ -47,7 +47,7 @@ def describe(machine: str, count: int, to: Path) -> None:
 def main() -> int:
     program, count, machine, isolation, *firmware = sys.argv[1:]
     command = [ROOT / "drupe", "run", "-q", "--cpus", count, "--machine", machine, "--isolation", isolation,
-               "--timeout", str(TIMEOUT), "--kernel-arg", "drupe.smp"]
+               "--timeout", str(TIMEOUT)]
     with tempfile.TemporaryDirectory() as folder:
         if firmware:
             if not shutil.which("fdtput"):

@@ -79,10 +79,6 @@ bool read_own_word(std::string_view word, Options& options) {
         options.status_on_console = value == "console";
         return options.status_on_console;
     }
-    if (matches(word, "drupe.smp", value)) {
-        options.smp = is_on(value);
-        return true;
-    }
     if (matches(word, "drupe.strace", value)) {
         options.strace = is_on(value);
         return true;

@@ -70,8 +70,6 @@ TEST_CASE("the kernel's own words are read, a wrong one is kept for a message") 
     CHECK(s.read.program == "/bin/x");
     CHECK(s.read.unknown.empty());
     CHECK_FALSE(Split("drupe.strace=0").read.strace);
-    CHECK(Split("drupe.smp").read.smp);
-    CHECK_FALSE(Split("console=x").read.smp);
     CHECK(Split("drupe.isolation=el1t").read.isolation == Isolation::el1t);
     CHECK(Split("drupe.isolation=el3 x").read.unknown == "drupe.isolation=el3");
     CHECK(Split("drupe.strac drupe.q").read.unknown == "drupe.strac");

@@ -26,7 +26,6 @@ enum class Isolation : std::uint8_t { automatic, el1t, el0 };
 /// What the words for the kernel ask for.
 struct Options {
     Isolation isolation = Isolation::automatic; // drupe.isolation=el1t|el0
-    bool smp = false;                           // drupe.smp: use every CPU (see docs/status.md)
     bool strace = false;                        // drupe.strace
     bool status_on_console = false;             // drupe.status=console
     bool quiet = false;                         // quiet
