@@ -40,6 +40,7 @@ void set_up(Region& region, const MapRequest& request, VirtAddr at) {
     region.sharing = request.sharing;
     region.grows_down = request.grows_down;
     region.no_reserve = request.no_reserve;
+    region.is_counted = request.is_counted;
     region.at_fork = request.at_fork;
 }
 

@@ -49,6 +49,7 @@ void AddressSpace::insert(Region& region) {
     region.space = this;
     region_count_++;
     account(region, 1);
+    if (region.is_counted) region.file->attach();
     if (region.object) {
         SpinGuard guard(region.object->pages_lock_);
         region.object->attach(region);

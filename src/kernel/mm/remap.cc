@@ -38,6 +38,7 @@ Result<VirtAddr> AddressSpace::remap(VirtAddr at, PageCount old_pages, PageCount
                        .file = region->file,
                        .first_page = region->object ? region->page_index(at) : 0,
                        .no_reserve = region->no_reserve,
+                       .is_counted = region->is_counted,
                        .may = region->may};
     const std::size_t more = new_pages.n > old_pages.n ? new_pages.n - old_pages.n : 0;
     MapRequest growth = request;

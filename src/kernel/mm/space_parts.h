@@ -19,6 +19,7 @@ struct AddressSpace::Doomed {
         while (chain) {
             Region* r = chain;
             chain = r->next_of_object;
+            if (r->is_counted) r->file->detach();
             delete r;
         }
     }

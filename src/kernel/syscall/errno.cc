@@ -77,6 +77,8 @@ constexpr Row rows[] = {
     {Errc::socket_type, 94, "ESOCKTNOSUPPORT"},
     {Errc::canceled, 125, "ECANCELED"},
     {Errc::owner_dead, 130, "EOWNERDEAD"},
+    {Errc::no_message, 42, "ENOMSG"},
+    {Errc::removed, 43, "EIDRM"},
     {Errc::bad_library, 80, "ELIBBAD"},
     {Errc::corrupt, 117, "EUCLEAN"},
     {Errc::restart, -arch::call_restart, "ERESTARTSYS"},

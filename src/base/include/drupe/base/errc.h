@@ -69,6 +69,8 @@ enum class Errc : std::uint8_t {
     socket_type,       // ESOCKTNOSUPPORT
     canceled,          // ECANCELED
     owner_dead,        // EOWNERDEAD
+    no_message,        // ENOMSG
+    removed,           // EIDRM: it was there when the call began
     bad_library,       // ELIBBAD: a program's interpreter is not usable
     corrupt,           // EUCLEAN: a structure on a medium contradicts itself
     // What Linux calls ERESTARTSYS and friends: a signal came while blocked. kernel/process turns

@@ -43,6 +43,7 @@ struct MapRequest {
     bool grows_down = false;      // a stack: extends on a fault just below, up to its limit
     bool populate = false;
     bool no_reserve = false; // may be larger than all RAM
+    bool is_counted = false; // its file hears of every region, and no two of them are joined
     AtFork at_fork = AtFork::copy;
     arch::Perm may =
         arch::Perm::read | arch::Perm::write | arch::Perm::exec; // upper bound for protect

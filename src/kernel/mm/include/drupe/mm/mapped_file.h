@@ -13,6 +13,11 @@ public:
     /// The last reference went. Thread context, no lock held; may sleep.
     static void destroy(MappedFile* file) { file->destroy_self(); }
 
+    /// A region that counts (Region::is_counted) came into being, or is gone. `attach` runs with
+    /// the space's lock held and may only use atomics; `detach` may sleep.
+    virtual void attach() {}
+    virtual void detach() {}
+
 private:
     virtual void destroy_self() = 0;
 };

@@ -40,6 +40,7 @@ public:
     Sharing sharing = Sharing::private_copy;
     bool grows_down = false;
     bool no_reserve = false;
+    bool is_counted = false; // its file is told of it: attach, detach
     AtFork at_fork = AtFork::copy;
 
     PageCount pages() const { return {(end - begin) >> page_shift}; }
@@ -55,13 +56,14 @@ public:
         may = from.may;
         sharing = from.sharing;
         no_reserve = from.no_reserve;
+        is_counted = from.is_counted;
         at_fork = from.at_fork;
     }
     /// `next` begins where this ends and differs in nothing else.
     bool continues_as(const Region& next) const {
         return end == next.begin && perm == next.perm && may == next.may &&
                sharing == next.sharing && object == next.object && file == next.file &&
-               !grows_down && !next.grows_down && no_reserve == next.no_reserve &&
+               !grows_down && !next.grows_down && !is_counted && no_reserve == next.no_reserve &&
                at_fork == next.at_fork && (!object || first_page + pages().n == next.first_page);
     }
 };
