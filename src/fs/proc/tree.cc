@@ -139,11 +139,13 @@ Result<void> ProcFs::make_root() {
 }
 
 void register_machine_files();
+void register_ipc_files();
 
 void register_types() {
     register_file_system(proc_type);
     register_file_system(sys_type);
     register_machine_files();
+    register_ipc_files();
 }
 
 } // namespace drupe::proc

@@ -153,6 +153,10 @@ Result<Pid> clone(const arch::TrapFrame& frame, const CloneRequest& request) {
     arch::context_copy_fpu(fresh.thread->context());
     if (has(clone_child_settid)) user.set_child_tid = request.child_tid;
     if (has(clone_child_cleartid)) user.clear_child_tid = request.child_tid;
+    if (has(clone_sysvsem)) {
+        if (!caller.semaphore_undo) caller.semaphore_undo = TRY(make_ref<SemaphoreUndo>());
+        user.semaphore_undo = caller.semaphore_undo;
+    }
     RefPtr<VforkWait> wait;
     if (has(clone_vfork)) user.vfork = wait = TRY(make_ref<VforkWait>());
 

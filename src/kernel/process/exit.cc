@@ -183,6 +183,7 @@ void exit_thread(int code) {
     Process& process = *thread.process;
     settle_memory(self);
     release_vfork(self);
+    self.semaphore_undo = nullptr; // the last one that shares it takes back what was done
     drop_files(self);
     // Before the others can be the last: who destroys the space finds no thread that has it.
     thread.address_space = nullptr;

@@ -19,6 +19,7 @@ Result<void> unshare(std::uint64_t flags) {
     if ((flags & ~known) != 0) return Errc::invalid;
     if ((flags & namespaces) != 0) return Errc::not_permitted; // there is one of each
     if ((flags & for_lone_thread) != 0 && self.process->thread_count > 1) return Errc::invalid;
+    if ((flags & clone_sysvsem) != 0) self.semaphore_undo = nullptr;
     RefPtr<vfs::FdTable> files = self.files;
     RefPtr<vfs::FsContext> fs = self.fs;
     // This thread and the local variable hold one reference each.

@@ -44,9 +44,10 @@ Result<void> init() {
     return {};
 }
 
-Result<RefPtr<Dentry>> create_anonymous(std::string_view name, std::uint32_t mode, bool numbered) {
+Result<RefPtr<Dentry>> create_anonymous(std::string_view name, std::uint32_t mode, bool numbered,
+                                        std::uint64_t ino) {
     DRUPE_ASSERT(internal != nullptr);
-    const std::uint64_t ino = internal->next_ino.fetch_add(1, std::memory_order_relaxed);
+    if (ino == own_ino) ino = internal->next_ino.fetch_add(1, std::memory_order_relaxed);
     NewNode node;
     node.mode = mode;
     RefPtr<Inode> inode = TRY(make_ref<AnonymousInode>(*internal, ino, node));

@@ -9,6 +9,7 @@
 #include <drupe/process/credentials.h>
 #include <drupe/process/pending_signals.h>
 #include <drupe/process/restart.h>
+#include <drupe/process/semaphore_undo.h>
 #include <drupe/process/signal_set.h>
 #include <drupe/sched/thread.h>
 #include <drupe/sched/wait_queue.h>
@@ -55,6 +56,7 @@ struct UserThread {
     InterruptedCall interrupted{}; // valid while work_restart is set
     RestartBlock restart;
     RefPtr<VforkWait> vfork;
+    RefPtr<SemaphoreUndo> semaphore_undo; // null: it has nothing to take back
     int parent_death_signal = 0;
     std::uint64_t timer_slack = 50'000, default_timer_slack = 50'000; // nanoseconds
     // Of the last fault: for its signal's frame and for the report.

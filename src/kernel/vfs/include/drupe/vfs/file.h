@@ -135,7 +135,10 @@ Result<RefPtr<File>> open_path_file(Dentry& dentry, std::uint32_t flags);
 Result<RefPtr<File>> open_directory_file(Dentry& dentry, std::uint32_t flags);
 
 /// A dentry and inode of the internal file system for files without a name: pipes, events, …
-/// `name` is what /proc/self/fd shows, up to a ":[" inode "]" that is added when `numbered`.
-Result<RefPtr<Dentry>> create_anonymous(std::string_view name, std::uint32_t mode, bool numbered);
+/// `name` is what /proc/self/fd shows, up to a ":[" inode "]" that is added when `numbered`. The
+/// inode's number is `ino`, or one of its own.
+inline constexpr std::uint64_t own_ino = ~std::uint64_t{0};
+Result<RefPtr<Dentry>> create_anonymous(std::string_view name, std::uint32_t mode, bool numbered,
+                                        std::uint64_t ino = own_ino);
 
 } // namespace drupe::vfs

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Shared memory of System V: segments that programs attach to their address spaces. A removed one
+// stays until the last region on it is gone.
+#pragma once
+
+#include <drupe/ipc/object.h>
+#include <drupe/mm/vm_object.h>
+#include <drupe/vfs/file.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace drupe::ipc {
+
+/// kernel.shmmax (bytes of one), kernel.shmall (pages of all), kernel.shmmni. Any thread may set
+/// them.
+struct MemoryLimits {
+    std::atomic<std::uint64_t> bytes, pages;
+    std::atomic<std::uint32_t> segments;
+};
+extern MemoryLimits memory_limits;
+
+class Segment final : public Object {
+public:
+    enum Mode : std::uint32_t { doomed = 01000, locked = 02000 }; // SHM_DEST, SHM_LOCKED
+    Segment(Key key, std::uint32_t flags, std::uint64_t bytes, RefPtr<mm::VmObject> pages);
+    ~Segment() override;
+
+    const std::uint64_t bytes;
+    const RefPtr<mm::VmObject> pages;
+    const std::int32_t creator;
+    PageCount page_count() const { return PageCount::covering(bytes); }
+
+    // Of the regions on it, which come and go under their spaces' locks.
+    std::atomic<std::uint64_t> attached{0};
+    std::atomic<std::int64_t> attach_time{0}, detach_time{0};
+    std::atomic<std::int32_t> last_user{0};
+    std::atomic<bool> is_doomed{false}; // goes with the last region
+};
+
+/// invalid (no such size), exists, not_found, access, no_space, no_memory.
+Result<int> get_segment(Key key, std::uint64_t bytes, std::uint32_t flags);
+/// invalid: no such segment.
+Result<RefPtr<Segment>> find_segment(int id);
+Result<RefPtr<Segment>> segment_at(int index);
+RefPtr<Segment> next_segment(std::uint32_t& index);
+/// How many there are, and the highest index of one.
+std::uint32_t segment_count();
+int highest_segment();
+/// Pages of all segments.
+std::uint64_t pages_of_all_segments();
+
+enum AttachFlag : std::uint32_t {
+    attach_read_only = 010000, // SHM_RDONLY
+    attach_rounded = 020000,   // SHM_RND
+    attach_replace = 040000,   // SHM_REMAP
+    attach_executable = 0100000,
+};
+/// Puts the segment into the caller's space. invalid, removed, access, no_memory, not_permitted.
+Result<VirtAddr> attach(int id, VirtAddr at, std::uint32_t flags);
+/// Takes out what attach() put in at `at`. invalid: nothing.
+Result<void> detach(VirtAddr at);
+/// No key leads to it; it goes with its last region. not_permitted.
+Result<void> remove(Segment& segment);
+
+} // namespace drupe::ipc
