@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// /proc/sysvipc and the limits beside it in /proc/sys/kernel, in Linux's columns.
+// /proc/sysvipc in Linux's columns, its limits in /proc/sys/kernel, and those of inotify.
 #include "proc_inodes.h"
 
 #include <drupe/ipc/messages.h>
 #include <drupe/ipc/semaphores.h>
 #include <drupe/ipc/shared_memory.h>
 #include <drupe/process/process.h>
+#include <drupe/vfs/inotify.h>
 
 #include <algorithm>
 
@@ -175,6 +176,12 @@ constinit GeneratedFile list[] = {
      store_limit<ipc::message_limits, &ipc::MessageLimits::message_bytes, most_int>},
     {"sys/kernel/msgmnb", write_limit<ipc::message_limits, &ipc::MessageLimits::queue_bytes>,
      store_limit<ipc::message_limits, &ipc::MessageLimits::queue_bytes, most_int>},
+    {"sys/fs/inotify/max_queued_events", write_limit<inotify_limits, &InotifyLimits::events>,
+     store_limit<inotify_limits, &InotifyLimits::events, most_int>},
+    {"sys/fs/inotify/max_user_instances", write_limit<inotify_limits, &InotifyLimits::instances>,
+     store_limit<inotify_limits, &InotifyLimits::instances, most_int>},
+    {"sys/fs/inotify/max_user_watches", write_limit<inotify_limits, &InotifyLimits::watches>,
+     store_limit<inotify_limits, &InotifyLimits::watches, most_int>},
     {"sys/kernel/msgmni", write_limit<ipc::message_limits, &ipc::MessageLimits::queues>,
      store_limit<ipc::message_limits, &ipc::MessageLimits::queues, ipc::ObjectTable::most>},
 };

@@ -6,6 +6,7 @@
 #include <drupe/process/task_table.h>
 #include <drupe/vfs/fd_table.h>
 #include <drupe/vfs/file.h>
+#include <drupe/vfs/inotify.h>
 
 #include <algorithm>
 
@@ -131,10 +132,17 @@ public:
         format_to(out, "pos:\t{}\nflags:\t0{}\nmnt_id:\t{}\nino:\t{}\n", file->position(),
                   std::string_view(octal + at, sizeof octal - at), file->dentry().fs().mount_id(),
                   file->inode().ino());
+        if (auto* inotify = file_as<InotifyFile>(*file)) write_watches(out, *inotify);
         return {};
     }
 
 private:
+    static void write_watches(FormatSink& out, InotifyFile& file) {
+        InotifyFile::Report watch{};
+        while (file.next_report(watch.number, watch))
+            format_to(out, "inotify wd:{:x} ino:{:x} sdev:{:x} mask:{:x} ignored_mask:0 \n",
+                      watch.number, watch.ino, watch.device, watch.mask);
+    }
     Subject subject_;
     std::uint32_t fd_;
 };

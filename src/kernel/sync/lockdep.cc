@@ -33,6 +33,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::process: return "process";
     case LockRank::tty: return "tty";
     case LockRank::system_name: return "system_name";
+    case LockRank::notify: return "notify";
     case LockRank::page_table: return "page_table";
     case LockRank::page_cache: return "page_cache";
     case LockRank::address_space: return "address_space";

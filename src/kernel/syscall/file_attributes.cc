@@ -2,6 +2,8 @@
 // Changing what files are: mode, owner, times, size; and making sure they are stored.
 #include "file_call.h"
 
+#include <drupe/vfs/notify.h>
+
 #include <drupe/process/signal.h>
 #include <drupe/vfs/file_system.h>
 
@@ -114,6 +116,7 @@ Result<Word> ftruncate(int fd, std::int64_t size) {
     if (static_cast<std::uint64_t>(size) > file->inode().size())
         TRY(check_size(static_cast<std::uint64_t>(size)));
     TRY(file->truncate(static_cast<std::uint64_t>(size)));
+    vfs::notify(*file, vfs::notify_modify);
     return Word{0};
 }
 
@@ -151,6 +154,7 @@ Result<Word> fallocate(int fd, std::uint32_t mode, std::int64_t offset, std::int
     constexpr std::uint32_t keep_size = 1;
     if (!(mode & keep_size)) TRY(check_size(begin + bytes));
     TRY(file->allocate(static_cast<int>(mode), begin, bytes));
+    vfs::notify(*file, vfs::notify_modify);
     return Word{0};
 }
 

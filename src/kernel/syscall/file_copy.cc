@@ -6,6 +6,7 @@
 #include <drupe/mm/frames.h>
 #include <drupe/process/signal.h>
 #include <drupe/sched/thread.h>
+#include <drupe/vfs/notify.h>
 #include <drupe/vfs/pipe.h>
 
 #include <algorithm>
@@ -39,15 +40,16 @@ struct Side {
     std::uint64_t offset = 0;
 
     Result<std::size_t> read(IoBuffer& to) {
-        if (!has_offset) return file.read(to);
-        const std::size_t moved = TRY(file.read_at(to, offset));
-        offset += moved;
+        const std::size_t moved = TRY(has_offset ? file.read_at(to, offset) : file.read(to));
+        if (has_offset) offset += moved;
+        if (moved != 0) notify(file, notify_access);
         return moved;
     }
     Result<std::size_t> write(IoBuffer& from) {
-        if (!has_offset) return file.write(from);
-        const std::size_t moved = TRY(file.write_at(from, offset, file.is_append()));
-        offset += moved;
+        const std::size_t moved =
+            TRY(has_offset ? file.write_at(from, offset, file.is_append()) : file.write(from));
+        if (has_offset) offset += moved;
+        if (moved != 0) notify(file, notify_modify);
         return moved;
     }
 };

@@ -3,6 +3,7 @@
 #include "file_call.h"
 
 #include <drupe/vfs/file_system.h>
+#include <drupe/vfs/notify.h>
 
 #include <algorithm>
 #include <cstring>
@@ -171,6 +172,7 @@ Result<Word> getdents64(int fd, VirtAddr to, Word size) {
     if (!file || file->is_path_only()) return Errc::bad_descriptor;
     UserEntries entries(to, static_cast<std::uint32_t>(size));
     TRY(file->read_directory(entries));
+    notify(*file, notify_access);
     return entries.outcome();
 }
 

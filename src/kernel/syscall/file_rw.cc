@@ -2,6 +2,8 @@
 // read, write and their relatives.
 #include "file_call.h"
 
+#include <drupe/vfs/notify.h>
+
 namespace drupe::syscall {
 
 namespace {
@@ -13,6 +15,11 @@ namespace {
     if (!file || file->is_path_only() || !has_offset) return Errc::bad_descriptor;
     const Result<std::uint64_t> at = file->seek(0, vfs::seek_current);
     return !at.ok() && at.error() == Errc::illegal_seek ? Errc::illegal_seek : Errc::bad_descriptor;
+}
+
+[[gnu::cold, gnu::noinline]] void tell_moved(const vfs::File& file, Result<std::size_t> moved,
+                                             std::uint32_t event) {
+    if (moved.ok() && moved.value() != 0) vfs::notify(file, event);
 }
 
 enum class Where : bool { at_position, at_offset };
@@ -32,8 +39,11 @@ template <Where where>
         if (static_cast<std::int64_t>(buffer.size()) < 0) return Errc::invalid;
         buffer.limit(most_moved);
     }
-    if constexpr (has_offset) return file->read_at(buffer, static_cast<std::uint64_t>(offset));
-    return file->read(buffer);
+    const Result<std::size_t> moved =
+        has_offset ? file->read_at(buffer, static_cast<std::uint64_t>(offset)) : file->read(buffer);
+    if (file->inode().is_watched()) [[unlikely]]
+        tell_moved(*file, moved, vfs::notify_access);
+    return moved;
 }
 
 template <Where where>
@@ -54,6 +64,8 @@ template <Where where>
     // pwrite to a file in append mode appends, whatever the offset says (pwrite(2), BUGS).
     const Result<std::size_t> moved =
         has_offset ? file->write_at(buffer, at, file->is_append()) : file->write(buffer);
+    if (file->inode().is_watched()) [[unlikely]]
+        tell_moved(*file, moved, vfs::notify_modify);
     if (!moved.ok()) [[unlikely]]
         return raise_for(moved.error());
     return moved;

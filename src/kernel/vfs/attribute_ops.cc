@@ -2,6 +2,7 @@
 // chmod, chown, utimensat, truncate: who may, and what else changes with it.
 #include <drupe/sched/mutex.h>
 #include <drupe/vfs/file_system.h>
+#include <drupe/vfs/notify.h>
 #include <drupe/vfs/operations.h>
 
 namespace drupe::vfs {
@@ -27,7 +28,9 @@ Result<void> change_mode(TaskContext& who, Dentry& dentry, std::uint32_t mode) {
     // Set-gid is not for those outside the group.
     if (!who.credentials.is_root() && !who.credentials.is_member(inode.gid()))
         change.mode &= ~std::uint32_t{mode_setgid};
-    return inode.change(change);
+    TRY(inode.change(change));
+    notify(dentry, notify_attributes);
+    return {};
 }
 
 Result<void> change_owner(TaskContext& who, Dentry& dentry, std::uint32_t uid, std::uint32_t gid) {
@@ -54,7 +57,9 @@ Result<void> change_owner(TaskContext& who, Dentry& dentry, std::uint32_t uid, s
             change.mode &= ~std::uint32_t{mode_setgid};
         change.set_mode = change.mode != (mode & mode_changeable);
     }
-    return inode.change(change);
+    TRY(inode.change(change));
+    if (change.set_uid || change.set_gid || change.set_mode) notify(dentry, notify_attributes);
+    return {};
 }
 
 Result<void> change_times(TaskContext& who, Dentry& dentry, const TimeChange& times) {
@@ -74,7 +79,13 @@ Result<void> change_times(TaskContext& who, Dentry& dentry, const TimeChange& ti
     change.atime = times.atime == How::now ? now : times.atime_value;
     change.set_mtime = times.mtime != How::leave;
     change.mtime = times.mtime == How::now ? now : times.mtime_value;
-    return inode.change(change);
+    TRY(inode.change(change));
+    // One of the two alone looks like what moves it.
+    if (change.set_atime && change.set_mtime)
+        notify(dentry, notify_attributes);
+    else
+        notify(dentry, change.set_atime ? notify_access : notify_modify);
+    return {};
 }
 
 Result<void> truncate(TaskContext& who, Dentry& dentry, std::uint64_t size) {
@@ -86,6 +97,7 @@ Result<void> truncate(TaskContext& who, Dentry& dentry, std::uint64_t size) {
     TRY(inode.add_writer());
     const Result<void> outcome = inode.truncate(size);
     inode.remove_writer();
+    if (outcome.ok()) notify(dentry, notify_modify);
     return outcome;
 }
 

@@ -9,6 +9,7 @@
 #include <drupe/base/scope_exit.h>
 #include <drupe/sched/mutex.h>
 #include <drupe/vfs/file_system.h>
+#include <drupe/vfs/notify.h>
 #include <drupe/vfs/operations.h>
 
 namespace drupe::vfs {
@@ -39,6 +40,7 @@ Result<void> make_name(TaskContext& who, Dentry* start, const char* path, bool i
     RefPtr<Dentry> dentry = TRY(Dentry::create(directory.fs(), &directory, name));
     TRY(make(inode, *dentry));
     DentryTable::insert(*dentry);
+    notify_new_name(inode, *dentry, notify_create);
     return {};
 }
 
@@ -116,7 +118,9 @@ Result<void> make_link(TaskContext& who, Dentry* old_start, const char* old_path
                          if (&target.fs() != &directory.fs()) return Errc::cross_device;
                          if (target.is_directory()) return Errc::not_permitted;
                          // A file whose last name is gone stays gone, unless it never had one.
-                         return directory.link(at, target);
+                         TRY(directory.link(at, target));
+                         notify_self(target, notify_attributes);
+                         return {};
                      });
 }
 
@@ -136,8 +140,11 @@ Result<void> unlink(TaskContext& who, Dentry* start, const char* path) {
         if (victim->is_mount_point()) return Errc::busy;
         TRY(inode.unlink(*victim));
         if (victim->is_in_table()) DentryTable::remove(*victim);
+        notify_self(*victim->inode(), notify_attributes);
     }
-    return {}; // the file goes here, without the lock, if this was all of it
+    victim = nullptr; // the file goes here, without the lock, if this was all of it
+    notify_name(inode, walker.last().view(), notify_delete);
+    return {};
 }
 
 Result<void> remove_directory(TaskContext& who, Dentry* start, const char* path) {
@@ -161,6 +168,8 @@ Result<void> remove_directory(TaskContext& who, Dentry* start, const char* path)
         TRY(inode.remove_directory(*victim));
         if (victim->is_in_table()) DentryTable::remove(*victim);
     }
+    victim = nullptr;
+    notify_name(inode, walker.last().view(), notify_delete | notify_directory);
     return {};
 }
 
@@ -207,6 +216,16 @@ struct Rename {
     Result<void> move(Dentry& moving, Dentry* target);
     Result<void> swap(Dentry& moving, Dentry& target);
 };
+
+void tell_moved(Walker& from, Walker& to, Dentry& moved, Dentry* replaced) {
+    Inode& inode = *moved.inode();
+    const std::uint32_t cookie = next_notify_cookie();
+    notify_name(*from.directory().inode(), from.last().view(),
+                notify_moved_from | (inode.is_directory() ? notify_directory : 0u), cookie);
+    notify_new_name(*to.directory().inode(), moved, notify_moved_to, cookie);
+    if (replaced) notify_self(*replaced->inode(), notify_attributes);
+    notify_self(inode, notify_move_self);
+}
 
 Result<void> Rename::check_kinds(Dentry& moving, Dentry* target) {
     const bool exchange = (flags & rename_exchange) != 0;
@@ -263,6 +282,7 @@ Result<void> Rename::move(Dentry& moving, Dentry* target) {
     }
     drop.dismiss();
     DentryTable::move(moving, to.directory(), to.last(), name, target);
+    tell_moved(from, to, moving, target);
     return {};
 }
 
@@ -275,6 +295,8 @@ Result<void> Rename::swap(Dentry& moving, Dentry& target) {
     drop.dismiss();
     drop_other.dismiss();
     DentryTable::exchange(moving, target, name, other);
+    tell_moved(from, to, moving, nullptr);
+    tell_moved(to, from, target, nullptr);
     return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <drupe/vfs/file.h>
 #include <drupe/vfs/file_system.h>
+#include <drupe/vfs/notify.h>
 
 namespace drupe::vfs {
 namespace {
@@ -93,6 +94,10 @@ File::~File() {
     RefPtr<FileSystem> fs(&dentry_->fs());
     dentry_->release();
     fs->remove_user();
+}
+
+void File::tell_closed() const {
+    if (!is_path_only()) notify(*this, is_writable() ? notify_close_write : notify_close_nowrite);
 }
 
 Result<void> File::claim_writing() {

@@ -9,6 +9,7 @@
 #include <drupe/vfs/file.h>
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/inode.h>
+#include <drupe/vfs/notify.h>
 #include <drupe/vfs/pipe.h>
 
 #include <algorithm>
@@ -47,7 +48,11 @@ Inode::Inode(FileSystem& fs, std::uint64_t ino, const NewNode& node)
     : fs_(&fs), ino_(ino), rdev_(node.device), mode_(node.mode), uid_(node.uid), gid_(node.gid),
       nlink_(1), atime_(wall_now()), mtime_(atime_), ctime_(atime_), btime_(atime_) {}
 
-Inode::~Inode() { destroy_lock_list(locks.load(std::memory_order_relaxed)); }
+Inode::~Inode() {
+    if (is_watched()) [[unlikely]]
+        notify_gone(*this);
+    destroy_lock_list(locks.load(std::memory_order_relaxed));
+}
 
 Attributes Inode::attributes() {
     Attributes a{.device = fs_->device(),

@@ -5,6 +5,7 @@
 
 #include <drupe/base/format.h>
 #include <drupe/vfs/file_system.h>
+#include <drupe/vfs/notify.h>
 #include <drupe/vfs/operations.h>
 
 namespace drupe::vfs {
@@ -53,8 +54,12 @@ Result<RefPtr<File>> open_checked(TaskContext& who, Dentry& dentry, std::uint32_
                 TRY(inode.add_writer());
                 inode.remove_writer();
             }
-            if ((flags & open_truncate) && fresh == Fresh::no) TRY(inode.truncate(0));
         }
+    }
+    notify(*file, notify_open);
+    if ((flags & open_truncate) && fresh == Fresh::no && inode.is_regular()) {
+        TRY(inode.truncate(0));
+        notify(dentry, notify_modify);
     }
     return file;
 }
@@ -92,6 +97,7 @@ Result<RefPtr<File>> create_and_open(TaskContext& who, Walker& walker, const Ope
         TRY(inode.create_entry(
             *dentry, node_for(who, inode, mode_regular | (request.mode & mode_changeable))));
         DentryTable::insert(*dentry);
+        notify_new_name(inode, *dentry, notify_create);
     }
     return open_checked(who, *dentry, request.flags, Fresh::yes);
 }
@@ -180,6 +186,7 @@ Result<RefPtr<File>> open_executable(TaskContext& who, Dentry* start, const char
     TRY(check_access(inode, who.credentials, access_execute));
     RefPtr<File> file = TRY(inode.open(*dentry, open_read_only | open_large_file));
     TRY(file->claim_executing());
+    notify(*file, notify_open);
     return file;
 }
 

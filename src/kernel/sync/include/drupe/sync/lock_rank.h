@@ -27,6 +27,7 @@ enum class LockRank : std::uint8_t {
     tty,          // wakes readers, signals, writes to the console
     // Interrupts take the locks above, which are held with interrupts masked, and none below.
     system_name,   // names that uname shows; copied under nothing else
+    notify,        // who watches files; allocates events, wakes their readers
     page_table,    // kernel mappings, tables from frames
     page_cache,    // lookups allocate frames and heap nodes; truncation unmaps under it
     address_space, // faults look into the page cache and fill the page table

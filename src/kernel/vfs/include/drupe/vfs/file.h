@@ -110,10 +110,13 @@ private:
     Result<std::size_t> read_on(IoBuffer& buffer);
     Result<std::size_t> write_on(IoBuffer& buffer);
     void destroy_self() final {
+        if (inode_->is_watched()) [[unlikely]]
+            tell_closed();
         // Acquire pairs with the release of the epoll that let go of the file last.
         if (epoll_entries_.load(std::memory_order_acquire)) forget_watches(*this);
         delete this;
     }
+    void tell_closed() const;
     /// Takes the file out of every epoll that watches it.
     static void forget_watches(File& file);
     std::atomic<EpollEntry*> epoll_entries_{nullptr}; // under the epolls' links mutex

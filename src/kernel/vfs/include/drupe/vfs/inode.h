@@ -147,6 +147,16 @@ public:
     /// Has no name yet and may get one (O_TMPFILE). A file whose last name is gone may not.
     bool is_linkable = false;
 
+    /// Somebody watches it, or perhaps a directory with a name of it (notify.h).
+    enum Watched : std::uint8_t { watched_itself = 1, watched_as_child = 2 };
+    bool is_watched() const { return watched_.load(std::memory_order_relaxed) != 0; }
+    void set_watched(Watched how) { watched_.fetch_or(how); }
+    void clear_watched(Watched how) { watched_.fetch_and(static_cast<std::uint8_t>(~how)); }
+
+private:
+    std::atomic<std::uint8_t> watched_{0};
+
+public:
     /// Record and flock locks, created when first used (record_lock.cc).
     std::atomic<LockList*> locks{nullptr};
 
