@@ -117,6 +117,31 @@ TEST_CASE("a timer file counts what passed since it was read") {
     });
 }
 
+TEST_CASE("the count of a timer file can be set as on Linux") {
+    check_both([](Side& s) {
+        constexpr unsigned set_ticks = 0x40085400; // TFD_IOC_SET_TICKS
+        const int fd = timer(s, CLOCK_MONOTONIC, TFD_NONBLOCK);
+        std::uint64_t ticks = 0;
+        DRUPE_NOTE(s, ioctl, fd, set_ticks, &ticks);
+        DRUPE_NOTE(s, ioctl, fd, set_ticks + 1, &ticks);
+        ticks = 7;
+        DRUPE_NOTE(s, ioctl, fd, set_ticks, &ticks);
+        s.note("ready", ready(s, fd));
+        ticks = 0;
+        DRUPE_NOTE(s, read, fd, &ticks, 8);
+        s.note("ticks", static_cast<std::int64_t>(ticks));
+        DRUPE_NOTE(s, read, fd, &ticks, 8);
+        itimerspec t = spec(1);
+        DRUPE_NOTE(s, timerfd_settime, fd, 0, &t, nullptr);
+        s.sleep(5);
+        ticks = 3;
+        DRUPE_NOTE(s, ioctl, fd, set_ticks, &ticks); // instead of the one that came
+        DRUPE_NOTE(s, read, fd, &ticks, 8);
+        s.note("ticks", static_cast<std::int64_t>(ticks));
+        DRUPE_CALL(s, close, fd);
+    });
+}
+
 TEST_CASE("a reader of a timer file waits for the expiry") {
     check_both([](Side& s) {
         const int fd = timer(s, CLOCK_MONOTONIC);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "timer_files.h"
 
+#include <drupe/arch/user_access.h>
 #include <drupe/time/clock.h>
 #include <drupe/vfs/timer_file.h>
 
@@ -146,6 +147,19 @@ Result<std::size_t> TimerFile::read(IoBuffer& buffer) {
         if (is_nonblocking()) return Errc::would_block;
         TRY(readable_.wait_until([this] { return is_ready(); }));
     }
+}
+
+Result<std::uint64_t> TimerFile::ioctl(std::uint32_t request, std::uint64_t argument) {
+    constexpr std::uint32_t set_ticks = 0x4008'5400; // _IOW('T', 0, __u64)
+    if (request != set_ticks) return Errc::not_terminal;
+    const auto ticks = TRY(arch::get_user<std::uint64_t>(VirtAddr{argument}));
+    if (ticks == 0) return Errc::invalid;
+    sched::MutexGuard guard(mutex_);
+    collect();
+    if (take_cancellation()) return Errc::canceled;
+    count_.store(ticks);
+    readable_.wake_all(poll_in);
+    return std::uint64_t{0};
 }
 
 std::uint32_t TimerFile::poll(PollWatcher* watcher) {

@@ -50,6 +50,9 @@ public:
     Result<std::size_t> write(IoBuffer&) override { return Errc::invalid; }
     Result<std::uint64_t> seek(std::int64_t, int) override { return std::uint64_t{0}; }
     std::uint32_t poll(PollWatcher* watcher) override;
+    /// TFD_IOC_SET_TICKS: the count that a read gives, as if so many had expired. invalid (none),
+    /// canceled.
+    Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument) override;
     bool can_poll() const override { return true; }
     const void* tag() const override { return &class_tag; }
 
