@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 using namespace drupe;
 using sim::check_both;
@@ -145,6 +146,28 @@ TEST_CASE("who waits for a message or for room is served first, as on Linux") {
         receive(s, fd, 16, &until);
         DRUPE_CALL(s, close, fd);
         DRUPE_CALL(s, mq_unlink, name.c_str());
+    });
+}
+
+TEST_CASE("all queues of a user together count against the limit as on Linux") {
+    check_both([](Side& s) {
+        rlimit limit{20'000, 20'000};
+        rlimit before{};
+        DRUPE_CALL(s, prlimit64, 0, RLIMIT_MSGQUEUE, nullptr, &before);
+        limit.rlim_max = before.rlim_max;
+        const std::string name = unique(s);
+        s.note("limit", DRUPE_CALL(s, prlimit64, 0, RLIMIT_MSGQUEUE, &limit, nullptr));
+        open_queue(s, name + "1", O_RDWR | O_CREAT, 10, 2000);
+        const int first = open_queue(s, name + "1", O_RDWR | O_CREAT, 10, 1000);
+        open_queue(s, name + "2", O_RDWR | O_CREAT, 10, 1000);
+        // It counts until the last file on it is closed.
+        DRUPE_CALL(s, mq_unlink, (name + "1").c_str());
+        open_queue(s, name + "2", O_RDWR | O_CREAT, 10, 1000);
+        DRUPE_CALL(s, close, first);
+        const int second = open_queue(s, name + "2", O_RDWR | O_CREAT, 10, 1000);
+        DRUPE_CALL(s, mq_unlink, (name + "2").c_str());
+        DRUPE_CALL(s, close, second);
+        DRUPE_CALL(s, prlimit64, 0, RLIMIT_MSGQUEUE, &before, nullptr);
     });
 }
 

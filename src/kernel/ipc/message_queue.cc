@@ -14,11 +14,28 @@ constexpr std::size_t most_queues = 256;      // fs.mqueue.queues_max
 
 using Names = IntrusiveList<MessageQueue, &MessageQueue::hook>;
 
-/// The named queues, each with a reference.
+/// The named queues, each with a reference, and all queues that are there.
 struct Table {
     sched::Mutex mutex;
     Names queues GUARDED_BY(mutex);
     std::size_t count GUARDED_BY(mutex) = 0;
+    sched::Mutex charge_mutex; // taken last
+    IntrusiveList<MessageQueue, &MessageQueue::charge_hook> all GUARDED_BY(charge_mutex);
+
+    /// too_many_files. Counts the queue when it may be.
+    Result<void> charge(MessageQueue& queue, std::uint64_t most) {
+        sched::MutexGuard guard(charge_mutex);
+        std::uint64_t sum = queue.limits.charge();
+        for (MessageQueue& other : all)
+            if (other.charged_uid == queue.charged_uid) sum += other.limits.charge();
+        if (sum > most) return Errc::too_many_files;
+        all.push_back(queue);
+        return {};
+    }
+    void discharge(MessageQueue& queue) {
+        sched::MutexGuard guard(charge_mutex);
+        if (queue.charge_hook.is_linked()) all.remove(queue);
+    }
 
     MessageQueue* find(std::string_view name) REQUIRES(mutex) {
         for (MessageQueue& queue : queues)
@@ -77,7 +94,11 @@ void Message::destroy(Message* message) {
     ::operator delete(message);
 }
 
+MessageQueue::MessageQueue(const QueueLimits& l, std::uint32_t m, std::uint32_t u, std::uint32_t g)
+    : limits(l), mode(m), uid(u), gid(g), charged_uid(process::current_process().credentials.uid) {}
+
 MessageQueue::~MessageQueue() {
+    if (const Result<Table*> names = table(); names.ok()) names.value()->discharge(*this);
     while (Message* message = messages_.pop_front()) Message::destroy(message);
 }
 
@@ -237,6 +258,7 @@ Result<RefPtr<vfs::File>> open_queue(const OpenQueue& request) {
     if (names.count >= most_queues && !who.is_root()) return Errc::no_space;
     RefPtr<MessageQueue> queue = TRY(
         make_ref<MessageQueue>(request.limits, request.mode, who.effective_uid, who.effective_gid));
+    TRY(names.charge(*queue, request.most_charged));
     std::copy(request.name.begin(), request.name.end(), queue->name);
     RefPtr<vfs::File> file = TRY(open_file(queue, request.flags));
     names.queues.push_back(*queue.leak());

@@ -47,14 +47,8 @@ Result<ipc::QueueLimits> check_limits(const UserAttributes& given) {
     if (given.most_messages <= 0 || given.message_bytes <= 0 ||
         given.most_messages > most_messages || given.message_bytes > most_bytes)
         return Errc::invalid;
-    const ipc::QueueLimits limits{static_cast<std::size_t>(given.most_messages),
-                                  static_cast<std::size_t>(given.message_bytes)};
-    // What a full queue would take counts against the limit at once, its bookkeeping included.
-    constexpr std::size_t each = 48 + 8;
-    if (limits.messages * (limits.bytes + each) >
-        process::current_process().limit(process::Resource::message_queues).soft)
-        return Errc::too_many_files;
-    return limits;
+    return ipc::QueueLimits{static_cast<std::size_t>(given.most_messages),
+                            static_cast<std::size_t>(given.message_bytes)};
 }
 
 /// The absolute time on the wall clock that a wait ends at.
@@ -76,6 +70,8 @@ Result<ipc::MessageFile*> queue_of(const FileRef& file) {
 Result<Word> mq_open(VirtAddr name_at, int given_flags, std::uint32_t mode, VirtAddr attributes) {
     const auto flags = static_cast<std::uint32_t>(given_flags);
     TaskContext& who = caller();
+    const std::uint64_t most_charged =
+        process::current_process().limit(process::Resource::message_queues).soft;
     QueueName name;
     ipc::QueueLimits limits;
     UserAttributes given{};
@@ -93,7 +89,8 @@ Result<Word> mq_open(VirtAddr name_at, int given_flags, std::uint32_t mode, Virt
     RefPtr<File> file = TRY(ipc::open_queue({.name = name.view(),
                                              .flags = flags,
                                              .mode = mode & mode_permissions & ~who.fs->umask(),
-                                             .limits = limits}));
+                                             .limits = limits,
+                                             .most_charged = most_charged}));
     return Word{TRY(who.files->install(std::move(file), true, who.max_descriptors))};
 }
 

@@ -32,18 +32,23 @@ struct Message {
 struct QueueLimits {
     std::size_t messages = 10;
     std::size_t bytes = 8192; // of each
+    /// What a full queue takes, its bookkeeping included: counted from the beginning.
+    std::uint64_t charge() const {
+        constexpr std::size_t each = 48 + 8;
+        return std::uint64_t{messages} * (bytes + each);
+    }
 };
 
 class MessageQueue : public RefCounted<MessageQueue> {
 public:
     static constexpr std::size_t longest_name = 255;
-    MessageQueue(const QueueLimits& l, std::uint32_t m, std::uint32_t u, std::uint32_t g)
-        : limits(l), mode(m), uid(u), gid(g) {}
+    MessageQueue(const QueueLimits& l, std::uint32_t m, std::uint32_t u, std::uint32_t g);
     ~MessageQueue();
     static void destroy(MessageQueue* queue) { delete queue; }
 
     const QueueLimits limits;
     const std::uint32_t mode, uid, gid;
+    const std::uint32_t charged_uid; // whose limit it counts against: the real user's
     std::size_t count() const { return count_.load(std::memory_order_acquire); }
     bool is_full() const { return count() >= limits.messages; }
 
@@ -62,7 +67,8 @@ public:
 
     sched::WaitQueue readable, writable; // for who watches
 
-    ListHook hook; // the names', and so is the name
+    ListHook hook;        // the names', and so is the name
+    ListHook charge_hook; // of all queues, named or not
     char name[longest_name + 1] = {};
 
 private:
@@ -121,8 +127,10 @@ struct OpenQueue {
     std::uint32_t flags;   // OpenFlag
     std::uint32_t mode;
     QueueLimits limits;
+    std::uint64_t most_charged; // of all queues of the user (RLIMIT_MSGQUEUE)
 };
-/// exists, not_found, access, no_space (too many), invalid, no_memory.
+/// exists, not_found, access, no_space (too many), too_many_files (too many bytes of the user's),
+/// invalid, no_memory.
 Result<RefPtr<vfs::File>> open_queue(const OpenQueue& request);
 bool has_queue(std::string_view name);
 /// not_found, access.
