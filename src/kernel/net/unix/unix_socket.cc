@@ -5,6 +5,7 @@
 #include "table.h"
 
 #include <drupe/arch/user_access.h>
+#include <drupe/base/scope_exit.h>
 #include <drupe/process/process.h>
 #include <drupe/process/user_thread.h>
 #include <drupe/vfs/operations.h>
@@ -129,14 +130,14 @@ Result<void> UnixSocket::bind_path(const Address& address) {
     const std::uint32_t mode = vfs::mode_socket | (inode().mode() & vfs::mode_permissions);
     const Result<void> made = vfs::make_node(who, nullptr, path, mode, 0);
     if (!made.ok()) return made.error() == Errc::exists ? Errc::address_in_use : made.error();
+    ScopeExit undo{[&] { (void)vfs::unlink(who, nullptr, path).ok(); }};
     sched::MutexGuard guard(naming_);
-    if (endpoint_->name()) {
-        (void)vfs::unlink(who, nullptr, path);
-        return Errc::invalid;
-    }
+    if (endpoint_->name()) return Errc::invalid;
     name->address = address;
     name->dentry = TRY(vfs::walk(who, nullptr, path, 0));
-    return Table::get().publish(*endpoint_, std::move(name));
+    TRY(Table::get().publish(*endpoint_, std::move(name)));
+    undo.dismiss();
+    return {};
 }
 
 Address UnixSocket::name() {
