@@ -168,3 +168,43 @@ TEST_CASE("sockets that only their own messages hold are let go") {
         }
     });
 }
+
+TEST_CASE("messages tell when they were sent as on Linux") {
+    check_both([](Side& s) {
+        if (s.is_here()) {
+            timespec now{1'700'000'000, 0};
+            DRUPE_CALL(s, clock_settime, CLOCK_REALTIME, &now);
+        }
+        constexpr int options[] = {29, 35, 63, 64}; // SO_TIMESTAMP, SO_TIMESTAMPNS, the new ones
+        for (int type : types) {
+            int fds[2];
+            pair(s, type, fds);
+            for (int on : options) {
+                set(s, fds[1], on, 1);
+                for (int other : options) option(s, fds[1], other);
+                timespec before{}, after{};
+                DRUPE_CALL(s, clock_gettime, CLOCK_REALTIME, &before);
+                send(s, fds[0], "text");
+                Message m;
+                m.header.msg_control = m.control;
+                m.header.msg_controllen = sizeof m.control;
+                s.note("recvmsg", DRUPE_CALL(s, recvmsg, fds[1], &m.header, 0));
+                DRUPE_CALL(s, clock_gettime, CLOCK_REALTIME, &after);
+                s.note("control", static_cast<std::int64_t>(m.header.msg_controllen));
+                const cmsghdr* c = CMSG_FIRSTHDR(&m.header);
+                if (!c) continue;
+                s.note("type", c->cmsg_type);
+                s.note("length", static_cast<std::int64_t>(c->cmsg_len));
+                timespec told{};
+                std::memcpy(&told, CMSG_DATA(c), sizeof told);
+                s.note("in time", told.tv_sec >= before.tv_sec && told.tv_sec <= after.tv_sec);
+            }
+            set(s, fds[1], 29, 0);
+            for (int other : options) option(s, fds[1], other);
+            send(s, fds[0], "text");
+            receive_message(s, fds[1]);
+            close(s, fds[0]);
+            close(s, fds[1]);
+        }
+    });
+}

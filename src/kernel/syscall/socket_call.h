@@ -8,6 +8,15 @@
 
 namespace drupe::syscall {
 
+/// Options that ask for times, and the types of what tells them. The new ones differ on 32-bit
+/// machines.
+enum TimestampOption : std::int32_t {
+    so_timestamp = 29,
+    so_timestampns = 35,
+    so_timestamp_new = 63,
+    so_timestampns_new = 64,
+};
+
 /// A descriptor's socket for the time of one call.
 class SocketAt {
 public:

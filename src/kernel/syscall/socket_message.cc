@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Sending and receiving, with what goes beside the bytes: addresses and control messages.
 #include "socket_call.h"
+#include "user_time.h"
 
 #include "temporary_mask.h"
 
@@ -180,6 +181,18 @@ void put_rights(ControlRoom& room, const net::Rights& rights, bool close_on_exec
     if (done != 0) room.finish(scm_rights, sizeof(ControlHeader) + done * sizeof(std::int32_t));
 }
 
+/// The type is the option that asked for it.
+void put_time(ControlRoom& room, const net::Socket& socket, Nanos at) {
+    const bool is_new = socket.has(net::switch_timestamp_new);
+    if (socket.has(net::switch_timestamp_nanos)) {
+        const UserTimespec time = to_timespec(at);
+        room.put(is_new ? so_timestampns_new : so_timestampns, &time, sizeof time);
+    } else {
+        const UserTimeval time = to_timeval(at);
+        room.put(is_new ? so_timestamp_new : so_timestamp, &time, sizeof time);
+    }
+}
+
 Result<void> put_name(const net::Address& from, const UserMessage& message, VirtAddr at) {
     if (message.name == 0) return {};
     const auto room = static_cast<std::uint32_t>(message.name_length);
@@ -197,6 +210,7 @@ Result<Word> receive_one(net::Socket& socket, VirtAddr at, std::uint32_t flags) 
     net::Incoming in{.data = data, .flags = flags};
     const std::size_t bytes = TRY(socket.receive(in));
     ControlRoom room(message);
+    if (socket.has(net::switch_timestamp) && in.sent_at.ns != 0) put_time(room, socket, in.sent_at);
     if (socket.has(net::switch_pass_credentials))
         room.put(scm_credentials, &in.identity, sizeof in.identity);
     const bool close_on_exec = (flags & net::msg_cmsg_cloexec) != 0;

@@ -34,8 +34,7 @@ enum Option : int {
     so_sndlowat,
     so_rcvtimeo,
     so_sndtimeo,
-    so_timestamp = 29,
-    so_acceptconn,
+    so_acceptconn = 30,
     so_sndbufforce = 32,
     so_rcvbufforce,
     so_protocol = 38,
@@ -48,6 +47,9 @@ struct UserLinger {
     std::int32_t is_on, seconds;
 };
 
+constexpr std::uint32_t all_timestamps =
+    std::uint32_t{net::switch_timestamp} | net::switch_timestamp_nanos | net::switch_timestamp_new;
+
 /// The switch behind an option; 0: it is none.
 std::uint32_t switch_of(int option) {
     switch (option) {
@@ -59,7 +61,17 @@ std::uint32_t switch_of(int option) {
     case so_oobinline: return net::switch_oob_inline;
     case so_reuseport: return net::switch_reuse_port;
     case so_passcred: return net::switch_pass_credentials;
+    default: return 0;
+    }
+}
+
+/// The switches that say which times messages tell; 0: the option is none of these.
+std::uint32_t timestamp_switches(int option) {
+    switch (option) {
     case so_timestamp: return net::switch_timestamp;
+    case so_timestampns: return net::switch_timestamp | net::switch_timestamp_nanos;
+    case so_timestamp_new: return net::switch_timestamp | net::switch_timestamp_new;
+    case so_timestampns_new: return all_timestamps;
     default: return 0;
     }
 }
@@ -123,6 +135,13 @@ Result<void> set_number(net::Socket& socket, int option, std::int32_t value) {
 Result<std::int32_t> get_number(net::Socket& socket, int option) {
     if (const std::uint32_t bit = switch_of(option))
         return std::int32_t{(socket.switches.load() & bit) != 0};
+    if (const std::uint32_t bits = timestamp_switches(option)) {
+        // The newer option shows as set beside its companion in nanoseconds, as in Linux.
+        const std::uint32_t asked = option == so_timestamp_new
+                                        ? all_timestamps & ~net::switch_timestamp_nanos
+                                        : all_timestamps;
+        return std::int32_t{(socket.switches.load() & asked) == bits};
+    }
     switch (option) {
     case so_type: return static_cast<std::int32_t>(socket.type);
     case so_domain: return std::int32_t{socket.family};
@@ -174,6 +193,11 @@ Result<Word> setsockopt(int fd, int level, int option, VirtAddr at, std::uint32_
             socket->switches.fetch_or(bit);
         else
             socket->switches.fetch_and(~bit);
+        return Word{0};
+    }
+    if (const std::uint32_t bits = timestamp_switches(option)) { // one of them at a time
+        socket->switches.fetch_and(~all_timestamps);
+        if (value != 0) socket->switches.fetch_or(bits);
         return Word{0};
     }
     TRY(set_number(*socket, option, value));

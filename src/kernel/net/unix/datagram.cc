@@ -25,6 +25,7 @@ Result<std::size_t> UnixSocket::send_datagram(Outgoing& message) {
     const Nanos until = deadline(message.flags, send_timeout);
     TRY(wait_for_send_room(until));
     Packet* packet = TRY(pack(message, bytes));
+    packet->sent_at = time::wall();
     const Result<void> sent = send_packet_to(*packet, message, until);
     if (sent.ok()) return bytes;
     Packet::destroy(packet);
@@ -93,6 +94,7 @@ Result<std::size_t> UnixSocket::read_one(Packet& packet, Incoming& message) {
     }
     if (errc == Errc::ok) {
         describe(packet, message);
+        message.sent_at = packet.sent_at;
         errc = move_rights(packet, message).error();
     }
     if (bytes < size) message.flags_out |= msg_trunc;

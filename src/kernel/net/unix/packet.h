@@ -26,6 +26,7 @@ struct Packet {
     std::uint32_t taken = 0; // bytes read already
     std::uint32_t charge = 0;
     Identity identity;
+    Nanos sent_at{0};
     Endpoint* sender; // referenced
     OwnPtr<Rights> rights{};
     Endpoint* connection = nullptr; // referenced; the new server side

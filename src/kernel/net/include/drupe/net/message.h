@@ -78,6 +78,7 @@ struct Incoming {
     Address from{};              // length 0: has no name
     Identity identity{.pid = 0, .uid = nobody_id, .gid = nobody_id};
     OwnPtr<Rights> rights{};
+    Nanos sent_at{0}; // on the wall clock; 0: a stream, which has no such times
 };
 
 } // namespace drupe::net

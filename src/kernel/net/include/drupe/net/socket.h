@@ -28,7 +28,9 @@ enum Switch : std::uint32_t {
     switch_oob_inline = 32,
     switch_reuse_port = 64,
     switch_pass_credentials = 128, // messages tell who sent them
-    switch_timestamp = 256,
+    switch_timestamp = 256,        // messages tell when they were sent
+    switch_timestamp_nanos = 512,
+    switch_timestamp_new = 1024, // under the option's newer number
 };
 
 class Socket : public vfs::File {
