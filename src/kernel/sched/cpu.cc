@@ -54,8 +54,10 @@ void install_kick(void (*send)(std::uint32_t)) { hooks.kick = send; }
 
 void on_kick() {
     Cpu& self = *current().cpu;
-    // What the sender did before is seen from here on; pairs with the load in synchronize_cpus().
-    self.kicks.fetch_add(1, std::memory_order_seq_cst);
+    // What the sender did before is seen from here on; pairs with the fence in synchronize_cpus(),
+    // whose kick may be another than the one that is answered.
+    self.kicks.fetch_add(1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (self.must_forget.load(std::memory_order_acquire)) drop_address_space(self);
     Scheduler::look_again(self);
 }
@@ -70,10 +72,12 @@ void init_boot_cpu() {
 }
 
 void synchronize_cpus() {
+    // The caller's stores before the look at the counts: a CPU that counts later sees them.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     for (std::uint32_t i = 0; i < cpu_count(); ++i) {
         Cpu& other = *cpus[i];
         if (&other == current().cpu) continue;
-        const std::uint32_t before = other.kicks.load(std::memory_order_seq_cst);
+        const std::uint32_t before = other.kicks.load(std::memory_order_relaxed);
         hooks.kick(i);
         while (other.kicks.load(std::memory_order_acquire) == before) arch::cpu_relax();
     }
