@@ -136,7 +136,7 @@ void MessageQueue::serve(Parties& line, Party& party) {
     party.turn.wake_all(); // it cannot leave: it takes the mutex first
 }
 
-Result<void> MessageQueue::wait_in_line(Parties& line, Party& party,
+Result<void> MessageQueue::wait_in_line(Parties MessageQueue::*line, Party& party,
                                         const sched::Deadline& deadline) {
     const sched::WallClockWatch watch(deadline);
     Result<void> waited;
@@ -147,7 +147,7 @@ Result<void> MessageQueue::wait_in_line(Parties& line, Party& party,
     } while (waited.error() == Errc::timed_out && time::now() < deadline.monotonic());
     sched::MutexGuard guard(mutex_);
     if (party.is_served.load(std::memory_order_relaxed)) return {};
-    line.remove(party);
+    (this->*line).remove(party);
     return waited;
 }
 
@@ -170,7 +170,7 @@ Result<void> MessageQueue::send(Message& message, const sched::Deadline& deadlin
             told = put_locked(message);
         }
     }
-    if (waits) return wait_in_line(senders_, self, deadline);
+    if (waits) return wait_in_line(&MessageQueue::senders_, self, deadline);
     readable.wake(1, vfs::poll_in | vfs::poll_rdnorm);
     if (!told.process || told.signo == 0) return {};
     const process::Process& sender = process::current_process();
@@ -203,7 +203,7 @@ Result<Message*> MessageQueue::receive(const sched::Deadline& deadline, bool blo
         writable.wake(1, vfs::poll_out | vfs::poll_wrnorm);
         return message;
     }
-    TRY(wait_in_line(receivers_, self, deadline));
+    TRY(wait_in_line(&MessageQueue::receivers_, self, deadline));
     return self.message;
 }
 

@@ -92,7 +92,8 @@ private:
     static void line_up(Parties& line, Party& party);
     static void serve(Parties& line, Party& party);
     /// Waits to be served, and leaves the line when that is given up.
-    Result<void> wait_in_line(Parties& line, Party& party, const sched::Deadline& deadline);
+    Result<void> wait_in_line(Parties MessageQueue::*line, Party& party,
+                              const sched::Deadline& deadline);
 
     sched::Mutex mutex_;
     Parties receivers_ GUARDED_BY(mutex_), senders_ GUARDED_BY(mutex_); // one of them is empty
