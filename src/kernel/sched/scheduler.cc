@@ -26,6 +26,17 @@ bool is_idle(const Cpu& cpu) NO_THREAD_SAFETY_ANALYSIS {
 
 // ---- starting
 
+// Not analysed: which lock is held at the end only the result says.
+[[gnu::always_inline]] inline Cpu&
+Scheduler::lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
+    for (;;) {
+        Cpu& cpu = *std::atomic_ref(const_cast<Cpu*&>(thread.cpu)).load(std::memory_order_relaxed);
+        cpu.queue.lock.lock();
+        if (thread.cpu == &cpu) return cpu;
+        unlock(cpu); // it moved meanwhile
+    }
+}
+
 void Scheduler::adopt_boot_thread() {
     auto* header = reinterpret_cast<ThreadHeader*>(drupe_boot_thread);
     const std::uintptr_t guard = header->stack_guard;
@@ -65,16 +76,6 @@ void Scheduler::first_run(void* thread) {
 
 // ---- switching
 
-// Not analysed: which lock is held at the end only the result says.
-Cpu& Scheduler::lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
-    for (;;) {
-        Cpu& cpu = *std::atomic_ref(const_cast<Cpu*&>(thread.cpu)).load(std::memory_order_relaxed);
-        cpu.queue.lock.lock();
-        if (thread.cpu == &cpu) return cpu;
-        unlock(cpu); // it moved meanwhile
-    }
-}
-
 Thread& Scheduler::pick_locked(Cpu& cpu, Nanos now) {
     if (Entity* next = cpu.queue.pick(now)) return static_cast<Thread&>(*next);
     if (is_alone()) return *cpu.idle;
@@ -85,7 +86,9 @@ Thread& Scheduler::pick_locked(Cpu& cpu, Nanos now) {
 // Not analysed: the lock passes to the next thread.
 void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to,
                                  Nanos now) NO_THREAD_SAFETY_ANALYSIS {
-    from.work.fetch_and(~std::uint32_t{work_reschedule}, std::memory_order_relaxed);
+    // Set under this queue's lock only, so one that is not set stays so.
+    if ((from.work.load(std::memory_order_relaxed) & work_reschedule) != 0)
+        from.work.fetch_and(~std::uint32_t{work_reschedule}, std::memory_order_relaxed);
     to.cpu = &cpu;
     to.state_.store(ThreadState::running, std::memory_order_relaxed);
     cpu.running = &to;
@@ -115,11 +118,11 @@ void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to,
 }
 
 void Scheduler::watch_slice_locked(Cpu& cpu, Nanos now) {
-    if (cpu.running == cpu.idle) return;
     // Somebody looks again soon enough in any case: the usual answer between two that take turns.
     if (cpu.slice_timer.is_armed() &&
         cpu.slice_timer.deadline() <= now + RunQueue::wakeup_granularity)
         return;
+    if (cpu.running == cpu.idle) return;
     const Nanos at = cpu.queue.next_decision(*cpu.running, now);
     // A timer that comes too early looks again and is cheaper than moving it at every switch.
     if (cpu.slice_timer.is_armed() && cpu.slice_timer.deadline() <= at) return;
@@ -147,17 +150,6 @@ void Scheduler::look_again(Cpu& cpu) {
 }
 
 // ---- waiting and waking
-
-void Scheduler::prepare_to_wait() {
-    current().state_.store(ThreadState::blocked, std::memory_order_relaxed);
-    // The state before the caller's look at its condition: pairs with the fence in WaitQueue::wake,
-    // between the waker's change of the condition and its look at the queue and the state.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-}
-
-void Scheduler::finish_wait() {
-    current().state_.store(ThreadState::running, std::memory_order_relaxed);
-}
 
 void Scheduler::block() {
     lockdep::assert_none_held("sleeping");
@@ -308,6 +300,9 @@ void Scheduler::wake(Thread& thread) {
         unlock(cpu);
     } else if (cpu.running == &thread) { // has announced a wait: block() will not
         thread.state_.store(ThreadState::running, std::memory_order_relaxed);
+        unlock(cpu);
+    } else if (is_alone()) { // nowhere else to settle
+        make_runnable_locked(cpu, thread, time::now());
         unlock(cpu);
     } else {
         settle_locked(cpu, thread);
