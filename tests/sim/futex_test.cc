@@ -43,6 +43,7 @@ struct Memory {
     FutexKey key(unsigned i) const { return {this, base + i * 4}; }
     Result<void> wait(unsigned i, std::uint32_t value, Nanos deadline = Nanos::never(),
                       std::uint32_t bits = futex_any) {
+        if (deadline == Nanos::never()) return futex_wait_endless(key(i), {at(i), value}, bits);
         return futex_wait(key(i), {at(i), value}, bits, deadline);
     }
     int faults = 0;

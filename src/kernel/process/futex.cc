@@ -66,10 +66,6 @@ Result<void> walk(UserThread& thread) {
 
 } // namespace
 
-sched::FutexKey private_futex_key(VirtAddr word) {
-    return {&current_process().image->space(), raw(word)};
-}
-
 sched::FutexKey shared_futex_key(VirtAddr word) {
     mm::RegionInfo region{};
     if (!current_process().image->space().region_above(word, region) || word < region.begin ||

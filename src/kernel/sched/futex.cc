@@ -26,7 +26,8 @@ struct FutexWaiter {
     FutexWaiter* previous = nullptr;
     // The bucket whose lock guards this, or null for the short time between two.
     std::atomic<Bucket*> home{nullptr};
-    bool is_queued = false;
+    // Until a waker has done with this: it says so last, with the lock still held.
+    std::atomic<bool> is_awaited{false};
 };
 
 /// First in, first out. Zero when empty, so that the table costs nothing in the image.
@@ -43,7 +44,6 @@ struct Bucket {
         else
             first.store(&w, std::memory_order_relaxed);
         last = &w;
-        w.is_queued = true;
         // After the links: pairs with the acquire load in remove().
         w.home.store(this, std::memory_order_release);
     }
@@ -56,14 +56,13 @@ struct Bucket {
             w.next->previous = w.previous;
         else
             last = w.previous;
-        w.is_queued = false;
     }
 };
 
 constexpr unsigned bucket_bits = 8;
 constinit Bucket buckets[1u << bucket_bits];
 
-Bucket& bucket_of(const FutexKey& key) {
+Bucket& bucket_of(FutexKey key) {
     // Words are 4-byte aligned and neighbours are often used together: spread by multiplication
     // with 2^64 / golden ratio, of which the upper bits are good.
     const std::uint64_t mixed =
@@ -80,7 +79,7 @@ Result<std::uint32_t> peek(VirtAddr word) {
 
 enum class Join : std::uint8_t { joined, other_value, page_absent };
 
-Join join(FutexWaiter& waiter, const FutexExpectation& expected) {
+inline Join join(FutexWaiter& waiter, FutexExpectation expected) {
     Bucket& bucket = bucket_of(waiter.key);
     SpinGuard guard{bucket.lock};
     // The lock is seen as held before the word is read: pairs with the fence in futex_wake(), which
@@ -89,13 +88,14 @@ Join join(FutexWaiter& waiter, const FutexExpectation& expected) {
     const auto seen = peek(expected.word);
     if (!seen.ok()) return Join::page_absent;
     if (seen.value() != expected.value) return Join::other_value;
+    waiter.is_awaited.store(true, std::memory_order_relaxed);
     bucket.push(waiter);
-    prepare_to_wait(); // before the lock goes: a waker finds the thread's wait announced
+    Scheduler::prepare_to_wait(); // before the lock goes: a waker finds the thread's wait announced
     return Join::joined;
 }
 
 /// False: somebody woke it. Returns only when no waker can touch the waiter any more.
-bool remove(FutexWaiter& waiter) {
+[[gnu::noinline]] bool remove_awaited(FutexWaiter& waiter) {
     for (;;) {
         Bucket* home = waiter.home.load(std::memory_order_acquire);
         if (!home) { // being requeued on another CPU
@@ -104,13 +104,17 @@ bool remove(FutexWaiter& waiter) {
         }
         SpinGuard guard{home->lock};
         if (waiter.home.load(std::memory_order_relaxed) != home) continue;
-        if (!waiter.is_queued) return false;
+        if (!waiter.is_awaited.load(std::memory_order_relaxed)) return false;
         home->unlink(waiter);
         return true;
     }
 }
+inline bool remove(FutexWaiter& waiter) {
+    // Acquire pairs with the release in wake_locked(): the waker touches it no more.
+    return waiter.is_awaited.load(std::memory_order_acquire) && remove_awaited(waiter);
+}
 
-std::size_t wake_locked(Bucket& bucket, const FutexKey& key, std::size_t most, std::uint32_t bitset)
+inline std::size_t wake_locked(Bucket& bucket, FutexKey key, std::size_t most, std::uint32_t bitset)
     REQUIRES(bucket.lock) {
     std::size_t woken = 0;
     for (FutexWaiter* w = bucket.first.load(std::memory_order_relaxed); w && woken < most;) {
@@ -118,6 +122,9 @@ std::size_t wake_locked(Bucket& bucket, const FutexKey& key, std::size_t most, s
         if (w->key == key && (w->bitset & bitset) != 0) {
             bucket.unlink(*w);
             Scheduler::wake(*w->thread);
+            // The last touch: a thread that sees it goes on without the lock, and the waiter with
+            // it. Pairs with the acquire in remove().
+            w->is_awaited.store(false, std::memory_order_release);
             ++woken;
         }
         w = following;
@@ -126,8 +133,7 @@ std::size_t wake_locked(Bucket& bucket, const FutexKey& key, std::size_t most, s
 }
 
 /// Takes up to `most` waiters on `key` out of the bucket, as a chain, to be moved.
-FutexWaiter* detach_locked(Bucket& bucket, const FutexKey& key, std::size_t most)
-    REQUIRES(bucket.lock) {
+FutexWaiter* detach_locked(Bucket& bucket, FutexKey key, std::size_t most) REQUIRES(bucket.lock) {
     FutexWaiter* chain = nullptr;
     FutexWaiter** end = &chain;
     for (FutexWaiter* w = bucket.first.load(std::memory_order_relaxed); w && most > 0;) {
@@ -145,7 +151,7 @@ FutexWaiter* detach_locked(Bucket& bucket, const FutexKey& key, std::size_t most
     return chain;
 }
 
-std::size_t attach(FutexWaiter* chain, const FutexKey& key) {
+std::size_t attach(FutexWaiter* chain, FutexKey key) {
     Bucket& bucket = bucket_of(key);
     SpinGuard guard{bucket.lock};
     std::size_t count = 0;
@@ -160,21 +166,33 @@ std::size_t attach(FutexWaiter* chain, const FutexKey& key) {
 
 } // namespace
 
-Result<void> futex_wait(const FutexKey& key, const FutexExpectation& expected, std::uint32_t bitset,
-                        const Deadline& deadline) {
+namespace {
+
+/// Joins the bucket and announces the wait; what does not lead there is the caller's to return.
+[[gnu::always_inline]] inline Result<void> join_or_fail(FutexWaiter& waiter,
+                                                        FutexExpectation expected) {
+    for (;;) {
+        switch (join(waiter, expected)) {
+        case Join::joined: return {};
+        case Join::other_value: return Errc::would_block;
+        case Join::page_absent: TRY(arch::user_load(expected.word));
+        }
+    }
+}
+
+} // namespace
+
+Result<void> futex_wait(FutexKey key, FutexExpectation expected, std::uint32_t bitset,
+                        Deadline deadline) {
     const WallClockWatch watch(deadline);
     FutexWaiter waiter{.key = key, .bitset = bitset, .thread = &current()};
     for (;;) {
-        switch (join(waiter, expected)) {
-        case Join::joined: break;
-        case Join::other_value: return Errc::would_block;
-        case Join::page_absent: TRY(arch::user_load(expected.word)); continue;
-        }
+        TRY(join_or_fail(waiter, expected));
         // Only now: a wall clock that is set from here on ends the wait that join() announced.
         const Nanos until = deadline.monotonic();
         const Errc reason = reason_to_stop(until, Interruptible::yes);
         if (reason == Errc::ok) block(until);
-        finish_wait();
+        Scheduler::finish_wait();
         if (!remove(waiter)) return {};
         if (reason != Errc::ok) return reason;
         // Woken for another reason, or requeued and then woken for one: the loop finds out which.
@@ -182,7 +200,20 @@ Result<void> futex_wait(const FutexKey& key, const FutexExpectation& expected, s
     }
 }
 
-std::size_t futex_wake(const FutexKey& key, std::size_t most, std::uint32_t bitset) {
+Result<void> futex_wait_endless(FutexKey key, FutexExpectation expected, std::uint32_t bitset) {
+    FutexWaiter waiter{.key = key, .bitset = bitset, .thread = &current()};
+    for (;;) {
+        TRY(join_or_fail(waiter, expected));
+        const bool is_interrupted = current().has_interrupt();
+        if (!is_interrupted) Scheduler::block();
+        Scheduler::finish_wait();
+        if (!remove(waiter)) return {};
+        if (is_interrupted) return Errc::restart;
+        waiter.key = key; // as in futex_wait()
+    }
+}
+
+std::size_t futex_wake(FutexKey key, std::size_t most, std::uint32_t bitset) {
     Bucket& bucket = bucket_of(key);
     // The program's change of the word before the look at the bucket: pairs with the bucket lock
     // that a waiter takes around its look at the word.

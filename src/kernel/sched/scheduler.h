@@ -19,8 +19,16 @@ public:
     static void destroy(Thread* thread);
     static void start(Thread& thread);
 
-    static void prepare_to_wait();
-    static void finish_wait();
+    static void prepare_to_wait() {
+        current().state_.store(ThreadState::blocked, std::memory_order_relaxed);
+        // The state before the caller's look at its condition: pairs with the fence in
+        // WaitQueue::wake, between the waker's change of the condition and its look at the queue
+        // and the state.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+    static void finish_wait() {
+        current().state_.store(ThreadState::running, std::memory_order_relaxed);
+    }
     static void block();
     static void wake(Thread& thread);
     /// Work flags were set: a CPU that runs the thread's program looks at them.

@@ -37,11 +37,15 @@ constexpr int futex_clock_realtime = 256;
 
 enum class Scope : std::uint8_t { private_word, any_word };
 
+/// A word of a program's, at which an atomic access cannot cross a page.
+bool is_word(VirtAddr word) {
+    return is_aligned(word, 4) && raw(word) < raw(mm::AddressSpace::user_end);
+}
+
 /// invalid: not aligned; fault: not an address of a program's. What other processes may share has
 /// to be there.
 Result<sched::FutexKey> make_key(VirtAddr word, Scope scope) {
-    if (!is_aligned(word, 4)) return Errc::invalid;
-    if (raw(word) >= raw(mm::AddressSpace::user_end)) return Errc::fault;
+    if (!is_word(word)) return is_aligned(word, 4) ? Errc::fault : Errc::invalid;
     if (scope == Scope::private_word) return process::private_futex_key(word);
     TRY(arch::user_load(word));
     return process::shared_futex_key(word);
@@ -205,13 +209,17 @@ Result<sched::Deadline> read_deadline(int operation, int command, VirtAddr timeo
                        given);
 }
 
-} // namespace
+int command_of(int operation) { return operation & ~(futex_private_flag | futex_clock_realtime); }
+Scope scope_of(int operation) {
+    return (operation & futex_private_flag) != 0 ? Scope::private_word : Scope::any_word;
+}
 
-Result<std::uint64_t> futex(VirtAddr word, int operation, std::uint32_t value, VirtAddr timeout,
-                            VirtAddr second, std::uint32_t value3) {
-    const int command = operation & ~(futex_private_flag | futex_clock_realtime);
-    const Scope scope =
-        (operation & futex_private_flag) != 0 ? Scope::private_word : Scope::any_word;
+/// All commands; futex() has a shorter way for some.
+[[gnu::noinline]] Result<std::uint64_t> rarer(VirtAddr word, int operation, std::uint32_t value,
+                                              VirtAddr timeout, VirtAddr second,
+                                              std::uint32_t value3) {
+    const int command = command_of(operation);
+    const Scope scope = scope_of(operation);
     if ((operation & futex_clock_realtime) != 0 && command != futex_wait_bitset &&
         command != futex_lock_pi2)
         return Errc::not_implemented;
@@ -241,6 +249,27 @@ Result<std::uint64_t> futex(VirtAddr word, int operation, std::uint32_t value, V
     case futex_trylock_pi: return pi_call(command, word, scope, sched::Deadline(Nanos::never()));
     default: return Errc::not_implemented; // moving waiters to such locks among them
     }
+}
+
+} // namespace
+
+// A wake-up, and a wait without end, on a private word need neither a key in memory nor a frame for
+// the other commands' structures.
+Result<std::uint64_t> futex(VirtAddr word, int operation, std::uint32_t value, VirtAddr timeout,
+                            VirtAddr second, std::uint32_t value3) {
+    if ((operation & futex_private_flag) != 0 && is_word(word)) {
+        if (operation == (futex_wake | futex_private_flag))
+            return sched::futex_wake(process::private_futex_key(word), std::max(value, 1u));
+        const int command = command_of(operation);
+        // Without a timeout it does not matter by which clock.
+        const bool is_plain = operation == (futex_wait | futex_private_flag);
+        if (raw(timeout) == 0 && (is_plain || (command == futex_wait_bitset && value3 != 0))) {
+            TRY(sched::futex_wait_endless(process::private_futex_key(word), {word, value},
+                                          is_plain ? sched::futex_any : value3));
+            return 0;
+        }
+    }
+    return rarer(word, operation, value, timeout, second, value3);
 }
 
 } // namespace drupe::syscall

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <drupe/base/units.h>
+#include <drupe/process/process.h>
 #include <drupe/sched/futex.h>
 
 #include <cstddef>
@@ -12,7 +13,9 @@ namespace drupe::process {
 struct UserThread;
 
 /// A word as the running program's threads know it (FUTEX_PRIVATE_FLAG).
-sched::FutexKey private_futex_key(VirtAddr word);
+inline sched::FutexKey private_futex_key(VirtAddr word) {
+    return {&current_process().image->space(), raw(word)};
+}
 /// A word as every process that maps it knows it; the private key when only this one does.
 sched::FutexKey shared_futex_key(VirtAddr word);
 /// Wakes up to `count` waiters under either key.

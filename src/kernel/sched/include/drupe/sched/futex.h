@@ -29,10 +29,12 @@ struct FutexExpectation {
 /// Sleeps until a wake-up on `key` whose bitset meets `bitset`, if `word` (which `key` names) holds
 /// the expected value. would_block: it holds another; fault; timed_out; restart: a signal came.
 /// Context of all: thread whose address space is active, no lock held.
-Result<void> futex_wait(const FutexKey& key, const FutexExpectation& expected, std::uint32_t bitset,
-                        const Deadline& deadline);
+Result<void> futex_wait(FutexKey key, FutexExpectation expected, std::uint32_t bitset,
+                        Deadline deadline);
+/// The same without a deadline.
+Result<void> futex_wait_endless(FutexKey key, FutexExpectation expected, std::uint32_t bitset);
 /// Wakes up to `most` waiters whose bitset meets `bitset`, the longest waiting first; how many.
-std::size_t futex_wake(const FutexKey& key, std::size_t most, std::uint32_t bitset = futex_any);
+std::size_t futex_wake(FutexKey key, std::size_t most, std::uint32_t bitset = futex_any);
 
 struct FutexRequeue {
     FutexKey from, to;
