@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <iterator>
 #include <new>
 
 namespace drupe::sched {
@@ -64,7 +63,6 @@ void on_kick() {
 
 void init_boot_cpu() {
     // What CpuCore points to from now on must be its address: headers are read through it.
-    std::fill(cpus, std::end(cpus), nullptr); // tests begin anew
     cpus[0] = new (boot_cpu) Cpu;
     DRUPE_ASSERT(static_cast<void*>(static_cast<CpuCore*>(cpus[0])) == boot_cpu);
     cpus_in_use.store(1, std::memory_order_relaxed);
@@ -86,7 +84,7 @@ void synchronize_cpus() {
 Result<Thread*> add_cpu() {
     const std::uint32_t index = cpu_count();
     if (index == DRUPE_MAX_CPUS) return Errc::no_device;
-    if (!cpus[index]) { // else the firmware failed to start the last one
+    if (!cpus[index]) { // else the firmware failed to start the last one, or a test had it
         auto* fresh = new (std::nothrow) Cpu;
         if (!fresh) return Errc::no_memory;
         fresh->index = index;
