@@ -114,6 +114,75 @@ TEST_CASE("while all compute, nobody's lag exceeds a slice on any CPU") {
     CHECK(machine.run());
 }
 
+TEST_CASE("what cannot be shared out evenly goes round among the CPUs") {
+    struct Setting {
+        std::size_t cpus;
+        std::vector<int> nice; // of each thread
+    };
+    const Setting settings[] = {{2, {0, 0, 0}},          {4, {0, 0, 0, 0, 0}},
+                                {3, {0, 0, 0, 0, 0, 0}}, {4, {0, 0, 0, 0, 0, 0, 0}},
+                                {2, {0, 0, 5}},          {2, {0, 0, 0, 5, 5}}};
+    const Setting& setting = settings[GENERATE(range(0u, 6u))];
+    const int seed = GENERATE(range(0, 5));
+    sim::Machine machine({.seed = static_cast<std::uint64_t>(seed), .cpus = setting.cpus});
+    std::vector<RefPtr<sched::Thread>> hogs;
+    double sum = 0;
+    for (int nice : setting.nice) {
+        hogs.push_back(machine.spawn("hog", [&] {
+            while (time::now() < ms(4000)) machine.user(ms(5));
+        }));
+        hogs.back()->set_parameters(Policy::other, 0, nice);
+        sum += hogs.back()->weight();
+    }
+    INFO("setting " << &setting - settings << " seed " << seed);
+    CHECK(machine.run());
+    for (const auto& hog : hogs) {
+        const double share = std::min(1.0, hog->weight() * double(setting.cpus) / sum);
+        INFO("nice " << hog->nice() << " due " << share);
+        // Where weights differ, who meets whom matters: pairs share, not all with all.
+        CHECK(double(hog->used().ns) / double(ms(4000).ns) == Approx(share).epsilon(0.15));
+    }
+}
+
+TEST_CASE("a fixed priority takes one CPU, and the others share the rest") {
+    const int seed = GENERATE(range(0, 20));
+    sim::Machine machine({.seed = static_cast<std::uint64_t>(seed), .cpus = 2});
+    std::vector<RefPtr<sched::Thread>> hogs;
+    for (int i = 0; i < 3; ++i)
+        hogs.push_back(machine.spawn("hog", [&] {
+            while (time::now() < ms(1000)) machine.user(ms(5));
+        }));
+    hogs[0]->set_parameters(Policy::fifo, 10, 0);
+    INFO("seed " << seed);
+    CHECK(machine.run());
+    CHECK(hogs[0]->used() > ms(990));
+    for (int i : {1, 2}) CHECK(hogs[static_cast<std::size_t>(i)]->used() > ms(450));
+}
+
+TEST_CASE("of fixed priorities the highest run, on whichever CPU they wake") {
+    const int seed = GENERATE(range(0, 100));
+    sim::Machine machine({.seed = static_cast<std::uint64_t>(seed), .cpus = 2});
+    for (int i = 0; i < 2; ++i)
+        machine.spawn("hog", [&] {
+            while (time::now() < ms(100)) machine.user(ms(5));
+        });
+    Nanos worst{0};
+    for (int i = 0; i < 2; ++i)
+        machine
+            .spawn("urgent",
+                   [&] {
+                       for (int n = 1; n < 20; ++n) {
+                           (void)sched::sleep_until(ms(4 * n));
+                           worst = std::max(worst, time::now() - ms(4 * n));
+                           machine.user(ms(1));
+                       }
+                   })
+            ->set_parameters(Policy::fifo, 5, 0);
+    INFO("seed " << seed);
+    CHECK(machine.run());
+    CHECK(worst.ns < 200'000);
+}
+
 TEST_CASE("no wake-up is lost between CPUs") {
     const int seed = GENERATE(range(0, 1000));
     sim::Machine machine({.seed = static_cast<std::uint64_t>(seed), .cpus = 3});

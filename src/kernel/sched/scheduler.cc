@@ -81,6 +81,7 @@ void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to,
     to.cpu = &cpu;
     to.state_.store(ThreadState::running, std::memory_order_relaxed);
     cpu.running = &to;
+    note_priority(cpu, to);
     cpu.previous = &from;
     ++cpu.switches;
     if (cpu.queue.queued() != 0) watch_slice_locked(cpu, now);
@@ -112,7 +113,8 @@ void Scheduler::watch_slice_locked(Cpu& cpu, Nanos now) {
         cpu.slice_timer.deadline() <= now + RunQueue::wakeup_granularity)
         return;
     if (cpu.running == cpu.idle) return;
-    const Nanos at = cpu.queue.next_decision(*cpu.running, now);
+    const Nanos at =
+        is_alone() ? cpu.queue.next_decision(*cpu.running, now) : next_look_locked(cpu, now);
     // A timer that comes too early looks again and is cheaper than moving it at every switch.
     if (cpu.slice_timer.is_armed() && cpu.slice_timer.deadline() <= at) return;
     cpu.slice_timer.arm(at);
@@ -124,18 +126,27 @@ void Scheduler::request_switch_locked(Cpu& cpu) {
 }
 
 void Scheduler::look_again(Cpu& cpu) {
-    IrqGuard guard{cpu.queue.lock};
-    if (cpu.queue.queued() == 0) return;
-    if (cpu.running == cpu.idle) {
+    const arch::IrqState irqs = arch::irq_save();
+    cpu.queue.lock.lock();
+    Thread* surplus = nullptr;
+    Cpu* target = nullptr;
+    if (cpu.queue.queued() == 0) {
+    } else if (cpu.running == cpu.idle) {
         request_switch_locked(cpu);
-        return;
+    } else {
+        const Nanos now = time::now();
+        cpu.queue.account(*cpu.running, now);
+        if (!is_alone()) surplus = find_surplus_locked(cpu, now, target);
+        if (cpu.queue.is_turn_over(*cpu.running))
+            request_switch_locked(cpu);
+        else
+            watch_slice_locked(cpu, now);
     }
-    const Nanos now = time::now();
-    cpu.queue.account(*cpu.running, now);
-    if (cpu.queue.is_turn_over(*cpu.running))
-        request_switch_locked(cpu);
+    if (surplus)
+        send_locked(cpu, *surplus, *target);
     else
-        watch_slice_locked(cpu, now);
+        unlock(cpu);
+    arch::irq_restore(irqs);
 }
 
 // ---- waiting and waking
@@ -163,22 +174,45 @@ void Scheduler::block() {
 /// Interrupts masked. Not analysed: which lock is held at the end only the loop says.
 void Scheduler::settle_locked(Cpu& cpu, Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
     thread.state_.store(ThreadState::runnable, std::memory_order_relaxed); // wake() leaves it alone
+    std::uint32_t moves = 0;
     for (Cpu* at = &cpu;;) {
-        // On the way its affinity may change.
-        const bool arrived = at != &cpu && thread.affinity_.has(at->index);
+        // On the way its affinity may change, or a fixed priority as high as its own may have taken
+        // the place; that is worth another look around, not an endless one.
+        const bool is_taken =
+            thread.realtime_priority() != 0 && moves <= cpu_count() &&
+            at->priority.load(std::memory_order_relaxed) >= thread.realtime_priority();
+        const bool arrived = moves != 0 && thread.affinity_.has(at->index) && !is_taken;
         Cpu& target = is_alone() || arrived ? *at : choose_cpu(thread, *at);
         if (&target == at) break;
-        std::atomic_ref(thread.cpu).store(&target, std::memory_order_relaxed);
+        set_cpu(thread, target, time::now());
         unlock(*at);
         at = &lock_cpu_of(thread);
+        ++moves;
     }
     make_runnable_locked(*thread.cpu, thread, time::now());
     unlock(*thread.cpu);
 }
 
+// Not analysed: as settle_locked().
+void Scheduler::send_locked(Cpu& cpu, Thread& thread, Cpu& target) NO_THREAD_SAFETY_ANALYSIS {
+    const Nanos now = time::now();
+    set_cpu(thread, target, now);
+    unlock(cpu);
+    Cpu& at = lock_cpu_of(thread);
+    at.moved_at.store(now.ns, std::memory_order_relaxed);
+    if (at.index != target.index || !thread.affinity_.has(at.index)) {
+        settle_locked(at, thread); // changed its affinity on the way
+        return;
+    }
+    make_runnable_locked(at, thread, now);
+    unlock(at);
+}
+
 void Scheduler::make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now) {
     thread.state_.store(ThreadState::runnable, std::memory_order_relaxed);
     ++cpu.wakeups;
+    if (thread.realtime_priority() > cpu.priority.load(std::memory_order_relaxed))
+        note_priority(cpu, thread);
     if (cpu.running == cpu.idle) {
         cpu.queue.enqueue(thread, now);
         request_switch_locked(cpu);
@@ -354,6 +388,7 @@ void Scheduler::set_parameters(Thread& thread, Policy policy, int realtime_prior
     RunQueue::set_parameters(thread, policy, realtime_priority, nice);
     if (queued) cpu.queue.enqueue(thread, now);
     if (running) { // it may no longer be the one to run
+        note_priority(cpu, thread);
         cpu.queue.rejoin(thread, now);
         request_switch_locked(cpu);
     } else if (queued && cpu.running != cpu.idle) {

@@ -55,9 +55,21 @@ private:
     static void switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now)
         RELEASE(cpu.queue.lock);
     static void settle_locked(Cpu& cpu, Thread& thread) RELEASE(cpu.queue.lock);
+    /// The same for one that is to leave for `target`, should it still be allowed there.
+    static void send_locked(Cpu& cpu, Thread& thread, Cpu& target) RELEASE(cpu.queue.lock);
+    static void note_priority(Cpu& cpu, const Thread& thread) REQUIRES(cpu.queue.lock) {
+        cpu.priority.store(static_cast<std::uint8_t>(thread.realtime_priority()),
+                           std::memory_order_relaxed);
+    }
+    static void set_cpu(Thread& thread, Cpu& cpu, Nanos now);
+    static Nanos next_look_locked(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
+    static Thread* find_surplus_locked(Cpu& cpu, Nanos now, Cpu*& target) REQUIRES(cpu.queue.lock);
     static void call_idle(const Cpu& home, const Thread& thread);
+    static void pass_call_on();
     static Thread* take_from_locked(Cpu& victim, Cpu& cpu, Nanos now) REQUIRES(victim.queue.lock);
     static Cpu& choose_cpu(const Thread& thread, Cpu& last);
+    static Cpu* better_place(const Thread& thread, const Cpu& here);
+    static bool is_served_sooner(const Thread& thread, const Cpu& cpu, const Cpu& other);
     static Thread* steal_for(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
     static void finish_switch();
     static void first_run(void* thread);

@@ -48,6 +48,7 @@ void Machine::start_cpus() {
                    &arrive);
         host::machine.cpu = i; // as far as its first wait
         flows_.resume(i);
+        kernel_cpu(i).moved_at = 0; // an earlier machine's clock said when
     }
     host::machine.cpu = 0;
     host::machine.on_pause = &Machine::pause;
@@ -197,7 +198,7 @@ std::string Machine::check_cpus() const NO_THREAD_SAFETY_ANALYSIS {
     }
     for (std::size_t n = 0; n < cpus_.size(); ++n) {
         if (runnable[n] != kernel_cpu(n).queue.queued()) return "a queue holds a stranger";
-        if (weight[n] != kernel_cpu(n).queue.total_weight())
+        if (weight[n] != kernel_cpu(n).queue.weight())
             return "a queue's weight is not the sum of weights";
     }
     if (largest_lag_ > options_.lag_bound.ns)

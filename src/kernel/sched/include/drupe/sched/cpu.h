@@ -34,6 +34,10 @@ struct Cpu : CpuCore {
     std::atomic<bool> must_forget{false}; // on_kick() is to let go of address_space
     std::atomic<std::uint32_t> kicks{0};  // answered so far
     time::Timer slice_timer;
+    /// The fixed priority that has this CPU or is about to; 0: fair or idle. Changes with the lock
+    /// held, as the next.
+    std::atomic<std::uint8_t> priority{0};
+    std::atomic<std::int64_t> moved_at{0}; // ns; when a thread was last sent from or to here
     std::uint64_t switches GUARDED_BY(queue.lock) = 0;
     std::uint64_t wakeups GUARDED_BY(queue.lock) = 0;
 };

@@ -131,6 +131,7 @@ private:
     std::atomic<ThreadState> state_{ThreadState::created}; // changes under its CPU's queue lock
     bool is_idle_ = false;
     char name_[16] = {};
+    Nanos arrived_at_{0}; // on its CPU, from another
     std::uint64_t voluntary_switches_ = 0;
     std::uint64_t involuntary_switches_ = 0;
     CpuMask affinity_ = CpuMask::all(); // changes under its CPU's queue lock
