@@ -12,7 +12,6 @@ enum class LockRank : std::uint8_t {
     irq_chip,     // masking and sending interrupts happens under driver and scheduler locks
     entropy,      // random numbers are wanted anywhere; computes one block
     clock,        // the wall clock's offset; read and written under nothing else
-    timestamps,   // an inode's times; read and written under nothing else
     timer,        // armed while a run queue is locked
     run_queue,    // wake-ups happen under nearly every other lock
     epoll,        // an epoll's ready list, filled by the wake-ups of the files it watches
@@ -26,6 +25,7 @@ enum class LockRank : std::uint8_t {
     process,      // thread list, children; sends signals
     tty,          // wakes readers, signals, writes to the console
     // Interrupts take the locks above, which are held with interrupts masked, and none below.
+    timestamps,    // an inode's times; read and written under nothing else
     system_name,   // names that uname shows; copied under nothing else
     notify,        // who watches files; allocates events, wakes their readers
     page_table,    // kernel mappings, tables from frames
