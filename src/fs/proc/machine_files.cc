@@ -5,6 +5,7 @@
 
 #include <drupe/arch/cpu_report.h>
 #include <drupe/entropy/random.h>
+#include <drupe/irq/irq_chip.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/mm/frames.h>
 #include <drupe/net/unix.h>
@@ -79,8 +80,26 @@ void write_stat(FormatSink& out) {
         switches += cpu.switches;
     }
     process::for_each_process([&](process::Process&) { processes++; });
-    format_to(out, "intr 0\nctxt {}\nbtime {}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n",
-              switches, (time::wall() - up).ns / 1'000'000'000, processes);
+    std::uint64_t interrupts = 0;
+    for (std::size_t n = 0; n < irq::in_use(); n++)
+        for (std::uint32_t i = 0; i < sched::cpu_count(); i++)
+            interrupts += irq::count(sched::cpu(i), n);
+    format_to(out, "intr {}\nctxt {}\nbtime {}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n",
+              interrupts, switches, (time::wall() - up).ns / 1'000'000'000, processes);
+}
+
+/// A line for each interrupt, by the controller's number: how often each CPU took it.
+void write_interrupts(FormatSink& out) {
+    const std::uint32_t cpus = sched::cpu_count();
+    out.put("    ");
+    for (std::uint32_t i = 0; i < cpus; i++) format_to(out, "       CPU{}", i);
+    out.put("\n");
+    for (std::size_t n = 0; n < irq::in_use(); n++) {
+        format_to(out, "{:3}:", static_cast<std::uint32_t>(irq::number_of(n)));
+        for (std::uint32_t i = 0; i < cpus; i++)
+            format_to(out, " {:10}", irq::count(sched::cpu(i), n));
+        format_to(out, "  {}\n", irq::chip().name());
+    }
 }
 
 void write_hundredths(FormatSink& out, std::uint64_t value) {
@@ -236,6 +255,7 @@ constinit GeneratedFile proc_list[] = {
     {"meminfo", write_meminfo},
     {"cpuinfo", write_cpuinfo},
     {"stat", write_stat},
+    {"interrupts", write_interrupts},
     {"uptime", write_uptime},
     {"loadavg", write_loadavg},
     {"version", write_version},

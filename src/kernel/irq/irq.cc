@@ -2,6 +2,7 @@
 // The table from interrupt numbers to handlers. Handlers are never detached, so dispatch needs no
 // lock: a number's slot is published once and stays.
 #include <drupe/irq/irq_chip.h>
+#include <drupe/sync/cpu_core.h>
 #include <drupe/sync/spin_lock.h>
 
 #include <atomic>
@@ -10,21 +11,20 @@ namespace drupe::irq {
 namespace {
 
 constexpr std::uint32_t number_limit = 1024;
-constexpr std::size_t slot_limit = 128; // interrupts in use, slot 0 unused
 constexpr std::uint32_t software_limit = 16;
 
 struct Slot {
     Handler handler;
     void* context;
-    std::atomic<std::uint64_t> count;
+    IrqNumber number;
 };
 
 constinit IrqChip* installed = nullptr;
 constinit SpinLock<LockRank::device> table_lock;
-constinit Slot slots[slot_limit] = {};
-constinit std::size_t used GUARDED_BY(table_lock) = 1;
+constinit Slot slots[interrupt_slots] = {};
+constinit std::atomic<std::size_t> used{1}; // grows with table_lock held, when a slot is whole
 constinit std::atomic<std::uint8_t> slot_of[number_limit] = {};
-static_assert(slot_limit <= 256);
+static_assert(interrupt_slots <= 256);
 
 Slot* find(IrqNumber irq) {
     const auto number = static_cast<std::uint32_t>(irq);
@@ -39,10 +39,11 @@ Result<void> reserve(IrqNumber irq, Handler handler, void* context) {
     if (number >= number_limit) return Errc::invalid;
     IrqGuard guard{table_lock};
     if (slot_of[number].load(std::memory_order_relaxed) != 0) return Errc::busy;
-    if (used == slot_limit) return Errc::no_memory;
-    slots[used].handler = handler;
-    slots[used].context = context;
-    slot_of[number].store(static_cast<std::uint8_t>(used++), std::memory_order_release);
+    const std::size_t index = used.load(std::memory_order_relaxed);
+    if (index == interrupt_slots) return Errc::no_memory;
+    slots[index] = {handler, context, irq};
+    slot_of[number].store(static_cast<std::uint8_t>(index), std::memory_order_release);
+    used.store(index + 1, std::memory_order_release); // pairs with in_use()
     return {};
 }
 
@@ -68,12 +69,13 @@ Result<void> attach(IrqNumber irq, Trigger trigger, Handler handler, void* conte
 
 void dispatch() {
     IrqChip& from = chip();
+    auto& counts = this_cpu_core().interrupts;
     for (;;) {
         const IrqNumber irq = from.acknowledge();
         if (irq == no_interrupt) return;
         if (Slot* slot = find(irq)) {
-            slot->count.store(slot->count.load(std::memory_order_relaxed) + 1,
-                              std::memory_order_relaxed);
+            std::atomic<std::uint32_t>& count = counts[slot - slots];
+            count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
             slot->handler(slot->context);
         } else if (static_cast<std::uint32_t>(irq) >= software_limit) {
             from.mask(irq); // left on by firmware; nobody would ever quieten it
@@ -82,9 +84,12 @@ void dispatch() {
     }
 }
 
-std::uint64_t count(IrqNumber irq) {
-    const Slot* slot = find(irq);
-    return slot ? slot->count.load(std::memory_order_relaxed) : 0;
+std::size_t in_use() { return used.load(std::memory_order_acquire) - 1; }
+
+IrqNumber number_of(std::size_t n) { return slots[n + 1].number; }
+
+std::uint32_t count(const CpuCore& cpu, std::size_t n) {
+    return cpu.interrupts[n + 1].load(std::memory_order_relaxed);
 }
 
 } // namespace drupe::irq

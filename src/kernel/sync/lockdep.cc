@@ -19,7 +19,6 @@ std::string_view name_of(LockRank rank) {
     case LockRank::irq_chip: return "irq_chip";
     case LockRank::entropy: return "entropy";
     case LockRank::clock: return "clock";
-    case LockRank::timestamps: return "timestamps";
     case LockRank::timer: return "timer";
     case LockRank::run_queue: return "run_queue";
     case LockRank::epoll: return "epoll";
@@ -32,6 +31,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::signal_timer: return "signal_timer";
     case LockRank::process: return "process";
     case LockRank::tty: return "tty";
+    case LockRank::timestamps: return "timestamps";
     case LockRank::system_name: return "system_name";
     case LockRank::notify: return "notify";
     case LockRank::page_table: return "page_table";

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { most = 8, page = 4096 };
@@ -233,6 +234,66 @@ static void test_waiting(void) {
     CHECK(pthread_join(reader, NULL) == 0);
 }
 
+// How often the timer interrupted a CPU; -1: all CPUs.
+static long ticks_of(int cpu) {
+    enum { timer = 27 };
+    char line[512];
+    long sum = 0;
+    FILE* file = fopen("/proc/interrupts", "r");
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file)) {
+        char* at = line;
+        if (strtol(at, &at, 10) != timer || *at++ != ':') continue;
+        for (int n = 0; n < cpus; n++) {
+            const long count = strtol(at, &at, 10);
+            if (cpu < 0 || n == cpu) sum += count;
+        }
+    }
+    fclose(file);
+    return sum;
+}
+static long now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+static void* computes_on_last(void* until) {
+    pin(cpus - 1);
+    return computes(until);
+}
+// No timer interrupts one that runs alone, nor a machine that idles; of two that share a CPU each
+// has its turns.
+static void test_ticks(void) {
+    pin(cpus - 1);
+    usleep(20000);
+    long before = ticks_of(cpus - 1);
+    for (const long end = now_ms() + 300; now_ms() < end;) {}
+    const long alone = ticks_of(cpus - 1) - before;
+
+    _Atomic int stop = 0;
+    pthread_t other;
+    CHECK(pthread_create(&other, NULL, computes_on_last, &stop) == 0);
+    before = ticks_of(cpus - 1);
+    for (const long end = now_ms() + 300; now_ms() < end;) {}
+    const long shared = ticks_of(cpus - 1) - before;
+    stop = 1;
+    CHECK(pthread_join(other, NULL) == 0);
+
+    usleep(20000);
+    before = ticks_of(-1);
+    usleep(300000);
+    const long idle = ticks_of(-1) - before;
+    if (alone > 2 || idle > 3 || shared < 20)
+        printf("alone %ld, shared %ld, idle %ld\n", alone, shared, idle);
+    CHECK(alone <= 2);
+    CHECK(idle <= 3);
+    CHECK(shared >= 20);
+    cpu_set_t everywhere;
+    CPU_ZERO(&everywhere);
+    for (int n = 0; n < cpus; n++) CPU_SET(n, &everywhere);
+    CHECK(sched_setaffinity(0, sizeof everywhere, &everywhere) == 0);
+}
+
 // The whole process ends while its threads are busy everywhere.
 static void test_exit(void) {
     for (int n = 0; n < 20; n++) {
@@ -258,10 +319,10 @@ int main(int argc, char** argv) {
     static const struct {
         const char* name;
         void (*run)(void);
-    } tests[] = {{"placement", test_placement}, {"locks", test_locks},
-                 {"memory", test_memory},       {"shootdown", test_shootdown},
-                 {"signals", test_signals},     {"waiting", test_waiting},
-                 {"exit", test_exit},           {"forks", test_forks}};
+    } tests[] = {
+        {"placement", test_placement}, {"locks", test_locks},     {"memory", test_memory},
+        {"shootdown", test_shootdown}, {"signals", test_signals}, {"waiting", test_waiting},
+        {"ticks", test_ticks},         {"exit", test_exit},       {"forks", test_forks}};
     for (unsigned n = 0; n < sizeof tests / sizeof *tests; n++) {
         if (argc > 3 && strcmp(argv[2], tests[n].name) != 0) continue;
         printf("%s\n", tests[n].name);

@@ -4,7 +4,12 @@
 
 #include <drupe/base/result.h>
 
+#include <cstddef>
 #include <cstdint>
+
+namespace drupe {
+struct CpuCore;
+}
 
 namespace drupe::irq {
 
@@ -41,7 +46,9 @@ IrqChip& chip();
 Result<void> attach(IrqNumber irq, Trigger trigger, Handler handler, void* context);
 /// The upcall's work: acknowledge, dispatch, end, until nothing is pending.
 void dispatch();
-/// How often an interrupt was taken (for /proc/interrupts).
-std::uint64_t count(IrqNumber irq);
+/// The attached interrupts, n < in_use(): their numbers, and how often a CPU took each, modulo 2^32.
+std::size_t in_use();
+IrqNumber number_of(std::size_t n);
+std::uint32_t count(const CpuCore& cpu, std::size_t n);
 
 } // namespace drupe::irq

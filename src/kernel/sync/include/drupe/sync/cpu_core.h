@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the lowest rooms keep for each CPU: its number, and the locks it holds when ranks are
-// checked. The scheduler's Cpu begins with this, and the running thread's header points to it.
+// What the lowest rooms keep for each CPU: its number, how often it was interrupted, and the locks
+// it holds when ranks are checked. The scheduler's Cpu begins with this, and the running thread's
+// header points to it.
 #pragma once
 
 #include <drupe/arch/cpu.h>
 #include <drupe/sync/lock_rank.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -25,8 +27,13 @@ struct HeldLocks {
 };
 } // namespace lockdep
 
+/// Interrupts in use at most; number 0 stays unused.
+inline constexpr std::size_t interrupt_slots = 128;
+
 struct CpuCore {
     std::uint32_t index = 0;
+    /// Taken by this CPU, by kernel/irq's slot; only the CPU itself counts.
+    std::atomic<std::uint32_t> interrupts[interrupt_slots] = {};
 #if defined(DRUPE_LOCKDEP)
     lockdep::HeldLocks held = {};
 #endif
