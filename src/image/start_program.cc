@@ -5,6 +5,7 @@
 #include "autorun.h"
 #include "boot_memory.h"
 #include "console_device.h"
+#include "devices.h"
 #include "machine_state.h"
 #include "secondary_cpus.h"
 #include "user_start.h"
@@ -172,6 +173,7 @@ Result<void> run() {
     install_machine_control();
     const init::StartConfig config = TRY(what_to_run(kernel));
     TRY(start_console(config));
+    start_devices();
     RefPtr<vfs::FdTable> files = TRY(open_standard_files(kernel, config));
     TRY(seal_kernel());
     start_secondary_cpus();

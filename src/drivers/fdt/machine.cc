@@ -192,7 +192,7 @@ private:
             path = alias ? std::string_view(alias) : std::string_view{};
         }
         const std::string_view name = path.substr(path.rfind('/') + 1);
-        for (const DeviceNode& device : machine_.devices.all()) {
+        for (DeviceNode& device : machine_.devices.all()) {
             const drivers::DeviceClass kind = device.driver->device_class;
             if (kind == drivers::DeviceClass::clock && !machine_.clock) machine_.clock = &device;
             if (kind != drivers::DeviceClass::console) continue;

@@ -83,6 +83,10 @@ bool read_own_word(std::string_view word, Options& options) {
         options.strace = is_on(value);
         return true;
     }
+    if (matches(word, "drupe.devices", value)) {
+        options.devices = is_on(value);
+        return true;
+    }
     if (matches(word, "drupe.autorun", value)) {
         options.autorun = value;
         return true;

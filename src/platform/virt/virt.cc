@@ -3,6 +3,7 @@
 #include <drupe/arch/cache.h>
 #include <drupe/arch/cpu.h>
 #include <drupe/arch/direct_map.h>
+#include <drupe/drivers/binder.h>
 #include <drupe/drivers/fdt_machine.h>
 #include <drupe/drivers/psci.h>
 #include <drupe/irq/irq_chip.h>
@@ -20,12 +21,14 @@ using drivers::MapDevice;
 
 constinit drivers::MachineInfo machine = {};
 constinit fdt::Scratch scratch = {};
+constinit fdt::Bytes tree;
 constinit drivers::RealTimeClock* clock = nullptr;
 
 bool matches(const BootInfo& boot) { return fdt::blob_at(boot.device_tree).ok(); }
 
 Result<const drivers::MachineInfo*> describe(const BootInfo& boot) {
-    TRY(fdt::describe_machine(TRY(fdt::blob_at(boot.device_tree)), scratch, machine));
+    tree = TRY(fdt::blob_at(boot.device_tree));
+    TRY(fdt::describe_machine(tree, scratch, machine));
     return &machine;
 }
 
@@ -36,9 +39,11 @@ Result<drivers::Console*> early_console(MapDevice early_map) {
 }
 
 /// A device that lives as long as the machine.
-Result<drivers::Device*> probe_forever(const DeviceNode* node, MapDevice map_device) {
+Result<drivers::Device*> probe_forever(DeviceNode* node, MapDevice map_device) {
     if (!node) return Errc::not_found;
-    return TRY(node->driver->probe(*node, map_device)).leak();
+    drivers::Device* device = TRY(node->driver->probe(*node, map_device)).leak();
+    node->state = DeviceNode::State::bound;
+    return device;
 }
 
 Result<drivers::Console*> console(MapDevice map_device) {
@@ -55,13 +60,44 @@ Result<void> attach_core(MapDevice map_device, irq::Handler on_timer) {
 }
 
 void enumerate(MapDevice map_device, Platform::DeviceSink found) {
-    for (const DeviceNode& node : machine.devices.all()) {
-        if (&node == machine.irq_chip || &node == machine.console || &node == machine.clock)
+    drivers::Binder binder(map_device, found);
+    for (DeviceNode& node : machine.devices.all()) {
+        if (&node == machine.irq_chip || &node == machine.console || &node == machine.clock ||
+            node.driver->device_class == drivers::DeviceClass::irq_chip)
             continue;
-        if (node.driver->device_class == drivers::DeviceClass::irq_chip) continue;
-        auto device = node.driver->probe(node, map_device);
-        if (device) found(std::move(device).value());
+        binder.emit(node);
     }
+    binder.finish();
+}
+
+/// Every enabled device of the tree, those nobody drives too.
+class Reporter final : public fdt::Visitor {
+public:
+    void visit(const fdt::Walker& node) override {
+        const auto compatible = node.property("compatible");
+        if (!compatible || node.depth() == 0 || !node.is_enabled()) return;
+        for (const DeviceNode& known : machine.devices.all())
+            if (known.key == static_cast<std::size_t>(node.offset()))
+                return report(known, node.depth());
+        DeviceNode unknown{};
+        unknown.name = node.name();
+        unknown.compatible = fdt::text(*compatible);
+        unknown.state = DeviceNode::State::unknown;
+        drivers::report_node(unknown, node.depth());
+    }
+
+private:
+    static void report(const DeviceNode& node, unsigned depth) {
+        drivers::report_node(node, depth);
+        for (const DeviceNode* child = drivers::first_child(node); child;
+             child = drivers::next_child(*child))
+            report(*child, depth + 1);
+    }
+};
+
+void report_devices() {
+    Reporter reporter;
+    static_cast<void>(scratch.walker.walk(tree, reporter));
 }
 
 Result<void> attach_cpu() {
@@ -133,6 +169,7 @@ constinit const Platform virt = {
     .console = console,
     .attach_core = attach_core,
     .enumerate = enumerate,
+    .report_devices = report_devices,
     .attach_cpu = attach_cpu,
     .start_cpu = start_cpu,
     .wall_clock = wall_clock,

@@ -62,14 +62,17 @@ TEST_CASE("storage too small for the text is an error, not a cut") {
 }
 
 TEST_CASE("the kernel's own words are read, a wrong one is kept for a message") {
-    Split s("drupe.isolation=el0 drupe.strace drupe.status=console init=/bin/x norandmaps");
+    Split s("drupe.isolation=el0 drupe.strace drupe.devices drupe.status=console init=/bin/x "
+            "norandmaps");
     CHECK(s.read.isolation == Isolation::el0);
+    CHECK(s.read.devices);
     CHECK(s.read.strace);
     CHECK(s.read.status_on_console);
     CHECK_FALSE(s.read.randomize);
     CHECK(s.read.program == "/bin/x");
     CHECK(s.read.unknown.empty());
     CHECK_FALSE(Split("drupe.strace=0").read.strace);
+    CHECK_FALSE(Split("drupe.strace").read.devices);
     CHECK(Split("drupe.isolation=el1t").read.isolation == Isolation::el1t);
     CHECK(Split("drupe.isolation=el3 x").read.unknown == "drupe.isolation=el3");
     CHECK(Split("drupe.strac drupe.q").read.unknown == "drupe.strac");

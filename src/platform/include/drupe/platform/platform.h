@@ -45,9 +45,12 @@ struct Platform {
     /// interrupt to `on_timer`. not_found: the firmware names no controller or timer we know.
     /// Interrupts masked.
     Result<void> (*attach_core)(drivers::MapDevice map_device, irq::Handler on_timer);
-    /// Makes devices of all nodes that are not in use yet and gives each to `found`.
+    /// Makes devices of all nodes that are not in use yet and gives each to `found`; what cannot be
+    /// driven costs a line. Once. Context: thread.
     using DeviceSink = void (*)(OwnPtr<drivers::Device>);
     void (*enumerate)(drivers::MapDevice map_device, DeviceSink found);
+    /// A line in the log for each device of the machine: its driver, its interrupts.
+    void (*report_devices)();
     /// The part of attach_core() that each further CPU does for itself: its interface to the
     /// interrupt controller, its timer interrupt. io, no_device, not_supported. On that CPU,
     /// interrupts masked.

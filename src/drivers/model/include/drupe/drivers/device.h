@@ -36,6 +36,12 @@ protected:
     ~PropertySource() = default;
 };
 
+} // namespace drupe::drivers
+namespace drupe::virtio {
+class Transport;
+}
+namespace drupe::drivers {
+
 struct Driver;
 
 /// One device. Its views point into the firmware's tables, which stay in memory.
@@ -52,6 +58,14 @@ struct DeviceNode {
     const Driver* driver; // for its most specific model that has one
     const PropertySource* source;
     std::size_t key;
+
+    DeviceNode* parent;           // the bus's; null for what the firmware describes itself
+    virtio::Transport* transport; // of what the virtio bus emits
+
+    enum class State : std::uint8_t { idle, bound, waiting, broken, unknown };
+    State state;
+    DeviceNode* next_emitted; // the binder's
+    DeviceNode* next_waiting;
 
     bool is(std::string_view model) const;
     /// A property of one or two 32-bit cells; nothing when absent or of another length.
@@ -72,7 +86,16 @@ public:
     virtual RealTimeClock* clock() { return nullptr; }
 };
 
-enum class DeviceClass : std::uint8_t { irq_chip, console, clock, block, net, rng };
+/// What a bus gives the nodes to that it finds.
+class NodeSink {
+public:
+    virtual void emit(DeviceNode& node) = 0;
+
+protected:
+    ~NodeSink() = default;
+};
+
+enum class DeviceClass : std::uint8_t { irq_chip, console, clock, block, net, rng, bus };
 
 /// A driver: a constant. The linker collects pointers to them (not the records: compilers align and
 /// pad large objects as they like) in the section drupe_drivers. `probe` never panics and touches
@@ -81,10 +104,13 @@ struct Driver {
     std::string_view name;
     std::span<const std::string_view> models; // values of `compatible`
     DeviceClass device_class;
+    /// would_block: what it needs is not there yet; it is asked again later.
     Result<OwnPtr<Device>> (*probe)(const DeviceNode& node, MapDevice map_device);
     /// Consoles only, else null: output before there is memory to allocate, in storage of the
     /// driver's own. Gives way to what `probe` makes later.
     Result<Console*> (*probe_early)(const DeviceNode& node, MapDevice map_device) = nullptr;
+    /// Buses only, instead of `probe`: emits the nodes behind this one. Errors as probe's.
+    Result<void> (*scan)(DeviceNode& node, MapDevice map_device, NodeSink& sink) = nullptr;
 };
 
 /// The drivers this image was linked with.

@@ -57,10 +57,9 @@ struct MachineInfo {
 
     Conduit conduit = Conduit::none;
     std::optional<Interrupt> virtual_timer;
-    const DeviceNode* irq_chip = nullptr;
-    const DeviceNode* console =
-        nullptr; // what the firmware names, else the first that has a driver
-    const DeviceNode* clock = nullptr;
+    DeviceNode* irq_chip = nullptr;
+    DeviceNode* console = nullptr; // what the firmware names, else the first that has a driver
+    DeviceNode* clock = nullptr;
 };
 
 /// Adds RAM, keeping the table as promised. Parts outside the 48 physical address bits and empty

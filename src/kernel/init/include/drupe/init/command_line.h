@@ -27,6 +27,7 @@ enum class Isolation : std::uint8_t { automatic, el1t, el0 };
 struct Options {
     Isolation isolation = Isolation::automatic; // drupe.isolation=el1t|el0
     bool strace = false;                        // drupe.strace
+    bool devices = false;                       // drupe.devices: print what the machine has
     bool status_on_console = false;             // drupe.status=console
     bool quiet = false;                         // quiet
     bool randomize = true;                      // norandmaps
