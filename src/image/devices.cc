@@ -3,13 +3,23 @@
 
 #include "machine_state.h"
 
+#include <drupe/entropy/random.h>
 #include <drupe/trace/log.h>
 
 namespace drupe::image {
 namespace {
 
+void take_random_bytes(std::span<const std::byte> bytes) {
+    entropy::add(bytes, entropy::Quality::seed);
+}
+
 /// Devices live as long as the machine.
-void use(OwnPtr<drivers::Device> device) { static_cast<void>(device.leak()); }
+void use(OwnPtr<drivers::Device> owned) {
+    drivers::Device& device = *owned.leak();
+    // The program does not wait for it: getrandom does, while there is no other seed.
+    if (drivers::EntropySource* source = device.entropy())
+        static_cast<void>(source->request(take_random_bytes));
+}
 
 } // namespace
 

@@ -10,6 +10,8 @@
 #include "secondary_cpus.h"
 #include "user_start.h"
 
+#include <drupe/arch/cpu.h>
+#include <drupe/arch/cpu_features.h>
 #include <drupe/arch/user_mode.h>
 #include <drupe/devfs/devfs.h>
 #include <drupe/entropy/random.h>
@@ -140,11 +142,19 @@ void install_machine_control() {
     });
 }
 
+void add_cpu_numbers() {
+    std::array<std::uint64_t, 4> numbers;
+    for (std::uint64_t& number : numbers)
+        if (!arch::hardware_random(number)) return;
+    entropy::add(std::as_bytes(std::span(numbers)), entropy::Quality::seed);
+}
+
 void seed_entropy() {
     std::array<std::byte, 64> seed;
     const std::size_t count = state.platform->seed_entropy(std::span<std::byte>(seed));
     entropy::add(std::span<const std::byte>(seed).first(count),
                  count >= 16 ? entropy::Quality::seed : entropy::Quality::stir);
+    if (arch::cpu_features().rndr) add_cpu_numbers();
     mm::AddressSpace::set_random(entropy::next_u64);
 }
 

@@ -63,6 +63,20 @@ void add(std::span<const std::byte> bytes, Quality quality) {
     if (quality == Quality::seed) seed_bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
 }
 
+void seed_from_timing() {
+    constexpr unsigned batches = 16, samples = 16, accesses = 64;
+    for (unsigned batch = 0; batch < batches; batch++) {
+        volatile std::uint64_t touched[samples] = {};
+        std::uint64_t times[samples];
+        for (unsigned i = 0; i < samples; i++) {
+            for (unsigned n = 0; n < accesses; n++)
+                touched[(i + n) % samples] = touched[n % samples] + n;
+            times[i] = arch::ticks();
+        }
+        add(std::as_bytes(std::span(times)), Quality::seed);
+    }
+}
+
 bool is_seeded() { return seed_bytes.load(std::memory_order_relaxed) >= enough_seed; }
 
 void fill(std::span<std::byte> bytes) {

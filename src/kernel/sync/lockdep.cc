@@ -31,6 +31,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::signal_timer: return "signal_timer";
     case LockRank::process: return "process";
     case LockRank::tty: return "tty";
+    case LockRank::device_queue: return "device_queue";
     case LockRank::timestamps: return "timestamps";
     case LockRank::system_name: return "system_name";
     case LockRank::notify: return "notify";

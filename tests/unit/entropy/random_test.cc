@@ -43,6 +43,13 @@ TEST_CASE("it counts as seeded after 16 bytes fit for it, not after any number o
     CHECK(is_seeded());
 }
 
+TEST_CASE("timing counts as a seed when there is no other") {
+    const auto before = draw(32);
+    seed_from_timing();
+    CHECK(is_seeded());
+    CHECK(draw(32) != before);
+}
+
 TEST_CASE("no two draws are alike, whatever their sizes") {
     for (std::size_t size : {16, 32, 33, 64, 100, 4096}) {
         auto a = draw(size), b = draw(size);

@@ -12,10 +12,12 @@
 //   void cpu_wait_for_interrupt()    returns when an interrupt is pending, masked or not
 //   void cpu_send_event()            ends other CPUs' waits for an event
 //   [[noreturn]] void cpu_halt()     this CPU does nothing any more
+//   bool hardware_random(uint64_t& value)   false: none now. Only where CpuFeatures::rndr
 //   void* thread_pointer()           what set_thread_pointer stored on this CPU (the running
 //   Thread) void set_thread_pointer(void*)
 namespace drupe::arch {
-static_assert(requires(void* p) {
+static_assert(requires(void* p, std::uint64_t n) {
+    { hardware_random(n) } -> std::same_as<bool>;
     { cpu_relax() } -> std::same_as<void>;
     { cpu_wait_for_interrupt() } -> std::same_as<void>;
     { cpu_send_event() } -> std::same_as<void>;

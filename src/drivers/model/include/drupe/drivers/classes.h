@@ -41,4 +41,19 @@ protected:
     ~RealTimeClock() = default;
 };
 
+/// A device that gives random bytes.
+class EntropySource {
+public:
+    /// From the interrupt, with as many bytes as the device felt like giving.
+    using Deliver = void (*)(std::span<const std::byte> bytes);
+
+    virtual const char* name() const = 0;
+    /// Asks for some bytes; `deliver` runs once when they are there. busy: it has been asked
+    /// already; io. Any context.
+    virtual Result<void> request(Deliver deliver) = 0;
+
+protected:
+    ~EntropySource() = default;
+};
+
 } // namespace drupe::drivers

@@ -76,6 +76,7 @@ struct DeviceNode {
 
 class Console;
 class RealTimeClock;
+class EntropySource;
 
 /// What a driver makes of a node. It offers the interfaces of its class; null for all others.
 class Device {
@@ -84,6 +85,7 @@ public:
     virtual irq::IrqChip* irq_chip() { return nullptr; }
     virtual Console* console() { return nullptr; }
     virtual RealTimeClock* clock() { return nullptr; }
+    virtual EntropySource* entropy() { return nullptr; }
 };
 
 /// What a bus gives the nodes to that it finds.

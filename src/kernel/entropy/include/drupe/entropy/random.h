@@ -19,6 +19,11 @@ void add(std::span<const std::byte> bytes, Quality quality);
 /// True once at least 16 bytes of seed quality came in.
 bool is_seeded();
 
+/// The last resort of a machine that gives no seed: stirs in how long loads and stores take, by
+/// the CPU's counter, and counts that as a seed. Some 100,000 instructions, no lock for long. On a
+/// machine whose time is computed from its instructions it gives the same every time.
+void seed_from_timing();
+
 void fill(std::span<std::byte> bytes);
 std::uint64_t next_u64();
 

@@ -24,6 +24,7 @@ enum class LockRank : std::uint8_t {
     signal_timer, // a timer's next expiry; timers that follow the wall clock are armed under it
     process,      // thread list, children; sends signals
     tty,          // wakes readers, signals, writes to the console
+    device_queue, // a device's requests under way; only fills memory and registers
     // Interrupts take the locks above, which are held with interrupts masked, and none below.
     timestamps,    // an inode's times; read and written under nothing else
     system_name,   // names that uname shows; copied under nothing else

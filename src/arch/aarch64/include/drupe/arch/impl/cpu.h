@@ -18,6 +18,13 @@ inline void cpu_send_event() { asm volatile("dsb sy\n\tsev" ::: "memory"); }
     for (;;) asm volatile("wfi" ::: "memory");
 }
 
+/// [arm/arm] "RNDR": Z is set when there was no number in time.
+inline bool hardware_random(std::uint64_t& value) {
+    std::uint32_t is_good;
+    asm volatile("mrs %0, s3_3_c2_c4_0\n\tcset %w1, ne" : "=r"(value), "=r"(is_good)::"cc");
+    return is_good != 0;
+}
+
 inline void* thread_pointer() {
     // Not volatile asm: the compiler may fold repeated reads of one function, which is right as
     // long as a function keeps running on behalf of one thread.

@@ -4,6 +4,7 @@
 
 #include <drupe/arch/host/machine.h>
 
+#include <cstdint>
 #include <cstdlib>
 
 namespace drupe::arch {
@@ -14,6 +15,7 @@ inline void cpu_wait_for_interrupt() {
 }
 inline void cpu_send_event() {}
 [[noreturn]] inline void cpu_halt() { std::abort(); }
+inline bool hardware_random(std::uint64_t&) { return false; }
 inline void* thread_pointer() { return host::this_cpu().thread_pointer; }
 inline void set_thread_pointer(void* thread) { host::this_cpu().thread_pointer = thread; }
 
