@@ -25,7 +25,7 @@
 #include <drupe/syscall/strace.h>
 #include <drupe/trace/log.h>
 #include <drupe/vdso/install.h>
-#include <drupe/vfs/char_device.h>
+#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/init.h>
 #include <drupe/vfs/operations.h>

@@ -3,7 +3,7 @@
 
 #include <drupe/devfs/devfs.h>
 #include <drupe/ramfs/ramfs.h>
-#include <drupe/vfs/char_device.h>
+#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/context.h>
 #include <drupe/vfs/inode.h>
 #include <drupe/vfs/operations.h>
@@ -26,7 +26,7 @@ public:
         Maker maker(*context);
         return make(maker);
     }
-    Result<void> node(const CharDevice& device) {
+    Result<void> node(const DeviceFile& device) {
         return make_node(who_, nullptr, device.name, mode_char | device.mode,
                          make_device(device.major, device.minor));
     }
@@ -44,7 +44,7 @@ private:
 };
 
 Result<void> fill(Maker& maker) {
-    for (CharDevice* device = first_char_device(); device; device = device->next)
+    for (DeviceFile* device = first_device_file(); device; device = device->next)
         TRY(maker.node(*device));
     TRY(maker.link("fd", "/proc/self/fd"));
     TRY(maker.link("stdin", "/proc/self/fd/0"));
@@ -54,10 +54,10 @@ Result<void> fill(Maker& maker) {
     return {};
 }
 
-constinit CharDevice* newcomer = nullptr;
+constinit DeviceFile* newcomer = nullptr;
 
 /// A node that cannot be made for lack of memory is left out; the device works through others.
-void on_device(CharDevice& device) {
+void on_device(DeviceFile& device) {
     if (!latest) return;
     newcomer = &device;
     (void)Maker::run(*latest, [](Maker& maker) { return maker.node(*newcomer); });
@@ -78,7 +78,7 @@ Result<RefPtr<FileSystem>> create() {
 
 void register_types() {
     register_memory_devices();
-    set_char_device_listener(on_device);
+    set_device_file_listener(on_device);
     register_file_system(type);
 }
 

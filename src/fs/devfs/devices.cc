@@ -6,7 +6,7 @@
 #include <drupe/arch/user_access.h>
 #include <drupe/base/scope_exit.h>
 #include <drupe/entropy/random.h>
-#include <drupe/vfs/char_device.h>
+#include <drupe/vfs/device_file.h>
 
 #include <algorithm>
 
@@ -111,18 +111,18 @@ Result<RefPtr<File>> open_device(Dentry& dentry, std::uint32_t flags) {
     return file;
 }
 
-constinit CharDevice null_device{1, 3, "null", 0666, open_device<Null>};
-constinit CharDevice zero_device{1, 5, "zero", 0666, open_device<Zero>};
-constinit CharDevice full_device{1, 7, "full", 0666, open_device<Full>};
-constinit CharDevice random_device{1, 8, "random", 0666, open_device<Random>};
-constinit CharDevice urandom_device{1, 9, "urandom", 0666, open_device<Random>};
+constinit DeviceFile null_device{1, 3, "null", 0666, open_device<Null>};
+constinit DeviceFile zero_device{1, 5, "zero", 0666, open_device<Zero>};
+constinit DeviceFile full_device{1, 7, "full", 0666, open_device<Full>};
+constinit DeviceFile random_device{1, 8, "random", 0666, open_device<Random>};
+constinit DeviceFile urandom_device{1, 9, "urandom", 0666, open_device<Random>};
 
 } // namespace
 
 void register_memory_devices() {
-    for (CharDevice* device :
+    for (DeviceFile* device :
          {&null_device, &zero_device, &full_device, &random_device, &urandom_device})
-        register_char_device(*device);
+        register_device_file(*device);
 }
 
 } // namespace drupe::devfs

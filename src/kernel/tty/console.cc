@@ -4,7 +4,7 @@
 #include "framed_input.h"
 
 #include <drupe/tty/framed_keys.h>
-#include <drupe/vfs/char_device.h>
+#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/file_system.h>
 
 namespace drupe::tty {
@@ -87,7 +87,7 @@ Result<RefPtr<vfs::File>> open_raw(vfs::Dentry& dentry, std::uint32_t flags) {
     return RefPtr<vfs::File>(TRY(make_ref<RawFile>(dentry, flags, console->line.write)));
 }
 
-constinit vfs::CharDevice devices[] = {{5, 0, "tty", 0666, open_own},
+constinit vfs::DeviceFile devices[] = {{5, 0, "tty", 0666, open_own},
                                        {5, 1, "console", 0600, open_console},
                                        {240, 0, "rawconsole", 0600, open_raw}};
 
@@ -103,7 +103,7 @@ Result<void> start_console(const ConsoleLine& line, InputKind kind) {
     fresh->tty.set_pump(fresh->pump);
     if (line.read) TRY(fresh->pump.start(line.read, fresh->receiver(kind)));
     console = fresh.leak();
-    for (vfs::CharDevice& device : devices) vfs::register_char_device(device);
+    for (vfs::DeviceFile& device : devices) vfs::register_device_file(device);
     on_console_input(); // what came before the pump
     return {};
 }

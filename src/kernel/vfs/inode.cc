@@ -4,7 +4,7 @@
 #include "record_locks.h"
 
 #include <drupe/time/clock.h>
-#include <drupe/vfs/char_device.h>
+#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/context.h>
 #include <drupe/vfs/file.h>
 #include <drupe/vfs/file_system.h>
@@ -125,7 +125,7 @@ Result<RefPtr<File>> Inode::open(Dentry& dentry, std::uint32_t flags) {
     case mode_directory: return open_directory_file(dentry, flags);
     case mode_fifo: return open_fifo(dentry, flags);
     case mode_char: {
-        CharDevice* device = find_char_device(rdev_);
+        DeviceFile* device = find_device_file(rdev_);
         if (!device) return Errc::no_device;
         return device->open(dentry, flags);
     }

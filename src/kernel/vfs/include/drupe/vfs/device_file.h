@@ -10,20 +10,20 @@
 
 namespace drupe::vfs {
 
-struct CharDevice {
+struct DeviceFile {
     std::uint32_t major;
     std::uint32_t minor;
     const char* name;   // the node's path below /dev
     std::uint32_t mode; // the node's permissions
     Result<RefPtr<File>> (*open)(Dentry& dentry, std::uint32_t flags);
-    CharDevice* next = nullptr;
+    DeviceFile* next = nullptr;
 };
 
 /// The record lives for ever. Device file systems made before or after show a node for it.
-void register_char_device(CharDevice& device);
-CharDevice* find_char_device(std::uint64_t device);
-CharDevice* first_char_device();
+void register_device_file(DeviceFile& device);
+DeviceFile* find_device_file(std::uint64_t device);
+DeviceFile* first_device_file();
 /// Told of every device, those registered before and after. One listener (the device file system).
-void set_char_device_listener(void (*added)(CharDevice& device));
+void set_device_file_listener(void (*added)(DeviceFile& device));
 
 } // namespace drupe::vfs
