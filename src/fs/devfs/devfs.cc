@@ -3,8 +3,8 @@
 
 #include <drupe/devfs/devfs.h>
 #include <drupe/ramfs/ramfs.h>
-#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/context.h>
+#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/inode.h>
 #include <drupe/vfs/operations.h>
 
@@ -27,7 +27,7 @@ public:
         return make(maker);
     }
     Result<void> node(const DeviceFile& device) {
-        return make_node(who_, nullptr, device.name, mode_char | device.mode,
+        return make_node(who_, nullptr, device.name, device.kind | device.mode,
                          make_device(device.major, device.minor));
     }
     Result<void> link(const char* name, const char* target) {

@@ -2,6 +2,7 @@
 // Changing what files are: mode, owner, times, size; and making sure they are stored.
 #include "file_call.h"
 
+#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/notify.h>
 
 #include <drupe/process/signal.h>
@@ -172,8 +173,11 @@ Result<Word> sync_file(int fd, bool data_only) {
 Result<Word> fsync(int fd) { return sync_file(fd, false); }
 Result<Word> fdatasync(int fd) { return sync_file(fd, true); }
 
-// No file system here writes later than at once.
-Result<Word> sync() { return Word{0}; }
+// File systems here write at once; devices may not.
+Result<Word> sync() {
+    vfs::sync_devices();
+    return Word{0};
+}
 Result<Word> syncfs(int fd) {
     FileRef file = file_at(fd);
     if (!file || file->is_path_only()) return Errc::bad_descriptor;

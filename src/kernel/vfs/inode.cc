@@ -4,8 +4,8 @@
 #include "record_locks.h"
 
 #include <drupe/time/clock.h>
-#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/context.h>
+#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/file.h>
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/inode.h>
@@ -124,8 +124,9 @@ Result<RefPtr<File>> Inode::open(Dentry& dentry, std::uint32_t flags) {
     switch (kind()) {
     case mode_directory: return open_directory_file(dentry, flags);
     case mode_fifo: return open_fifo(dentry, flags);
-    case mode_char: {
-        DeviceFile* device = find_device_file(rdev_);
+    case mode_char:
+    case mode_block: {
+        DeviceFile* device = find_device_file(kind(), rdev_);
         if (!device) return Errc::no_device;
         return device->open(dentry, flags);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Character devices by number. Opening an inode of that kind asks here.
+// Devices by kind and number. Opening an inode of such a kind asks here.
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
@@ -16,13 +16,18 @@ struct DeviceFile {
     const char* name;   // the node's path below /dev
     std::uint32_t mode; // the node's permissions
     Result<RefPtr<File>> (*open)(Dentry& dentry, std::uint32_t flags);
+    std::uint32_t kind = mode_char; // or mode_block
+    /// Makes what was written to it lasting. io. Null: nothing is delayed.
+    Result<void> (*sync)(DeviceFile& device) = nullptr;
     DeviceFile* next = nullptr;
 };
 
 /// The record lives for ever. Device file systems made before or after show a node for it.
 void register_device_file(DeviceFile& device);
-DeviceFile* find_device_file(std::uint64_t device);
+DeviceFile* find_device_file(std::uint32_t kind, std::uint64_t number);
 DeviceFile* first_device_file();
+/// Syncs every device. Context: thread.
+void sync_devices();
 /// Told of every device, those registered before and after. One listener (the device file system).
 void set_device_file_listener(void (*added)(DeviceFile& device));
 
