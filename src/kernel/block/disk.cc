@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/block/disk.h>
+#include <drupe/trace/log.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace drupe::block {
+
+struct Disk::Waiting : Request {
+    Disk* disk = nullptr;
+    std::atomic<bool> is_done{false};
+};
+
+namespace {
+constexpr std::string_view operation_names[] = {"read", "write", "flush", "discard",
+                                                "write-zeroes"};
+} // namespace
+
+Disk::Disk(BlockDevice& device, std::string_view name)
+    : device_(device),
+      name_length_(static_cast<std::uint8_t>(std::min(name.size(), sizeof name_))) {
+    std::memcpy(name_, name.data(), name_length_);
+}
+
+void Disk::finished(Request& request) {
+    auto& waiting = static_cast<Waiting&>(request);
+    Disk& disk = *waiting.disk;
+    // Release pairs with the waiter's acquire: it sees the outcome, and the data.
+    waiting.is_done.store(true, std::memory_order_release);
+    disk.waiters_.wake_all();
+}
+
+Result<void> Disk::run(Waiting& request) {
+    request.disk = this;
+    request.done = finished;
+    device_.submit(request);
+    static_cast<void>(
+        waiters_.wait_until([&] { return request.is_done.load(std::memory_order_acquire); },
+                            Nanos::never(), sched::Interruptible::no));
+    counts_[static_cast<unsigned>(request.operation)].fetch_add(1, std::memory_order_relaxed);
+    if (request.outcome == Errc::ok) return {};
+    if (errors_.fetch_add(1, std::memory_order_relaxed) < 10)
+        log(LogLevel::error, "{}: {} failed, sector {}", name(),
+            operation_names[static_cast<unsigned>(request.operation)], request.sector);
+    return request.outcome;
+}
+
+Result<void> Disk::transfer(Operation operation, std::uint64_t sector,
+                            std::span<const Segment> segments) {
+    while (!segments.empty()) {
+        Waiting request;
+        request.operation = operation;
+        request.sector = sector;
+        request.segments =
+            segments.first(std::min<std::size_t>(segments.size(), limits().segments));
+        for (const Segment& segment : request.segments) sector += segment.bytes >> sector_shift;
+        if (sector > limits().sectors) return Errc::out_of_range;
+        TRY(run(request));
+        segments = segments.subspan(request.segments.size());
+    }
+    return {};
+}
+
+Result<void> Disk::flush() {
+    Waiting request;
+    request.operation = Operation::flush;
+    return run(request);
+}
+
+Result<void> Disk::clear(Operation operation, std::uint64_t sector, std::uint64_t sectors) {
+    const std::uint64_t most =
+        operation == Operation::discard ? limits().discard_sectors : limits().zero_sectors;
+    if (most == 0) return Errc::not_supported;
+    if (sector > limits().sectors || sectors > limits().sectors - sector) return Errc::out_of_range;
+    for (; sectors != 0;) {
+        Waiting request;
+        request.operation = operation;
+        request.sector = sector;
+        request.sectors = std::min(sectors, most);
+        TRY(run(request));
+        sector += request.sectors;
+        sectors -= request.sectors;
+    }
+    return {};
+}
+
+} // namespace drupe::block

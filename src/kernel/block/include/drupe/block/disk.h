@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A block device under its name: requests that are waited for, and what became of them.
+#pragma once
+
+#include <drupe/block/device.h>
+#include <drupe/sched/wait_queue.h>
+
+#include <atomic>
+#include <string_view>
+
+namespace drupe::block {
+
+class Disk {
+public:
+    Disk(BlockDevice& device, std::string_view name);
+
+    const Limits& limits() const { return device_.limits(); }
+    std::string_view name() const { return {name_, name_length_}; }
+
+    // Each returns when it is done. io, not_supported, read_only; out_of_range beyond the end.
+    // Context: thread, no spin lock held.
+    Result<void> read(std::uint64_t sector, std::span<const Segment> segments) {
+        return transfer(Operation::read, sector, segments);
+    }
+    Result<void> write(std::uint64_t sector, std::span<const Segment> segments) {
+        return transfer(Operation::write, sector, segments);
+    }
+    Result<void> flush();
+    /// discard or write_zeroes.
+    Result<void> clear(Operation operation, std::uint64_t sector, std::uint64_t sectors);
+
+    /// How many requests of a kind were done, and how many failed.
+    std::uint64_t count(Operation operation) const {
+        return counts_[static_cast<unsigned>(operation)].load(std::memory_order_relaxed);
+    }
+    std::uint64_t errors() const { return errors_.load(std::memory_order_relaxed); }
+
+private:
+    struct Waiting;
+    Result<void> transfer(Operation operation, std::uint64_t sector,
+                          std::span<const Segment> segments);
+    Result<void> run(Waiting& request);
+    static void finished(Request& request);
+
+    BlockDevice& device_;
+    char name_[8];
+    std::uint8_t name_length_;
+    std::atomic<std::uint64_t> counts_[5] = {};
+    std::atomic<std::uint64_t> errors_{0};
+    // Not in the request, which its waiter may take away as soon as it sees that it is done.
+    sched::WaitQueue waiters_;
+};
+
+/// Makes a disk of the device, named by `prefix` and the next letter, with files for it and for its
+/// partitions below /dev. One that cannot be read stays without partitions. The device lives for
+/// ever. no_memory; table_full: there are as many disks as can be named. Context: thread.
+Result<void> add_disk(BlockDevice& device, std::string_view prefix);
+
+} // namespace drupe::block

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The page cache of a disk against a model that is just bytes, on a device that may fail.
+#include <drupe/block/volume.h>
+
+#include <support/test_memory.h>
+
+#include <random>
+#include <string>
+
+using namespace drupe;
+using namespace drupe::block;
+using drupe::testing::TestMemory;
+
+namespace {
+
+/// Done as soon as submitted. Written bytes are lost by a crash until a flush.
+class MemoryDevice final : public BlockDevice {
+public:
+    explicit MemoryDevice(std::size_t bytes) : content(bytes, 'd') {
+        limits_.sectors = bytes / sector_bytes;
+        limits_.segments = 8;
+        limits_.discard_sectors = limits_.zero_sectors = 64;
+    }
+    std::string content;
+    unsigned requests = 0, flushes = 0;
+    unsigned fail_in = 0; // 1: the next one
+    Limits limits_;
+
+    const Limits& limits() const override { return limits_; }
+    void submit(Request& request) override {
+        requests++;
+        request.outcome = fail_in != 0 && --fail_in == 0 ? Errc::io : Errc::ok;
+        if (request.outcome == Errc::ok) perform(request);
+        request.done(request);
+    }
+
+private:
+    void perform(Request& r) {
+        std::size_t at = r.sector * sector_bytes;
+        if (r.operation == Operation::flush) flushes++;
+        if (r.operation == Operation::discard || r.operation == Operation::write_zeroes) {
+            CHECK(r.sectors <= 64);
+            std::fill_n(content.begin() + static_cast<std::ptrdiff_t>(at), r.sectors * sector_bytes,
+                        '\0');
+        }
+        CHECK(r.segments.size() <= limits_.segments);
+        for (const Segment& segment : r.segments) {
+            REQUIRE(at + segment.bytes <= content.size());
+            CHECK(segment.bytes % sector_bytes == 0);
+            char* const memory = static_cast<char*>(mm::phys_to_virt(segment.at));
+            if (r.operation == Operation::read)
+                std::memcpy(memory, &content[at], segment.bytes);
+            else
+                std::memcpy(&content[at], memory, segment.bytes);
+            at += segment.bytes;
+        }
+    }
+};
+
+struct Rig {
+    TestMemory memory{4096};
+    MemoryDevice device;
+    Disk disk{device, "vda"};
+    Volume* volume;
+    explicit Rig(std::size_t bytes, std::uint64_t first = 0, std::uint64_t sectors = 0)
+        : device(bytes),
+          volume(
+              Volume::create(disk, first, sectors ? sectors : bytes / sector_bytes, 0, 0).value()) {
+    }
+    Result<std::size_t> write(std::string_view text, std::uint64_t at, bool is_direct = false) {
+        auto buffer = vfs::IoBuffer::kernel(text.data(), text.size());
+        return is_direct ? volume->write_direct(buffer, at) : volume->write(buffer, at);
+    }
+    Result<std::string> read(std::size_t bytes, std::uint64_t at, bool is_direct = false) {
+        std::string text(bytes, '?');
+        auto buffer = vfs::IoBuffer::kernel(text.data(), bytes);
+        text.resize(TRY(is_direct ? volume->read_direct(buffer, at) : volume->read(buffer, at)));
+        return text;
+    }
+};
+
+} // namespace
+
+TEST_CASE("random reads and writes, cached and direct, show what was written") {
+    constexpr std::size_t bytes = 100 * 1024 + 512; // the last page is not whole
+    Rig rig(bytes);
+    std::string model = rig.device.content;
+    std::mt19937 random(GENERATE(range(0u, 12u)));
+    for (int step = 0; step < 1500; step++) {
+        const bool is_direct = random() % 4 == 0;
+        const std::size_t unit = is_direct ? 512 : 1;
+        const std::size_t at = random() % (bytes + 3000) / unit * unit;
+        const std::size_t count = (1 + random() % (random() % 4 ? 3000u : 40000u)) / unit * unit;
+        const std::size_t within = at < bytes ? std::min(count, bytes - at) : 0;
+        switch (random() % 5) {
+        case 0:
+        case 1: {
+            const auto got = rig.read(count, at, is_direct);
+            REQUIRE(got.ok());
+            REQUIRE(got.value() == model.substr(std::min(at, bytes), within));
+            break;
+        }
+        case 2:
+        case 3: {
+            std::string text(count, '\0');
+            for (char& c : text) c = static_cast<char>(random());
+            const auto put = rig.write(text, at, is_direct);
+            if (at >= bytes && count != 0) {
+                REQUIRE(put.error() == Errc::no_space);
+                break;
+            }
+            REQUIRE(put.value() == within);
+            model.replace(std::min(at, bytes), within, text.substr(0, within));
+            break;
+        }
+        case 4:
+            if (random() % 2) {
+                REQUIRE(rig.volume->sync().ok());
+                REQUIRE(rig.device.content == model);
+            } else if (at < bytes) {
+                const std::size_t from = at / 512 * 512, size = within / 512 * 512;
+                REQUIRE(rig.volume
+                            ->clear(random() % 2 ? Operation::discard : Operation::write_zeroes,
+                                    from, size)
+                            .ok());
+                model.replace(from, size, std::string(size, '\0'));
+            }
+        }
+    }
+    REQUIRE(rig.volume->sync().ok());
+    CHECK(rig.device.content == model);
+    CHECK(rig.device.flushes > 0);
+}
+
+TEST_CASE("a partition sees its part only") {
+    Rig rig(64 * 512, 8, 16);
+    REQUIRE(rig.write(std::string(20 * 512, 'p'), 0).value() == 16 * 512);
+    REQUIRE(rig.volume->sync().ok());
+    CHECK(rig.device.content ==
+          std::string(8 * 512, 'd') + std::string(16 * 512, 'p') + std::string(40 * 512, 'd'));
+    CHECK(rig.read(100, 16 * 512).value().empty());
+}
+
+TEST_CASE("what is read in one piece is asked for in few") {
+    Rig rig(64 * 4096);
+    CHECK(rig.read(32 * 4096, 0).value().size() == 32 * 4096);
+    CHECK(rig.device.requests == 4); // of eight segments each
+    CHECK(rig.read(32 * 4096, 0).value().size() == 32 * 4096);
+    CHECK(rig.device.requests == 4);
+}
+
+TEST_CASE("errors reach the caller, are counted, and leave no wrong bytes behind") {
+    Rig rig(64 * 4096);
+    rig.device.fail_in = 1;
+    CHECK(rig.read(10, 0).error() == Errc::io);
+    CHECK(rig.disk.errors() == 1);
+    CHECK(rig.read(10, 0).value() == "dddddddddd");
+    REQUIRE(rig.write("abc", 5).value() == 3);
+    rig.device.fail_in = 1;
+    CHECK(rig.volume->sync().error() == Errc::io);
+    CHECK(rig.volume->sync().ok());
+    rig.device.fail_in = 1;
+    CHECK(rig.volume->sync().error() == Errc::io); // the flush itself
+    CHECK(rig.disk.errors() == 3);
+    rig.device.fail_in = 1;
+    CHECK(rig.write(std::string(512, 'x'), 0, true).error() == Errc::io);
+    CHECK(rig.write("x", 0, true).error() == Errc::invalid);
+}
+
+TEST_CASE("a read-only disk is not written to") {
+    Rig rig(4096);
+    rig.device.limits_.is_read_only = true;
+    CHECK(rig.write("x", 0).error() == Errc::not_permitted);
+    CHECK(rig.write(std::string(512, 'x'), 0, true).error() == Errc::not_permitted);
+}
+
+TEST_CASE("the cache stays within its share of memory") {
+    constexpr std::size_t bytes = 3000 * 4096;
+    Rig rig(bytes);
+    std::string page(4096, 'w');
+    for (std::size_t at = 0; at < bytes; at += 4096) {
+        REQUIRE(rig.write(page, at).value() == 4096);
+        REQUIRE(mm::memory_stats().free.n > 1000);
+    }
+    REQUIRE(rig.volume->sync().ok());
+    CHECK(rig.device.content == std::string(bytes, 'w'));
+}
+
+TEST_CASE("what a writable mapping changes is written") {
+    Rig rig(8 * 4096);
+    const auto object = rig.volume->map(true);
+    const PhysAddr frame = object->get_page(2).value();
+    std::memcpy(mm::phys_to_virt(frame), "mapped", 6);
+    mm::release_frame(frame);
+    REQUIRE(object->write_back().ok());
+    CHECK(rig.device.content.substr(2 * 4096, 7) == "mappedd");
+}
