@@ -3,6 +3,7 @@
 
 #include "machine_state.h"
 
+#include <drupe/block/disk.h>
 #include <drupe/entropy/random.h>
 #include <drupe/trace/log.h>
 
@@ -19,6 +20,8 @@ void use(OwnPtr<drivers::Device> owned) {
     // The program does not wait for it: getrandom does, while there is no other seed.
     if (drivers::EntropySource* source = device.entropy())
         static_cast<void>(source->request(take_random_bytes));
+    if (block::BlockDevice* disk = device.block(); disk && !block::add_disk(*disk, "vd"))
+        log(LogLevel::error, "a disk is left out: there is too little memory, or too many disks");
 }
 
 } // namespace

@@ -129,6 +129,7 @@ VirtAddr direct_entry() {
 }
 
 void program_ended(process::Process&, process::WaitStatus status) {
+    vfs::sync_devices();
     if (status.is_killed()) end_machine({Ending::Kind::killed, status.signal()});
     end_machine({Ending::Kind::exited, status.code()});
 }

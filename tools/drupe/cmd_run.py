@@ -58,6 +58,14 @@ def add_arguments(parser) -> None:
         help="put a file or folder into the guest",
     )
     add(
+        "--disk",
+        metavar="FILE[:ro]",
+        dest="disks",
+        action="append",
+        default=[],
+        help="a disk of the guest's: the first is /dev/vda",
+    )
+    add(
         "--rootfs",
         metavar="IMAGE",
         default="",
@@ -303,7 +311,7 @@ def run(args) -> int:
             args.machine,
             args.cpu,
             _kernel_args(args, found),
-            args.qemu_args,
+            qemu.disk_arguments(args.disks) + args.qemu_args,
             args.gdb_port if args.gdb else None,
         )
         if args.dry_run:

@@ -48,6 +48,20 @@ def memory_argument(text: str) -> str:
     return text
 
 
+def disk_arguments(disks: list) -> list:
+    """The guest's disks, each FILE or FILE:ro. QEMU's machine shows the last device first."""
+    words = []
+    for number, disk in reversed(list(enumerate(disks))):
+        file = disk.removesuffix(":ro")
+        if not (Path(file).is_file() or Path(file).is_block_device()):
+            raise UserError(f"--disk {disk}: there is no such file")
+        read_only = ",readonly=on" if disk != file else ""
+        name = file.replace(",", ",,")
+        words += ["-drive", f"if=none,id=disk{number},format=raw,file={name}{read_only}"]
+        words += ["-device", f"virtio-blk-device,drive=disk{number}"]
+    return words
+
+
 def command(
     kernel: Path,
     bootfs: Path | None,

@@ -289,6 +289,20 @@ say('|'.join(sys.argv[1:]).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
         for entry in (b"env=K=v w", b"cwd=/opt", b"uid=0", b"stdin=framed", b"stdout=raw"):
             self.assertIn(entry, record)
 
+    def test_disks_are_there_in_their_order(self):
+        self.qemu("say('|'.join(sys.argv[1:]).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')")
+        (self.folder / "a,b").write_bytes(b"1")
+        (self.folder / "c").write_bytes(b"2")
+        done = self.run_it("--disk", f"{self.folder}/a,b", "--disk", f"{self.folder}/c:ro")
+        self.assertIn(
+            f"|-drive|if=none,id=disk1,format=raw,file={self.folder}/c,readonly=on"
+            "|-device|virtio-blk-device,drive=disk1"
+            f"|-drive|if=none,id=disk0,format=raw,file={self.folder}/a,,b"
+            "|-device|virtio-blk-device,drive=disk0",
+            done.stdout.decode(),
+        )
+        self.assertEqual(self.run_it("--disk", "/no/such").returncode, 125)
+
     def test_on_a_terminal_keys_and_window_go_to_the_guest_and_ctrl_bracket_x_ends_it(self):
         self.qemu(
             """

@@ -40,6 +40,9 @@ protected:
 namespace drupe::virtio {
 class Transport;
 }
+namespace drupe::block {
+class BlockDevice;
+}
 namespace drupe::drivers {
 
 struct Driver;
@@ -86,6 +89,7 @@ public:
     virtual Console* console() { return nullptr; }
     virtual RealTimeClock* clock() { return nullptr; }
     virtual EntropySource* entropy() { return nullptr; }
+    virtual block::BlockDevice* block() { return nullptr; }
 };
 
 /// What a bus gives the nodes to that it finds.

@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""A program uses a disk that the host has filled; the host looks at it afterwards.
+
+usage: disk_test.py PROGRAM MACHINE CPUS ISOLATION LEGACY QUEUES
+"""
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SIZE = 3 * 1024 * 1024 + 512 * 3  # the last page is not whole
+THREADS, SLOTS, SLOT = 4, 64, 4096
+
+program, machine, cpus, isolation, legacy, queues = sys.argv[1:]
+flaws = []
+
+
+def drupe(words: list, qemu: list, more: tuple = ()) -> str:
+    command = [ROOT / "drupe", "run", "-q", "--machine", machine, "--cpus", cpus, "--isolation", isolation]
+    command += ["--timeout", "200", *more]
+    command += [f"--qemu-arg={word}" for word in ["-global", f"virtio-mmio.force-legacy={legacy}", *qemu]]
+    done = subprocess.run(
+        [*command, program, program, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, timeout=260,
+    )
+    return done.stdout + (f"status {done.returncode}\n" if done.returncode else "")
+
+
+def disk(file: Path, options: str = "") -> list:
+    return ["-drive", f"if=none,id=d,format=raw,discard=unmap,file={file}",
+            "-device", f"virtio-blk-device,drive=d,num-queues={queues}{options}"]
+
+
+def expect(what: str, got: str, due: str) -> None:
+    if got != due:
+        flaws.append(f"{what}: {got!r} instead of {due!r}")
+
+
+def fnv(data: bytes) -> str:
+    value = 14695981039346656037
+    for byte in data:
+        value = (value ^ byte) * 1099511628211 & (1 << 64) - 1
+    return f"{value:016x}"
+
+
+def report(data: bytes, read_only: int, block: int) -> str:
+    lines = [f"bytes {len(data)} read-only {read_only} block {block}"]
+    return "\n".join(lines + [f"{way} {fnv(data)}" for way in ("direct", "cached", "small ", "mapped")]) + "\n"
+
+
+def test_reading(file: Path, data: bytes) -> None:
+    expect("reading", drupe(["read", "/dev/vda"], disk(file)), report(data, 0, 512))
+    expect("--disk FILE:ro", drupe(["read", "/dev/vda"], [], ("--disk", f"{file}:ro")), report(data, 1, 512))
+    whole = data[: len(data) // 4096 * 4096]
+    file.write_bytes(whole)
+    options = ",logical_block_size=4096,physical_block_size=4096"
+    expect("blocks of 4096", drupe(["read", "/dev/vda"], disk(file, options)), report(whole, 0, 4096))
+    file.write_bytes(data)
+
+
+def test_writing(file: Path, data: bytes) -> None:
+    expect("writing", drupe(["write", "/dev/vda"], disk(file)), "written\n")
+    due = bytearray(data)
+    for n in range(THREADS * SLOTS):
+        due[n * SLOT : (n + 1) * SLOT] = bytes([1 + n % 251]) * SLOT
+    behind = THREADS * SLOTS * SLOT
+    due[behind + 4093 : behind + 4099] = b"across"
+    due[behind + 8292 : behind + 8298] = b"mapped"
+    due[behind + 65536 : behind + 131072] = bytes(65536)
+    due[-4:] = b"last"
+    found = file.read_bytes()
+    wrong = [i for i in range(len(due)) if i >= len(found) or found[i] != due[i]]
+    if wrong or len(found) != len(due):
+        flaws.append(f"after writing {len(wrong)} bytes are wrong, the first {wrong[:1]}")
+
+
+def test_partitions(file: Path, data: bytes) -> None:
+    sfdisk = shutil.which("sfdisk", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not sfdisk:
+        sys.exit(77)
+    tables = {
+        "dos": "start=2048, size=100\nstart=2200, size=50\nstart=3000, size=3000, type=5\n"
+        "start=3010, size=20\nstart=3100, size=40\n",
+        "gpt": "start=2048, size=100\nstart=2200, size=50\n",
+    }
+    parts = {"dos": {1: (2048, 100), 2: (2200, 50), 5: (3010, 20), 6: (3100, 40)}, "gpt": {1: (2048, 100), 2: (2200, 50)}}
+    for label, table in tables.items():
+        file.write_bytes(data)
+        subprocess.run([sfdisk, "-q", "-X", label, file], input=table, text=True, check=True, stdout=subprocess.DEVNULL)
+        content = file.read_bytes()
+        for number, (first, count) in parts[label].items():
+            part = content[first * 512 : (first + count) * 512]
+            expect(f"{label} {number}", drupe(["read", f"/dev/vda{number}"], disk(file)), report(part, 0, 512))
+
+
+def test_errors(folder: Path, file: Path) -> None:
+    rules = folder / "rules"
+    rules.write_text(
+        '[inject-error]\nevent = "read_aio"\nsector = "0"\nerrno = "5"\n\n'
+        '[inject-error]\nevent = "flush_to_disk"\nerrno = "5"\n'
+    )
+    qemu = ["-blockdev", f"driver=file,filename={file},node-name=f"]
+    qemu += ["-blockdev", f"driver=blkdebug,config={rules},image=f,node-name=e"]
+    qemu += ["-blockdev", "driver=raw,file=e,node-name=d"]
+    qemu += ["-device", "virtio-blk-device,drive=d,rerror=report,werror=report"]
+    said = drupe(["fail", "/dev/vda"], qemu, ("--kernel-arg", "quiet"))
+    for line in ("read Input/output error", "read elsewhere works", "fsync Input/output error"):
+        if line not in said:
+            flaws.append(f"errors: no {line!r} in {said!r}")
+
+
+def main() -> None:
+    data = random.Random(5).randbytes(SIZE)
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "disk"
+        file.write_bytes(data)
+        test_reading(file, data)
+        test_writing(file, data)
+        test_errors(Path(name), file)
+        test_partitions(file, data)
+    if flaws:
+        sys.exit("\n".join(flaws))
+
+
+if __name__ == "__main__":
+    main()
