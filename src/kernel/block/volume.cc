@@ -113,6 +113,36 @@ Result<std::size_t> Volume::read(vfs::IoBuffer& buffer, std::uint64_t offset) {
     return moved;
 }
 
+Result<std::size_t> Volume::write_page(vfs::IoBuffer& buffer, std::uint64_t index,
+                                       std::size_t within, std::size_t bytes) {
+    PhysAddr frame = pages_->get_present_page(index);
+    PhysAddr fresh{0};
+    ScopeExit release{[&] {
+        for (const PhysAddr used : {frame, fresh})
+            if (raw(used) != 0) mm::release_frame(used);
+    }};
+    // What is written whole need not be read before.
+    if (raw(frame) == 0 && bytes == page_size) {
+        fresh = TRY(mm::alloc_frames());
+        const std::size_t taken = TRY(buffer.take(bytes_at(fresh), bytes));
+        if (taken == bytes && pages_->adopt_page(index, fresh)) {
+            TRY(mark_dirty(index, fresh));
+            return taken;
+        }
+        // Less came than was said, or the page from elsewhere.
+        frame = TRY(pages_->get_page(index));
+        std::memcpy(bytes_at(frame), bytes_at(fresh), taken);
+        mm::note_frame_written(frame);
+        TRY(mark_dirty(index, frame));
+        return taken;
+    }
+    if (raw(frame) == 0) frame = TRY(pages_->get_page(index));
+    const auto taken = buffer.take(bytes_at(frame) + within, bytes);
+    mm::note_frame_written(frame);
+    TRY(mark_dirty(index, frame)); // also after a fault: some bytes may have come
+    return taken;
+}
+
 Result<std::size_t> Volume::write(vfs::IoBuffer& buffer, std::uint64_t offset) {
     if (buffer.size() == 0) return std::size_t{0};
     if (offset >= bytes()) return Errc::no_space;
@@ -126,13 +156,7 @@ Result<std::size_t> Volume::write(vfs::IoBuffer& buffer, std::uint64_t offset) {
         const std::uint64_t index = offset >> page_shift;
         const std::size_t within = offset & page_mask;
         const std::size_t piece = std::min(buffer.size(), page_size - within);
-        const auto frame = pages_->get_page(index);
-        if (!frame.ok()) return moved ? Result<std::size_t>(moved) : frame.error();
-        const auto taken = buffer.take(bytes_at(frame.value()) + within, piece);
-        mm::note_frame_written(frame.value());
-        auto marked = mark_dirty(index, frame.value());
-        mm::release_frame(frame.value());
-        if (!marked) return marked.error();
+        const auto taken = write_page(buffer, index, within, piece);
         if (!taken.ok()) return moved ? Result<std::size_t>(moved) : taken.error();
         moved += taken.value();
         offset += taken.value();

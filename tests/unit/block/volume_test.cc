@@ -149,6 +149,15 @@ TEST_CASE("what is read in one piece is asked for in few") {
     CHECK(rig.device.requests == 4);
 }
 
+TEST_CASE("what is written whole is not read before") {
+    Rig rig(64 * 4096);
+    REQUIRE(rig.write(std::string(16 * 4096, 'w'), 0).value() == 16 * 4096);
+    CHECK(rig.device.requests == 0);
+    CHECK(rig.read(16 * 4096, 0).value() == std::string(16 * 4096, 'w'));
+    REQUIRE(rig.write("part", 20 * 4096).value() == 4);
+    CHECK(rig.device.requests == 1);
+}
+
 TEST_CASE("errors reach the caller, are counted, and leave no wrong bytes behind") {
     Rig rig(64 * 4096);
     rig.device.fail_in = 1;

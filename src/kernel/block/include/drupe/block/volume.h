@@ -63,6 +63,8 @@ private:
 
     Result<void> fill(std::uint64_t index, PhysAddr frame);
     void read_ahead(std::uint64_t index, std::uint64_t pages);
+    Result<std::size_t> write_page(vfs::IoBuffer& buffer, std::uint64_t index, std::size_t within,
+                                   std::size_t bytes);
     Result<void> mark_dirty(std::uint64_t index, PhysAddr frame);
     Result<void> write_some_dirty(bool& is_clean) REQUIRES(dirty_mutex_);
     Result<void> mark_mapped_pages() REQUIRES(dirty_mutex_);
