@@ -185,6 +185,9 @@ TEST_CASE("the machine's files have Linux's form") {
     in_a_program([] {
         CHECK(read_all("/proc/meminfo").starts_with("MemTotal:           8192 kB\nMemFree:"));
         CHECK(read_all("/proc/stat").starts_with("cpu  "));
+        const std::string slabs = read_all("/proc/slabinfo");
+        CHECK(slabs.starts_with("slabinfo - version: 2.1\n# name "));
+        CHECK(std::regex_search(slabs, std::regex("\nsize-64 \\d+ \\d+ 64 64 1 : tunables ")));
         CHECK(read_all("/proc/cpuinfo").starts_with("processor\t: 0\nBogoMIPS\t: "));
         CHECK(read_all("/proc/sys/kernel/ostype") == "Linux\n");
         CHECK(read_all("/proc/sys/fs/pipe-max-size") == "1048576\n");

@@ -8,6 +8,7 @@
 #include <drupe/irq/irq_chip.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/mm/frames.h>
+#include <drupe/mm/heap.h>
 #include <drupe/net/unix.h>
 #include <drupe/process/task_table.h>
 #include <drupe/sched/cpu.h>
@@ -48,6 +49,20 @@ void write_meminfo(FormatSink& out) {
     row(out, "VmallocTotal:", 0);
     format_to(out,
               "HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n");
+}
+
+// [linux] mm/slab_common.c: print_slabinfo_header, cache_show. Objects have no names, only sizes.
+void write_slabinfo(FormatSink& out) {
+    out.put("slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+            "<objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : "
+            "slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+    for (unsigned n = 0; n < mm::slab_class_count; n++) {
+        const mm::SlabReport r = mm::slab_report(n);
+        const std::size_t per_slab = page_size / r.object_bytes;
+        format_to(out, "size-{} {} {} {} {} 1 : tunables 0 0 0 : slabdata {} {} 0\n",
+                  r.object_bytes, r.in_use, r.frames * per_slab, r.object_bytes, per_slab, r.frames,
+                  r.frames);
+    }
 }
 
 std::uint64_t ticks(Nanos time) { return static_cast<std::uint64_t>(time.ns / 10'000'000); }
@@ -253,6 +268,7 @@ constexpr char empty[] = "";
 
 constinit GeneratedFile proc_list[] = {
     {"meminfo", write_meminfo},
+    {"slabinfo", write_slabinfo},
     {"cpuinfo", write_cpuinfo},
     {"stat", write_stat},
     {"interrupts", write_interrupts},

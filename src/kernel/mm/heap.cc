@@ -14,10 +14,9 @@
 namespace drupe::mm {
 namespace {
 
-constexpr std::array<std::uint16_t, 20> class_sizes = {32,  48,  64,  80,   96,   112, 128,
-                                                       160, 192, 224, 256,  320,  384, 448,
-                                                       512, 640, 816, 1024, 1360, 2048};
-constexpr unsigned class_count = class_sizes.size();
+constexpr std::array<std::uint16_t, slab_class_count> class_sizes = {
+    32,  48,  64,  80,  96,  112, 128, 160,  192,  224,
+    256, 320, 384, 448, 512, 640, 816, 1024, 1360, 2048};
 static_assert(class_sizes.back() == max_slab_object);
 
 constexpr auto class_of_granule = [] {
@@ -63,6 +62,7 @@ public:
         IrqGuard guard(lock_);
         shrink(0);
     }
+    SlabReport report(unsigned number);
 
 private:
     static unsigned per_slab(unsigned number) { return page_size / class_sizes[number]; }
@@ -83,10 +83,11 @@ private:
     SpinLock<LockRank::heap> lock_;
     unsigned count_ GUARDED_BY(lock_) = 0; // in front_
     unsigned most_ GUARDED_BY(lock_) = 0;  // of them; known with the first slab
+    std::size_t frames_ GUARDED_BY(lock_) = 0;
     FreeObject* front_ GUARDED_BY(lock_) = nullptr;
     SlabHead* slabs_ GUARDED_BY(lock_) = nullptr;
 };
-constinit SlabClass classes[class_count];
+constinit SlabClass classes[slab_class_count];
 constinit std::atomic<std::size_t> frames_taken{0};
 
 [[gnu::noinline]] bool SlabClass::refill(unsigned number) {
@@ -105,6 +106,7 @@ constinit std::atomic<std::size_t> frames_taken{0};
     auto page = alloc_frames();
     if (!page) return false;
     frames_taken.fetch_add(1, std::memory_order_relaxed);
+    frames_++;
     Frame& frame = frame_of(page.value());
     frame.flags = frame_slab;
     frame.slab_class = static_cast<std::uint16_t>(number);
@@ -140,6 +142,7 @@ void SlabClass::return_to_slab(FreeObject* object) {
     unlink(fresh);
     frame.refs.store(1, std::memory_order_relaxed);
     frames_taken.fetch_sub(1, std::memory_order_relaxed);
+    frames_--;
     free_frames(align_down(virt_to_phys(fresh), page_size));
 }
 
@@ -150,6 +153,15 @@ void SlabClass::return_to_slab(FreeObject* object) {
         count_--;
         return_to_slab(object);
     }
+}
+
+SlabReport SlabClass::report(unsigned number) {
+    IrqGuard guard(lock_);
+    std::size_t in_use = frames_ * per_slab(number) - count_;
+    for (SlabHead* slab = slabs_; slab; slab = slab->next_slab)
+        in_use -=
+            per_slab(number) - frame_of(virt_to_phys(slab)).refs.load(std::memory_order_relaxed);
+    return {.object_bytes = class_sizes[number], .in_use = in_use, .frames = frames_};
 }
 
 [[gnu::noinline]] void free_large(Frame& frame, void* object) {
@@ -193,5 +205,7 @@ void heap_free(void* object) {
 void heap_trim() {
     for (SlabClass& c : classes) c.trim();
 }
+
+SlabReport slab_report(unsigned number) { return classes[number].report(number); }
 
 } // namespace drupe::mm

@@ -59,3 +59,32 @@ TEST_CASE("out of memory is a null pointer, and what was freed can be had again"
     heap_free(nullptr);
     CHECK(memory.leaked() == 0);
 }
+
+TEST_CASE("the report of a size counts what its owners have") {
+    TestMemory memory(512);
+    std::mt19937 random(4);
+    std::vector<std::vector<void*>> live(slab_class_count);
+    for (int step = 0; step < 20000; step++) {
+        const unsigned number = random() % slab_class_count;
+        auto& objects = live[number];
+        if (random() % 100 < (step % 4000 < 2000 ? 60u : 40u)) {
+            if (void* p = heap_alloc(slab_report(number).object_bytes)) objects.push_back(p);
+        } else if (!objects.empty()) {
+            std::swap(objects[random() % objects.size()], objects.back());
+            heap_free(objects.back());
+            objects.pop_back();
+        }
+        REQUIRE(slab_report(number).in_use == objects.size());
+    }
+    std::size_t frames = 0;
+    for (unsigned number = 0; number < slab_class_count; number++)
+        frames += slab_report(number).frames;
+    CHECK(frames == memory_stats().slab.n);
+    for (auto& objects : live)
+        for (void* p : objects) heap_free(p);
+    for (unsigned number = 0; number < slab_class_count; number++) {
+        CHECK(slab_report(number).in_use == 0);
+        CHECK(slab_report(number).object_bytes > 0);
+    }
+    CHECK(memory.leaked() == 0);
+}

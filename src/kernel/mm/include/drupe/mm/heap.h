@@ -21,4 +21,15 @@ void heap_free(void* object);
 /// count frames.
 void heap_trim();
 
+/// One size of objects.
+struct SlabReport {
+    std::size_t object_bytes;
+    std::size_t in_use; // objects that their owners have
+    std::size_t frames;
+};
+inline constexpr unsigned slab_class_count = 20;
+/// Counters that return to their start when nothing leaks. Precondition: number below
+/// slab_class_count. Context: any. Takes time in proportion to the slabs with free objects.
+SlabReport slab_report(unsigned number);
+
 } // namespace drupe::mm
