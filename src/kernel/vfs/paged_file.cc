@@ -18,7 +18,7 @@ public:
     PagedInode& paged() const { return static_cast<PagedInode&>(inode()); }
 
     Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset) override {
-        if (!(flags() & open_no_atime)) inode().touch_atime();
+        touch();
         return paged().read_at(buffer, offset);
     }
     Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t& offset, bool append) override {
@@ -30,12 +30,18 @@ public:
         if (const auto seals = paged().seals();
             seals.ok() && shared && writable && (seals.value() & (seal_write | seal_future_write)))
             return Errc::not_permitted;
+        touch();
         return RefPtr<mm::VmObject>(&paged().pages());
     }
     Result<void> sync(bool) override { return {}; }
     Result<void> truncate(std::uint64_t size) override { return paged().truncate(size); }
     Result<void> allocate(int mode, std::uint64_t offset, std::uint64_t length) override {
         return paged().allocate(mode, offset, length);
+    }
+
+private:
+    void touch() {
+        if (!(flags() & open_no_atime)) inode().touch_atime();
     }
 };
 
