@@ -227,6 +227,35 @@ TEST_CASE("a child killed by a signal says so; stops and continuations are told 
     CHECK(programs.ended == WaitStatus::exited(0));
 }
 
+TEST_CASE("a child of a thread with SCHED_RESET_ON_FORK begins as an ordinary one") {
+    constexpr int fifo = 1, batch = 3, reset_on_fork = 0x4000'0000;
+    Programs programs;
+    programs.start([&](Program& p) {
+        const auto child_of = [&](int policy, std::int32_t priority, int nice) {
+            REQUIRE(p.call([&] { return syscall::setpriority(0, 0, nice); }) == 0);
+            REQUIRE(p.call([&] { return syscall::sched_setscheduler(0, policy, at(&priority)); }) ==
+                    0);
+            CHECK(p.call([] { return syscall::sched_getscheduler(0); }) == policy);
+            std::int64_t found = -1, weight = -1;
+            const std::int64_t pid = sim::clone(p, sim::fork_flags, [&](Program& q) {
+                found = q.call([] { return syscall::sched_getscheduler(0); });
+                weight = q.call([] { return syscall::getpriority(0, 0); });
+                q.call([] { return syscall::exit_group(0); });
+            });
+            int status;
+            CHECK(wait4(p, static_cast<int>(pid), &status) == pid);
+            return std::pair(found, 20 - weight);
+        };
+        CHECK(child_of(fifo | reset_on_fork, 7, -5) == std::pair<std::int64_t, std::int64_t>(0, 0));
+        CHECK(child_of(batch | reset_on_fork, 0, -5) ==
+              std::pair<std::int64_t, std::int64_t>(batch, 0));
+        CHECK(child_of(batch | reset_on_fork, 0, 3) ==
+              std::pair<std::int64_t, std::int64_t>(batch, 3));
+        CHECK(child_of(fifo, 7, 0) == std::pair<std::int64_t, std::int64_t>(fifo, 0));
+    });
+    CHECK(programs.run());
+}
+
 TEST_CASE("a vfork parent sleeps until the child is gone") {
     Programs programs;
     bool child_ended = false;

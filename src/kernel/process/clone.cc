@@ -9,6 +9,8 @@
 #include <drupe/mm/address_space.h>
 #include <drupe/sched/pi_futex.h>
 
+#include <algorithm>
+
 namespace drupe::process {
 namespace {
 
@@ -19,6 +21,15 @@ void run_program(void* argument) {
     if (raw(self.set_child_tid) != 0)
         (void)arch::put_user(self.set_child_tid, static_cast<std::uint32_t>(self.tid)).ok();
     arch::enter_user(self.first_frame, self.thread->kernel_stack_top);
+}
+
+/// What the child of a thread with these begins with. [linux] kernel/sched/core.c: sched_fork.
+sched::Parameters for_child(const sched::Parameters& parent) {
+    using sched::Policy;
+    if (!parent.reset_on_fork) return parent;
+    if (parent.policy == Policy::fifo || parent.policy == Policy::round_robin)
+        return {Policy::other, 0, 0};
+    return {parent.policy, 0, std::max(parent.nice, 0)};
 }
 
 /// A thread that nobody knows yet, with the registers of `frame`.
@@ -36,7 +47,7 @@ Result<NewThread> make_thread(Process& process, std::string_view name,
     user->thread = fresh.thread.get();
     user->first_frame = frame;
     const sched::Thread& parent = sched::current();
-    const sched::Parameters given = sched::own_parameters(parent);
+    const sched::Parameters given = for_child(sched::own_parameters(parent));
     fresh.thread->set_parameters(given.policy, given.realtime_priority, given.nice);
     fresh.thread->set_affinity(parent.affinity());
     fresh.thread->process = &process;

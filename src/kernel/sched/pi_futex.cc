@@ -339,13 +339,16 @@ void pi_release_all() {
 }
 
 Parameters own_parameters(const Thread& thread) {
-    if (thread.pi.is_boosted) return {thread.pi.policy, thread.pi.realtime_priority, thread.nice()};
-    return {thread.policy(), thread.realtime_priority(), thread.nice()};
+    const bool reset = thread.reset_on_fork.load(std::memory_order_relaxed);
+    if (thread.pi.is_boosted)
+        return {thread.pi.policy, thread.pi.realtime_priority, thread.nice(), reset};
+    return {thread.policy(), thread.realtime_priority(), thread.nice(), reset};
 }
 
 void set_own_parameters(Thread& thread, const Parameters& given) {
     IrqGuard guard{state.lock};
     thread.pi.is_boosted = false;
+    thread.reset_on_fork.store(given.reset_on_fork, std::memory_order_relaxed);
     thread.set_parameters(given.policy, given.realtime_priority, given.nice);
     adjust(thread);
     if (thread.pi.waits) adjust_chain(thread.pi.waits->lock->owner);

@@ -19,7 +19,14 @@ using process::UserThread;
 using sched::Entity;
 using sched::Policy;
 
-constexpr int reset_on_fork = 0x4000'0000; // SCHED_RESET_ON_FORK: accepted, nothing is inherited up
+constexpr int reset_on_fork = 0x4000'0000;      // SCHED_RESET_ON_FORK, in a policy
+constexpr std::uint64_t attr_reset_on_fork = 1; // SCHED_FLAG_RESET_ON_FORK, in sched_attr
+
+/// May the running process change how those with these credentials are scheduled?
+bool may_change(const process::Credentials& owner) {
+    const process::Credentials& self = process::current_process().credentials;
+    return self.is_privileged() || owner.uid == self.euid || owner.euid == self.euid;
+}
 
 /// Runs visit(sched::Thread&) on thread `tid`, 0 being the caller. invalid, no_process, and what
 /// `visit` says.
@@ -28,6 +35,17 @@ Result<void> with_target(Pid tid, Visit visit) {
     if (tid < 0) return Errc::invalid;
     if (tid == 0) return visit(sched::current());
     return process::with_thread(tid, [&](UserThread& t) { return visit(*t.thread); });
+}
+
+/// As with_target, to change. A process without threads that is another's is not for the
+/// unprivileged: not_permitted.
+template <class Visit>
+Result<void> change_target(Pid tid, Visit visit) {
+    const auto done = with_target(tid, visit);
+    if (done.ok() || done.error() != Errc::no_process) return done;
+    const auto owner = process::find_process(tid);
+    const bool may = !owner || may_change(owner->credentials);
+    return may ? Errc::no_process : Errc::not_permitted;
 }
 
 /// As with_target, to read only. A process without threads (the one that adopts orphans, and what
@@ -65,9 +83,7 @@ Result<void> may_set(const sched::Thread& target, const Parameters& wanted) {
     const process::Process& self = process::current_process();
     if (self.credentials.is_privileged()) return {};
     const process::Process* owner = target.process;
-    if (owner && owner->credentials.uid != self.credentials.euid &&
-        owner->credentials.euid != self.credentials.euid)
-        return Errc::not_permitted;
+    if (owner && !may_change(owner->credentials)) return Errc::not_permitted;
     const auto limit = [&](process::Resource r) {
         return self.limits[static_cast<std::size_t>(r)].soft;
     };
@@ -77,6 +93,7 @@ Result<void> may_set(const sched::Thread& target, const Parameters& wanted) {
                 limit(process::Resource::realtime_priority),
                 static_cast<std::uint64_t>(parameters_of(target).realtime_priority)))
         return Errc::not_permitted;
+    if (parameters_of(target).reset_on_fork && !wanted.reset_on_fork) return Errc::not_permitted;
     // RLIMIT_NICE counts 20 - nice.
     if (wanted.nice < target.nice() &&
         static_cast<std::uint64_t>(20 - wanted.nice) > limit(process::Resource::nice))
@@ -106,8 +123,9 @@ Result<std::uint64_t> sched_setscheduler(int pid, int policy_number, VirtAddr pa
     if (raw(parameter) == 0) return Errc::invalid;
     const auto priority = TRY(arch::get_user<std::int32_t>(parameter));
     const Policy policy = TRY(to_policy(policy_number & ~reset_on_fork));
-    TRY(with_target(pid, [&](sched::Thread& t) {
-        return set_parameters(t, {policy, priority, t.nice()});
+    TRY(change_target(pid, [&](sched::Thread& t) {
+        return set_parameters(t,
+                              {policy, priority, t.nice(), (policy_number & reset_on_fork) != 0});
     }));
     return 0;
 }
@@ -115,8 +133,10 @@ Result<std::uint64_t> sched_setscheduler(int pid, int policy_number, VirtAddr pa
 Result<std::uint64_t> sched_setparam(int pid, VirtAddr parameter) {
     if (raw(parameter) == 0) return Errc::invalid;
     const auto priority = TRY(arch::get_user<std::int32_t>(parameter));
-    TRY(with_target(pid, [&](sched::Thread& t) {
-        return set_parameters(t, {parameters_of(t).policy, priority, t.nice()});
+    TRY(change_target(pid, [&](sched::Thread& t) {
+        Parameters wanted = parameters_of(t);
+        wanted.realtime_priority = priority;
+        return set_parameters(t, wanted);
     }));
     return 0;
 }
@@ -132,7 +152,9 @@ Result<Parameters> read_parameters(Pid pid) {
 } // namespace
 
 Result<std::uint64_t> sched_getscheduler(int pid) {
-    return static_cast<std::uint64_t>(TRY(read_parameters(pid)).policy);
+    const Parameters found = TRY(read_parameters(pid));
+    return static_cast<std::uint64_t>(found.policy) |
+           (found.reset_on_fork ? std::uint64_t{reset_on_fork} : 0);
 }
 
 Result<std::uint64_t> sched_getparam(int pid, VirtAddr parameter) {
@@ -195,9 +217,10 @@ Result<std::uint64_t> sched_setattr(int pid, VirtAddr at, std::uint32_t flags) {
     const Policy policy = TRY(to_policy(static_cast<int>(attr.policy)));
     if (!is_realtime(policy) && (attr.nice < Entity::min_nice || attr.nice > Entity::max_nice))
         return Errc::invalid;
-    TRY(with_target(pid, [&](sched::Thread& t) {
+    TRY(change_target(pid, [&](sched::Thread& t) {
         return set_parameters(t, {policy, static_cast<int>(attr.priority),
-                                  is_realtime(policy) ? t.nice() : attr.nice});
+                                  is_realtime(policy) ? t.nice() : attr.nice,
+                                  (attr.flags & attr_reset_on_fork) != 0});
     }));
     return 0;
 }
@@ -209,7 +232,7 @@ Result<std::uint64_t> sched_getattr(int pid, VirtAddr at, std::uint32_t size, st
     TRY(arch::put_user(at, UserSchedAttr{
                                .size = sizeof(UserSchedAttr),
                                .policy = static_cast<std::uint32_t>(found.policy),
-                               .flags = 0,
+                               .flags = found.reset_on_fork ? attr_reset_on_fork : 0,
                                .nice = found.nice,
                                .priority = static_cast<std::uint32_t>(found.realtime_priority),
                                .runtime = 0,
@@ -240,7 +263,7 @@ Result<std::uint64_t> sched_setaffinity(int pid, std::uint64_t size, VirtAddr at
     if (std::all_of(std::begin(usable.bits), std::end(usable.bits),
                     [](std::uint64_t word) { return word == 0; }))
         return Errc::invalid;
-    TRY(with_target(pid, [&](sched::Thread& t) -> Result<void> {
+    TRY(change_target(pid, [&](sched::Thread& t) -> Result<void> {
         TRY(may_set(t, parameters_of(t)));
         t.set_affinity(wanted);
         return {};

@@ -23,6 +23,10 @@ TEST_CASE("policies and priorities are checked, set and read back") {
         priority = 0;
         CHECK(sc::sched_setscheduler(0, 2, at(priority)).error() == Errc::invalid);
         CHECK(sc::sched_setscheduler(0, 0x4000'0000, at(priority)).ok());
+        CHECK(sc::sched_getscheduler(0).value() == 0x4000'0000);
+        CHECK(sc::sched_setparam(0, at(priority)).ok());
+        CHECK(sc::sched_getscheduler(0).value() == 0x4000'0000);
+        CHECK(sc::sched_setscheduler(0, 0, at(priority)).ok());
         CHECK(sc::sched_getscheduler(0).value() == 0);
         CHECK(sc::sched_setscheduler(0, 4, at(priority)).error() == Errc::invalid);
         CHECK(sc::sched_setscheduler(55, 0, at(priority)).error() == Errc::no_process);

@@ -41,6 +41,7 @@ struct Parameters {
     Policy policy;
     int realtime_priority;
     int nice;
+    bool reset_on_fork = false; // its children begin without the policy and the weight
 };
 /// What a thread was given, whatever it inherits at the moment.
 Parameters own_parameters(const Thread& thread);

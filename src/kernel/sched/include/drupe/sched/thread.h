@@ -121,6 +121,7 @@ public:
     bool has_interrupt() const { return (work.load(std::memory_order_relaxed) & work_signal) != 0; }
 
     PiThread pi;
+    std::atomic<bool> reset_on_fork{false}; // Parameters::reset_on_fork; alone, so relaxed
 
     ListHook process_hook; // the process's list of threads
 
