@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <stdexcept>
 
 namespace drupe::mkimage {
 namespace {
@@ -37,6 +38,27 @@ void append(std::vector<std::byte>& out, const T& value) {
     out.insert(out.end(), bytes, bytes + sizeof value);
 }
 
+// Up to the last "::", which may stand behind an empty part ("lockdep::::complain").
+std::string scope_of(const std::string& name) {
+    const std::size_t end = name.rfind("::");
+    return end == std::string::npos ? "" : name.substr(0, end + 2);
+}
+
+/// Names one behind the other, each once.
+class Names {
+public:
+    std::uint32_t place_of(const std::string& name) {
+        const auto [place, fresh] =
+            known_.try_emplace(name, static_cast<std::uint32_t>(text.size()));
+        if (fresh) text.append(name).push_back('\0');
+        return place->second;
+    }
+    std::string text;
+
+private:
+    std::map<std::string, std::uint32_t> known_;
+};
+
 } // namespace
 
 std::string short_name(const std::string& linker_name) {
@@ -57,24 +79,34 @@ std::vector<std::byte> encode_symbols(const ElfImage& image) {
     struct Entry {
         std::uint32_t offset, name;
     };
+    constexpr std::uint32_t name_limit = 1u << 20, scope_limit = 1u << 12;
     std::vector<Entry> entries;
-    std::string names;
-    std::map<std::string, std::uint32_t> known;
+    std::map<std::string, std::uint32_t> scopes;
+    Names names;
+    for (const Function& function : image.functions)
+        scopes.try_emplace(scope_of(short_name(function.name)), 0);
+    std::uint32_t number = 0;
+    for (auto& [scope, its_number] : scopes) {
+        its_number = number++;
+        names.text.append(scope).push_back('\0');
+    }
     for (const Function& function : image.functions) {
         const std::uint64_t offset = function.address - image.base;
         if (offset >= image.memory.size()) continue;
         if (!entries.empty() && entries.back().offset == offset) continue; // the first alias wins
         const std::string name = short_name(function.name);
-        const auto [place, fresh] = known.try_emplace(name, static_cast<std::uint32_t>(names.size()));
-        if (fresh) names.append(name).push_back('\0');
-        entries.push_back({static_cast<std::uint32_t>(offset), place->second});
+        const std::string scope = scope_of(name);
+        entries.push_back({static_cast<std::uint32_t>(offset),
+                           names.place_of(name.substr(scope.size())) | scopes.at(scope) << 20});
     }
+    if (names.text.size() > name_limit || scopes.size() > scope_limit)
+        throw std::runtime_error("more names than the table of symbols can hold");
     std::vector<std::byte> out;
     for (char c : std::string_view("DRUPESYM")) append(out, c);
     append(out, static_cast<std::uint32_t>(entries.size()));
-    append(out, static_cast<std::uint32_t>(names.size()));
+    append(out, static_cast<std::uint32_t>(names.text.size()));
     for (const Entry& entry : entries) append(out, entry);
-    for (char c : names) append(out, c);
+    for (char c : names.text) append(out, c);
     return out;
 }
 

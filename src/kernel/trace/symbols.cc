@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/trace/symbols.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace drupe::trace {
@@ -8,6 +9,7 @@ namespace {
 
 constexpr std::string_view magic = "DRUPESYM";
 constexpr std::size_t header_bytes = 16, entry_bytes = 8;
+constexpr std::uint32_t name_limit = 1u << 20;
 
 std::uint32_t load_le32(const std::byte* p) {
     std::uint32_t value;
@@ -58,15 +60,21 @@ std::optional<Symbol> SymbolTable::find(VirtAddr address) const {
     }
     if (low == 0) return std::nullopt;
     const std::uint32_t name = word(low - 1, 1);
-    if (name >= names_.size()) return std::nullopt;
+    if (name % name_limit >= names_.size()) return std::nullopt;
+    std::size_t scope = 0;
+    for (std::uint32_t n = name / name_limit; n != 0; --n) scope += text_at(scope).size() + 1;
+    return Symbol{text_at(scope), text_at(name % name_limit), offset - word(low - 1, 0)};
+}
+
+std::string_view SymbolTable::text_at(std::size_t position) const {
     std::string_view text = names_;
-    text.remove_prefix(name);
-    return Symbol{text.substr(0, text.find('\0')), offset - word(low - 1, 0)};
+    text.remove_prefix(std::min(position, text.size()));
+    return text.substr(0, text.find('\0'));
 }
 
 void print_address(FormatSink& sink, const SymbolTable& symbols, VirtAddr address) {
     if (const auto symbol = symbols.find(address))
-        format_to(sink, "{}+{:#x}", symbol->name, symbol->offset);
+        format_to(sink, "{}{}+{:#x}", symbol->scope, symbol->name, symbol->offset);
     else
         format_to(sink, "{}", address);
 }

@@ -12,11 +12,14 @@ using namespace drupe;
 
 static std::vector<std::byte>
 make_table(const std::vector<std::pair<std::uint32_t, std::string>>& symbols) {
-    std::string names, entries;
+    std::string names = std::string("") + '\0' + "a::" + '\0' + "a::b::" + '\0', entries;
     auto word = [](std::uint32_t v) { return std::string(reinterpret_cast<const char*>(&v), 4); };
     for (const auto& [offset, name] : symbols) {
-        entries += word(offset) + word(static_cast<std::uint32_t>(names.size()));
-        names += name + '\0';
+        const std::uint32_t scope = name.starts_with("a::b::") ? 2
+                                    : name.starts_with("a::")  ? 1
+                                                               : 0;
+        entries += word(offset) + word(static_cast<std::uint32_t>(names.size()) | scope << 20);
+        names += name.substr(3 * scope) + '\0';
     }
     const std::string all = "DRUPESYM" + word(static_cast<std::uint32_t>(symbols.size())) +
                             word(static_cast<std::uint32_t>(names.size())) + entries + names;
@@ -33,12 +36,12 @@ static std::string name_of(const trace::SymbolTable& table, std::uint64_t addres
 }
 
 TEST_CASE("an address gets the name of the function it lies in") {
-    const auto bytes = make_table({{0x0, "start"}, {0x40, "run"}, {0x100, "stop"}});
+    const auto bytes = make_table({{0x0, "start"}, {0x40, "a::run"}, {0x100, "a::b::stop"}});
     const auto table = trace::SymbolTable::open(bytes, VirtAddr{0x8000}, 0x200).value();
     CHECK(name_of(table, 0x8000) == "start+0x0");
     CHECK(name_of(table, 0x803f) == "start+0x3f");
-    CHECK(name_of(table, 0x8040) == "run+0x0");
-    CHECK(name_of(table, 0x81ff) == "stop+0xff");
+    CHECK(name_of(table, 0x8040) == "a::run+0x0");
+    CHECK(name_of(table, 0x81ff) == "a::b::stop+0xff");
     CHECK(name_of(table, 0x8200) == "0x8200");
     CHECK(name_of(table, 0x7fff) == "0x7fff");
 }
@@ -48,6 +51,8 @@ TEST_CASE("what is no table is refused, and a wrong name index gives no name") {
     CHECK(name_of(trace::SymbolTable::open(bytes, VirtAddr{0}, 0x100).value(), 0xf) == "0xf");
     for (std::size_t cut = 0; cut < bytes.size(); cut++)
         CHECK_FALSE(trace::SymbolTable::open({bytes.data(), cut}, VirtAddr{0}, 0x100).ok());
+    bytes[23] = std::byte{0xff}; // a scope that is not there
+    CHECK(name_of(trace::SymbolTable::open(bytes, VirtAddr{0}, 0x100).value(), 0x11) == "f+0x1");
     bytes[20] = std::byte{0xff};
     CHECK(name_of(trace::SymbolTable::open(bytes, VirtAddr{0}, 0x100).value(), 0x11) == "0x11");
     bytes[0] = std::byte{0};

@@ -3,8 +3,9 @@
 // name. Portable: a table and a stack are bytes to it.
 //
 // The table, made from the linked image: "DRUPESYM" · u32 count · u32 bytes of names · count ×
-// {u32 offset from the image's first byte, u32 where its name begins} sorted by offset · the names,
-// each ended by a NUL. Little-endian.
+// {u32 offset from the image's first byte, u32 where its last part begins | scope << 20} sorted by
+// offset · the names, each ended by a NUL. The first of them are scopes ("drupe::vfs::"), by
+// number; few scopes make up half of all names. Little-endian.
 #pragma once
 
 #include <drupe/base/format.h>
@@ -20,8 +21,8 @@
 namespace drupe::trace {
 
 struct Symbol {
-    std::string_view name;
-    std::uint64_t offset; // of the address in the function
+    std::string_view scope, name; // to be read one after the other
+    std::uint64_t offset;         // of the address in the function
 };
 
 class SymbolTable {
@@ -34,6 +35,7 @@ public:
     std::size_t size() const { return count_; }
 
 private:
+    std::string_view text_at(std::size_t position) const;
     std::uint32_t word(std::size_t entry, std::size_t field) const;
     const std::byte* entries_ = nullptr;
     std::string_view names_;
