@@ -23,7 +23,7 @@ from drupe import apt, places
 AREAS = {
     "threads": r"pthread_(?!cond|mutex|rwlock|barrier|spin|kill|sigmask)",
     "locks": r"pthread_(cond|mutex|rwlock|barrier|spin)",
-    "signals": r"sig(action$|ni|ha|an|no|re|ad|de|em|fi|is|al|pa|pe|pr|qu|se|su|ti|wa|ho)|signal|raise|kill|pthread_(kill|sigmask)",
+    "signals": r"sig|raise|kill|pthread_(kill|sigmask)",
     "semaphores": r"sem_",
     "time": r"timer_|clock|nanosleep|time$|difftime|mktime|gmtime|localtime|asctime|ctime|strftime",
     "scheduling": r"sched_",

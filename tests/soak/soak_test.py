@@ -19,7 +19,7 @@ def main() -> int:
     program, kernel, seconds, isolation, *leak = sys.argv[1:]
     timeout = 3 * int(seconds) + 300
     command = [ROOT / "drupe", "run", "-q", "--cpus", str(CPUS), "-m", "512", "--isolation", isolation, "--kernel", kernel,
-               "--timeout", str(timeout), program, "soak", seconds]
+               "--timeout", str(timeout), program, program, seconds]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          encoding="utf-8", errors="replace", timeout=timeout + 60)
     print(run.stdout)
