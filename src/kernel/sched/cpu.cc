@@ -53,11 +53,12 @@ void install_kick(void (*send)(std::uint32_t)) { hooks.kick = send; }
 
 void on_kick() {
     Cpu& self = *current().cpu;
-    // What the sender did before is seen from here on; pairs with the fence in synchronize_cpus(),
-    // whose kick may be another than the one that is answered.
-    self.kicks.fetch_add(1, std::memory_order_relaxed);
+    // Release: what was done here before is seen by who waits in synchronize_cpus().
+    self.kicks.fetch_add(1, std::memory_order_release);
+    // The answer before what is done here from now on: pairs with that one's fence. The interrupt
+    // may be an older one, sent by another CPU.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (self.must_forget.load(std::memory_order_acquire)) drop_address_space(self);
+    if (self.must_forget.load(std::memory_order_relaxed)) drop_address_space(self);
     Scheduler::look_again(self);
 }
 
@@ -70,7 +71,7 @@ void init_boot_cpu() {
 }
 
 void synchronize_cpus() {
-    // The caller's stores before the look at the counts: a CPU that counts later sees them.
+    // What the caller did before the look at the counts: a CPU that answers later sees it.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     for (std::uint32_t i = 0; i < cpu_count(); ++i) {
         Cpu& other = *cpus[i];
@@ -133,7 +134,7 @@ void forget_address_space(mm::AddressSpace& space) {
             return false;
         };
         if (!keeps_it()) continue;
-        cpu.must_forget.store(true, std::memory_order_release); // before the kick: see on_kick()
+        cpu.must_forget.store(true, std::memory_order_relaxed); // the kick makes it known
         hooks.kick(i);
         while (keeps_it()) arch::cpu_relax();
     }

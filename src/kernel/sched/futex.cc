@@ -44,8 +44,7 @@ struct Bucket {
         else
             first.store(&w, std::memory_order_relaxed);
         last = &w;
-        // After the links: pairs with the acquire load in remove().
-        w.home.store(this, std::memory_order_release);
+        w.home.store(this, std::memory_order_relaxed);
     }
     void unlink(FutexWaiter& w) REQUIRES(lock) {
         if (w.previous)
@@ -97,7 +96,8 @@ inline Join join(FutexWaiter& waiter, FutexExpectation expected) {
 /// False: somebody woke it. Returns only when no waker can touch the waiter any more.
 [[gnu::noinline]] bool remove_awaited(FutexWaiter& waiter) {
     for (;;) {
-        Bucket* home = waiter.home.load(std::memory_order_acquire);
+        // A guess until its lock is held.
+        Bucket* home = waiter.home.load(std::memory_order_relaxed);
         if (!home) { // being requeued on another CPU
             arch::cpu_relax();
             continue;

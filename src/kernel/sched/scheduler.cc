@@ -21,7 +21,8 @@ Scheduler::lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
     for (;;) {
         Cpu& cpu = *std::atomic_ref(const_cast<Cpu*&>(thread.cpu)).load(std::memory_order_relaxed);
         cpu.queue.lock.lock();
-        if (thread.cpu == &cpu) return cpu;
+        if (std::atomic_ref(const_cast<Cpu*&>(thread.cpu)).load(std::memory_order_relaxed) == &cpu)
+            return cpu;
         unlock(cpu); // it moved meanwhile
     }
 }
@@ -78,9 +79,9 @@ void Scheduler::switch_to_locked(Cpu& cpu, Thread& from, Thread& to,
     // Set under this queue's lock only, so one that is not set stays so.
     if ((from.work.load(std::memory_order_relaxed) & work_reschedule) != 0)
         from.work.fetch_and(~std::uint32_t{work_reschedule}, std::memory_order_relaxed);
-    to.cpu = &cpu;
+    std::atomic_ref(to.cpu).store(&cpu, std::memory_order_relaxed);
     to.state_.store(ThreadState::running, std::memory_order_relaxed);
-    cpu.running = &to;
+    std::atomic_ref(cpu.running).store(&to, std::memory_order_relaxed);
     note_priority(cpu, to);
     cpu.previous = &from;
     ++cpu.switches;

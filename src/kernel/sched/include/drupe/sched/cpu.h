@@ -65,13 +65,15 @@ void install_address_space_switch(void (*activate)(mm::AddressSpace*));
 /// where it was. Context: thread.
 void forget_address_space(mm::AddressSpace& space);
 
-/// How another CPU is made to call on_kick(). Not needed before add_cpu().
+/// How another CPU is made to call on_kick(), where what this one did before is seen. Not needed
+/// before add_cpu().
 void install_kick(void (*send)(std::uint32_t cpu));
 /// The interrupt that kick sent. Interrupts masked.
 void on_kick();
 
-/// Returns when every other CPU has taken an interrupt since the call: a full barrier on each, and
-/// its instruction fetches start anew. Context: thread, interrupts on.
+/// Returns when every other CPU has gone through a full barrier and returned from an interrupt
+/// since the call: its instruction fetches start anew, and it sees what the caller did before.
+/// Context: thread, interrupts on.
 void synchronize_cpus();
 
 /// Makes what runs now the boot CPU's idle thread (time::init() must have run). It may create and

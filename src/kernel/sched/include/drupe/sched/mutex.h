@@ -112,6 +112,13 @@ public:
         return waiters_.wait_until([this] { return is_done(); }, deadline, interruptible);
     }
 
+    /// Ends early once `gives_up()`; whoever changes that wakes the thread.
+    template <class GivesUp>
+    void wait_unless(GivesUp gives_up) {
+        (void)waiters_.wait_until([&] { return is_done() || gives_up(); }, Nanos::never(),
+                                  Interruptible::no);
+    }
+
 private:
     std::atomic<bool> done_{false};
     WaitQueue waiters_;

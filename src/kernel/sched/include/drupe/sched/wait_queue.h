@@ -69,17 +69,13 @@ public:
     void wake_all(std::uint32_t key = 0) { wake(SIZE_MAX, key); }
     /// `key` tells watchers what became possible, in words of the queue's owner; 0: perhaps all.
     void wake(std::size_t most, std::uint32_t key = 0) {
-        // The caller's change of the condition before the look at the queue: pairs with the fence
-        // between a waiter's entry and its look at the condition, in add().
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (count_.load(std::memory_order_relaxed) != 0) wake_slow(most, key);
+        if (has_waiters_by_now()) wake_slow(most, key);
     }
 
     /// From a Waiter's `woken`, with another queue's lock held. The caller answers for an order
     /// among the queues that no two of them take differently.
     void wake_nested(std::size_t most, std::uint32_t key = 0) {
-        std::atomic_thread_fence(std::memory_order_seq_cst); // as in wake()
-        if (count_.load(std::memory_order_relaxed) != 0) wake_nested_slow(most, key);
+        if (has_waiters_by_now()) wake_nested_slow(most, key);
     }
 
     /// Puts a waiter on the queue; false: it is there already.
@@ -95,6 +91,12 @@ public:
     bool has_waiters() const { return count_.load(std::memory_order_relaxed) != 0; }
 
 private:
+    bool has_waiters_by_now() const {
+        // The caller's change of the condition before the look at the queue: pairs with the fence
+        // between a waiter's entry and its look at the condition, in add().
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        return has_waiters();
+    }
     void wake_slow(std::size_t most, std::uint32_t key);
     void wake_nested_slow(std::size_t most, std::uint32_t key);
     void wake_locked(std::size_t most, std::uint32_t key) REQUIRES(lock_);
