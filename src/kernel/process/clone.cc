@@ -115,9 +115,7 @@ Result<RefPtr<Process>> fork_process(std::uint64_t flags) {
 /// Not ended by signals, but by the end of the parent itself.
 void wait_for(VforkWait& wait) {
     Process& self = current_process();
-    (void)wait.over.wait_until(
-        [&] { return wait.is_over.load(std::memory_order_acquire) || self.is_exiting; },
-        Nanos::never(), sched::Interruptible::no);
+    wait.over.wait_unless([&] { return self.is_exiting.load(std::memory_order_relaxed); });
 }
 
 } // namespace

@@ -19,8 +19,7 @@ Process* the_program = nullptr;
 
 void release_vfork(UserThread& self) {
     if (!self.vfork) return;
-    self.vfork->is_over.store(true, std::memory_order_release); // pairs with the parent's acquire
-    self.vfork->over.wake_all();
+    self.vfork->over.complete();
     self.vfork = nullptr;
 }
 

@@ -132,30 +132,17 @@ bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node,
 
 } // namespace
 
-namespace {
-
-/// Others find a thread before it starts; until then there is no CPU that it could be woken on.
-bool has_started(const sched::Thread& thread) {
-    return std::atomic_ref(const_cast<sched::Cpu*&>(thread.cpu)).load(std::memory_order_relaxed) !=
-           nullptr;
-}
-
-} // namespace
-
 void kick(UserThread& user) {
-    sched::Thread& thread = *user.thread;
-    thread.work.fetch_or(sched::work_signal, std::memory_order_relaxed);
-    // The flag before the look at the CPU: a thread that starts unseen by this one finds the flag
-    // before it enters its program. Pairs with the queue's lock, under which it gets its CPU.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (has_started(thread)) thread.post_work(sched::work_signal);
+    // Others find a thread before it starts: the wake-up leaves it alone then, the flag waits for
+    // it.
+    user.thread->post_work(sched::work_signal);
 }
 
 void kick_all(Process& process) {
     for (sched::Thread& thread : process.threads) {
         kick(*thread.user);
         // Waits that signals do not end look again too: vfork, stops.
-        if (has_started(thread)) sched::wake(thread);
+        sched::wake(thread);
     }
 }
 

@@ -31,8 +31,7 @@ struct RestartBlock {
 
 /// A vfork parent waits until its child execs or ends.
 struct VforkWait : RefCounted<VforkWait> {
-    std::atomic<bool> is_over{false};
-    sched::WaitQueue over;
+    sched::Completion over;
 };
 
 struct UserThread {
