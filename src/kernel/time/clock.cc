@@ -60,22 +60,11 @@ std::uint64_t deadline_to_ticks(Nanos deadline) {
     return detail::source.base_ticks + (ticks < room ? static_cast<std::uint64_t>(ticks) : room);
 }
 
-static void store_published(std::int64_t offset) {
-    const std::uint32_t seq = published->seq.load(std::memory_order_relaxed);
-    published->seq.store(seq + 1, std::memory_order_relaxed);
-    // The odd count before the offset: pairs with the reader's acquire fence before its second
-    // look.
-    std::atomic_thread_fence(std::memory_order_release);
-    published->wall_offset.store(offset, std::memory_order_relaxed);
-    // The offset before the even count: pairs with the reader's acquire load of seq.
-    published->seq.store(seq + 2, std::memory_order_release);
-}
-
 void set_wall(Nanos wall) {
     IrqGuard guard{wall_lock};
     const std::int64_t offset = (wall - now()).ns;
     detail::wall_offset.store(offset, std::memory_order_relaxed);
-    if (published) store_published(offset);
+    if (published) published->wall_offset.store(offset, std::memory_order_relaxed);
 }
 
 void publish_to(VdsoClock& clock) {
@@ -84,7 +73,8 @@ void publish_to(VdsoClock& clock) {
     clock.mult = detail::source.mult;
     clock.base_ticks = detail::source.base_ticks;
     published = &clock;
-    store_published(detail::wall_offset.load(std::memory_order_relaxed));
+    clock.wall_offset.store(detail::wall_offset.load(std::memory_order_relaxed),
+                            std::memory_order_relaxed);
 }
 
 } // namespace drupe::time

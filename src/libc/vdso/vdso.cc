@@ -63,8 +63,7 @@ inline std::uint64_t literal() {
     return loaded;
 }
 
-/// Nanoseconds since boot. Everything read from the page but the wall offset is constant, and that
-/// is one word: so nothing here needs the page's sequence count.
+/// Nanoseconds since boot.
 inline std::uint64_t since_boot() {
     std::uint64_t ticks;
     // [arm/arm] "CNTVCT_EL0": without a context synchronization before it the counter may be read

@@ -85,11 +85,8 @@ TEST_CASE("published clock data agree with the kernel, also after the clock was 
     time::set_wall(Nanos::from_seconds(5));
     time::publish_to(published);
     host::machine.clock += 987'654;
-    CHECK(published.seq % 2 == 0);
     CHECK(read_published(published) == time::wall().ns);
-    const auto seq = published.seq.load();
     time::set_wall(Nanos::from_seconds(1'000'000));
-    CHECK(published.seq == seq + 2);
     CHECK(read_published(published) == time::wall().ns);
     host::reset();
 }

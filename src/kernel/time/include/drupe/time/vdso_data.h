@@ -8,11 +8,10 @@
 
 namespace drupe::time {
 
-/// Readers: seq (acquire, retry while odd); fields (relaxed); fence(acquire); seq again unchanged.
 ///   monotonic = (ticks - base_ticks) * mult >> shift (128-bit product); wall = monotonic +
 ///   wall_offset
+/// Only the offset changes, and it is one word: readers need no order among the fields.
 struct VdsoClock {
-    std::atomic<std::uint32_t> seq;        // odd while the kernel writes
     std::uint32_t shift;                   // constant
     std::uint64_t mult;                    // constant: nanoseconds per tick << shift
     std::uint64_t base_ticks;              // constant: counter at monotonic 0
