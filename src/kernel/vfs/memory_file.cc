@@ -1,26 +1,36 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Files in memory without a name. They live in an instance of tmpfs that is mounted nowhere.
 #include <drupe/base/format.h>
+#include <drupe/base/made_once.h>
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/operations.h>
 #include <drupe/vfs/paged_file.h>
 
-#include <atomic>
-
 namespace drupe::vfs {
 namespace {
 
-constinit std::atomic<FileSystem*> internal{nullptr};
+/// A file system that is mounted nowhere.
+class Unmounted {
+public:
+    explicit Unmounted(RefPtr<FileSystem> fs) : fs_(std::move(fs)) {}
+    Unmounted(Unmounted&&) = default;
+    ~Unmounted() {
+        if (fs_) fs_->detach();
+    }
+    FileSystem* get() const { return fs_.get(); }
+    FileSystem* leak() { return fs_.leak(); }
+
+private:
+    RefPtr<FileSystem> fs_;
+};
 
 Result<FileSystem*> internal_fs() {
-    FileSystem* fs = internal.load(std::memory_order_acquire);
-    if (fs) return fs;
-    FileSystemType* type = find_file_system("tmpfs");
-    if (!type) return Errc::wrong_device;
-    RefPtr<FileSystem> fresh = TRY(type->create(""));
-    if (internal.compare_exchange_strong(fs, fresh.get(), std::memory_order_acq_rel))
-        return fresh.leak();
-    return fs; // another thread was faster
+    static constinit MadeOnce<FileSystem> internal;
+    return internal.get_or_make([]() -> Result<Unmounted> {
+        FileSystemType* type = find_file_system("tmpfs");
+        if (!type) return Errc::wrong_device;
+        return Unmounted(TRY(type->create("")));
+    });
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <drupe/base/list.h>
+#include <drupe/base/made_once.h>
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/sched/mutex.h>
@@ -111,13 +112,8 @@ private:
 /// One of each kind, made at the first use. no_memory.
 template <class Kind>
 Result<ObjectTable*> table_of() {
-    static constinit std::atomic<ObjectTable*> made{nullptr};
-    if (ObjectTable* known = made.load(std::memory_order_acquire)) return known;
-    OwnPtr<ObjectTable> fresh = TRY(make_own<ObjectTable>());
-    ObjectTable* none = nullptr;
-    if (made.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel))
-        return fresh.leak();
-    return none;
+    static constinit MadeOnce<ObjectTable> table;
+    return table.get_or_make();
 }
 
 } // namespace drupe::ipc
