@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/base/made_once.h>
 #include <drupe/ipc/message_queue.h>
 #include <drupe/process/signal.h>
 #include <drupe/process/user_thread.h>
@@ -46,13 +47,8 @@ struct Table {
 
 /// Made at the first use.
 Result<Table*> table() {
-    static constinit std::atomic<Table*> made{nullptr};
-    if (Table* known = made.load(std::memory_order_acquire)) return known;
-    OwnPtr<Table> fresh = TRY(make_own<Table>());
-    Table* none = nullptr;
-    if (made.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel))
-        return fresh.leak();
-    return none;
+    static constinit MadeOnce<Table> made;
+    return made.get_or_make();
 }
 
 Result<void> check_access(const MessageQueue& queue, std::uint32_t open_flags) {
@@ -111,7 +107,7 @@ MessageQueue::Told MessageQueue::put_locked(Message& message) {
         messages_.insert_before(*before, message);
     else
         messages_.push_back(message);
-    return count_.fetch_add(1, std::memory_order_release) == 0 ? std::exchange(told_, {}) : Told{};
+    return count_.fetch_add(1, std::memory_order_relaxed) == 0 ? std::exchange(told_, {}) : Told{};
 }
 
 MessageQueue::Party::Party(Message* m)
@@ -132,8 +128,8 @@ void MessageQueue::line_up(Parties& line, Party& party) {
 
 void MessageQueue::serve(Parties& line, Party& party) {
     line.remove(party);
-    party.is_served.store(true, std::memory_order_release);
-    party.turn.wake_all(); // it cannot leave: it takes the mutex first
+    party.is_served.store(true, std::memory_order_relaxed);
+    party.turn.wake_all(); // it cannot leave: it takes the mutex first, which brings the rest
 }
 
 Result<void> MessageQueue::wait_in_line(Parties MessageQueue::*line, Party& party,
@@ -142,7 +138,7 @@ Result<void> MessageQueue::wait_in_line(Parties MessageQueue::*line, Party& part
     Result<void> waited;
     do {
         waited = party.turn.wait_until(
-            [&] { return party.is_served.load(std::memory_order_acquire); }, deadline.monotonic());
+            [&] { return party.is_served.load(std::memory_order_relaxed); }, deadline.monotonic());
         // Too early when the clock was set back meanwhile.
     } while (waited.error() == Errc::timed_out && time::now() < deadline.monotonic());
     sched::MutexGuard guard(mutex_);
@@ -188,7 +184,7 @@ Result<Message*> MessageQueue::receive(const sched::Deadline& deadline, bool blo
         sched::MutexGuard guard(mutex_);
         message = messages_.pop_front();
         if (message) {
-            count_.fetch_sub(1, std::memory_order_release);
+            count_.fetch_sub(1, std::memory_order_relaxed);
             if (Party* sender = senders_.front()) {
                 (void)put_locked(*sender->message);
                 serve(senders_, *sender);

@@ -84,8 +84,8 @@ void MessageChannel::finish(Receiver& receiver, Errc outcome, TypedMessage* mess
     receivers_.remove(receiver);
     receiver.outcome = outcome;
     receiver.message = message;
-    receiver.done.store(true, std::memory_order_release); // pairs with the look in wait()
-    // It stays until its thread has had the mutex.
+    receiver.done.store(true, std::memory_order_relaxed);
+    // It stays until its thread has had the mutex, which brings the rest.
     receiver.woken.wake_one();
 }
 
@@ -188,7 +188,7 @@ Result<TypedMessage*> MessageChannel::receive(const Selection& wanted, Waiting w
 }
 
 Result<TypedMessage*> MessageChannel::wait(Receiver& receiver) {
-    (void)receiver.woken.wait_until([&] { return receiver.done.load(std::memory_order_acquire); })
+    (void)receiver.woken.wait_until([&] { return receiver.done.load(std::memory_order_relaxed); })
         .ok();
     sched::MutexGuard guard(mutex); // whoever finished it has let go of it now
     if (receiver.done.load(std::memory_order_relaxed)) {

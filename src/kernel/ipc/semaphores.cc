@@ -20,7 +20,8 @@ public:
     explicit SetMaker(std::uint32_t count) : count_(count) {}
     Result<RefPtr<Object>> make(Key key, std::uint32_t flags) override {
         if (count_ == 0) return Errc::invalid;
-        if (total.load() + count_ > semaphore_limits.all) return Errc::no_space;
+        if (total.load(std::memory_order_relaxed) + count_ > semaphore_limits.all)
+            return Errc::no_space;
         return SemaphoreSet::create(key, flags, count_);
     }
     Result<void> check(const Object& found) override {
@@ -41,11 +42,11 @@ RefPtr<SemaphoreSet> as_set(RefPtr<Object> object) {
 SemaphoreSet::SemaphoreSet(Key k, std::uint32_t flags, std::uint32_t n, Semaphore* semaphores,
                            OwnPtr<Queues> queues)
     : Object(k, flags), count(n), semaphores_(semaphores), queues_(std::move(queues)) {
-    total.fetch_add(count);
+    total.fetch_add(count, std::memory_order_relaxed);
 }
 
 SemaphoreSet::~SemaphoreSet() {
-    total.fetch_sub(count);
+    total.fetch_sub(count, std::memory_order_relaxed);
     delete[] semaphores_;
 }
 
@@ -63,8 +64,8 @@ void SemaphoreSet::finish(Pending& pending, Errc outcome) {
     (pending.alters() ? queues_->altering : queues_->for_zero).remove(pending);
     pending.outcome = outcome;
     if (outcome == Errc::ok) operated_ = seconds_now();
-    pending.done.store(true, std::memory_order_release); // pairs with the look in wait()
-    // It stays until its thread has had the mutex.
+    pending.done.store(true, std::memory_order_relaxed);
+    // It stays until its thread has had the mutex, which brings the rest.
     pending.woken.wake_one();
 }
 
@@ -145,7 +146,7 @@ Result<void> SemaphoreSet::operate(std::span<const SemaphoreOp> ops, Nanos deadl
 
 Result<void> SemaphoreSet::wait(Pending& pending, Nanos deadline) {
     const Result<void> waited = pending.woken.wait_until(
-        [&] { return pending.done.load(std::memory_order_acquire); }, deadline);
+        [&] { return pending.done.load(std::memory_order_relaxed); }, deadline);
     sched::MutexGuard guard(mutex); // whoever finished it has let go of it now
     if (pending.done.load(std::memory_order_relaxed))
         return pending.outcome == Errc::ok ? Result<void>{} : pending.outcome;
@@ -176,7 +177,8 @@ RefPtr<SemaphoreSet> next_semaphores(std::uint32_t& index) {
 SemaphoreUse semaphore_use() {
     const Result<ObjectTable*> table = table_of<SemaphoreSet>();
     if (!table.ok()) return {};
-    return {table.value()->count(), total.load(), table.value()->highest_index()};
+    return {table.value()->count(), total.load(std::memory_order_relaxed),
+            table.value()->highest_index()};
 }
 
 } // namespace drupe::ipc

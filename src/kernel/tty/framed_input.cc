@@ -25,7 +25,7 @@ std::size_t FramedInput::receive(std::string_view bytes) {
 
 void FramedInput::publish_locked() {
     const bool ready = head_ != tail_ || decoder_.is_at_end();
-    is_ready_.store(ready, std::memory_order_release);
+    is_ready_.store(ready, std::memory_order_relaxed);
     if (ready) readable_.wake_all();
 }
 
@@ -55,7 +55,7 @@ Result<std::size_t> FramedInput::read(vfs::IoBuffer& buffer, bool nonblocking) {
             if (!moved.ok() || moved.value() != 0 || decoder_.is_at_end()) return moved;
         }
         if (nonblocking) return Errc::would_block;
-        TRY(readable_.wait_until([this] { return is_ready_.load(std::memory_order_acquire); }));
+        TRY(readable_.wait_until([this] { return is_ready_.load(std::memory_order_relaxed); }));
     }
 }
 

@@ -28,11 +28,12 @@ std::size_t Tty::receive(std::string_view bytes) {
     return taken;
 }
 
-// What sleepers look at: they cannot take the mutex while they decide whether to sleep.
+// What sleepers look at: they cannot take the mutex while they decide whether to sleep. A hint, so
+// relaxed: awake, they look under the mutex.
 void Tty::publish_locked() {
     const bool has_input = discipline_.is_readable();
-    has_input_.store(has_input, std::memory_order_release);
-    is_stopped_.store(discipline_.is_stopped(), std::memory_order_release);
+    has_input_.store(has_input, std::memory_order_relaxed);
+    is_stopped_.store(discipline_.is_stopped(), std::memory_order_relaxed);
     if (has_input) readable_.wake_all();
     if (!discipline_.is_stopped()) writable_.wake_all();
 }
@@ -72,7 +73,7 @@ Result<void> Tty::check_background(int signal) {
 }
 
 Result<void> Tty::wait_readable(Nanos deadline) {
-    return readable_.wait_until([this] { return has_input_.load(std::memory_order_acquire); },
+    return readable_.wait_until([this] { return has_input_.load(std::memory_order_relaxed); },
                                 deadline);
 }
 
@@ -173,7 +174,7 @@ Result<void> Tty::write_piece(std::string_view piece, bool nonblocking) {
             }
         }
         if (nonblocking) return Errc::would_block;
-        TRY(writable_.wait_until([this] { return !is_stopped_.load(std::memory_order_acquire); }));
+        TRY(writable_.wait_until([this] { return !is_stopped_.load(std::memory_order_relaxed); }));
     }
 }
 

@@ -49,7 +49,7 @@ public:
     const QueueLimits limits;
     const std::uint32_t mode, uid, gid;
     const std::uint32_t charged_uid; // whose limit it counts against: the real user's
-    std::size_t count() const { return count_.load(std::memory_order_acquire); }
+    std::size_t count() const { return count_.load(std::memory_order_relaxed); }
     bool is_full() const { return count() >= limits.messages; }
 
     /// The message goes to the first of those who wait for one, else into the queue; then it is no
