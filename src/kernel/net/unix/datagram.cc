@@ -67,11 +67,12 @@ Result<std::size_t> UnixSocket::receive_datagram(Incoming& message) {
     const Nanos until = deadline(message.flags, receive_timeout);
     for (;;) {
         if (const Errc pending = self.take_error(); pending != Errc::ok) return pending;
+        const bool is_over =
+            self.is_shut(no_receive); // before the look: no end before what was sent
         {
             sched::MutexGuard guard(self.reading);
             if (Packet* packet = self.front()) return read_one(*packet, message);
         }
-        const bool is_over = self.is_shut(no_receive);
         if (is_over && (until.ns != 0 || type == SocketType::sequential)) return std::size_t{0};
         if (until.ns == 0) return Errc::would_block;
         const Result<void> waited = self.readable.wait_until(
