@@ -72,7 +72,7 @@ Result<void> Endpoint::deliver(Packet& packet, const Endpoint& sender) {
     if (type == SocketType::datagram && is_full() && &sender != this && peer_.get() != &sender)
         return Errc::would_block;
     queue_.push_back(packet);
-    packets_.store(packets_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    packets_.store(packets_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return {};
 }
 
@@ -90,7 +90,7 @@ void Endpoint::take(Packet& packet) {
     {
         SpinGuard guard(lock_);
         queue_.remove(packet);
-        packets_.store(packets_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+        packets_.store(packets_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
     }
     if (type == SocketType::datagram || packet.connection) room.wake_all(key_out);
     if (is_room_wanted.load(std::memory_order_relaxed)) Table::get().tell_of_room(*this);
@@ -98,7 +98,7 @@ void Endpoint::take(Packet& packet) {
 
 void Endpoint::take_all(PacketList& into) {
     while (Packet* packet = queue_.pop_front()) into.push_back(*packet);
-    packets_.store(0, std::memory_order_release);
+    packets_.store(0, std::memory_order_relaxed);
 }
 
 std::uint64_t Endpoint::queued_bytes(bool first_only) {

@@ -60,9 +60,10 @@ public:
     Packet* after(Packet& packet);
     /// Takes the packet off the queue; it stays the caller's.
     void take(Packet& packet);
-    bool has_packets() const { return packets_.load(std::memory_order_acquire) != 0; }
+    // Hints: who acts on them takes the lock.
+    bool has_packets() const { return packets_.load(std::memory_order_relaxed) != 0; }
     bool is_full() const {
-        return packets_.load(std::memory_order_acquire) > backlog.load(std::memory_order_relaxed);
+        return packets_.load(std::memory_order_relaxed) > backlog.load(std::memory_order_relaxed);
     }
     std::uint64_t queued_bytes(bool first_only);
 
