@@ -30,7 +30,9 @@ FileSystemType* find_file_system(std::string_view name) {
     return nullptr;
 }
 
-FileSystem::FileSystem() : device_(make_device(0, static_cast<std::uint32_t>(next_device++))) {}
+FileSystem::FileSystem()
+    : device_(make_device(
+          0, static_cast<std::uint32_t>(next_device.fetch_add(1, std::memory_order_relaxed)))) {}
 FileSystem::~FileSystem() = default;
 
 void FileSystem::set_root(RefPtr<Dentry> root) {
@@ -48,12 +50,13 @@ RefPtr<Dentry> FileSystem::mount_point() const {
 void FileSystem::detach() {
     // Before the look at the users, as the last user's leaving comes before its look at this: one
     // of the two sees the other.
-    detached_ = true;
-    if (users_.load() == 0) drop_root();
+    detached_.store(true, std::memory_order_seq_cst);
+    if (users_.load(std::memory_order_seq_cst) == 0) drop_root();
 }
 
 void FileSystem::drop_root() {
-    if (is_shut_down_.exchange(true)) return; // both saw, or somebody came and went later
+    if (is_shut_down_.exchange(true, std::memory_order_relaxed))
+        return; // both saw, or somebody came and went later
     RefPtr<FileSystem> self(this);
     shut_down();
     if (Dentry* root = std::exchange(root_, nullptr)) root->release();

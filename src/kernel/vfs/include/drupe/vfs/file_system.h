@@ -52,7 +52,10 @@ public:
     /// Open files and working directories keep a file system from being unmounted.
     void add_user() { users_.fetch_add(1, std::memory_order_relaxed); }
     void remove_user() {
-        if (users_.fetch_sub(1) == 1 && detached_) drop_root();
+        // The leaving before the look: pairs with detach(), which does both the other way round.
+        if (users_.fetch_sub(1, std::memory_order_seq_cst) == 1 &&
+            detached_.load(std::memory_order_seq_cst))
+            drop_root();
     }
 
 protected:
