@@ -41,7 +41,7 @@ public:
 class RamDirectory final : public vfs::Inode {
 public:
     RamDirectory(RamFs& fs, std::uint64_t ino, const vfs::NewNode& node) : Inode(fs, ino, node) {
-        nlink_ = 2;
+        nlink_.store(2, std::memory_order_relaxed);
     }
     ~RamDirectory() override;
     vfs::Attributes attributes() override;
@@ -58,7 +58,7 @@ public:
 
     vfs::Dentry* first() { return children_.front(); }
     /// No name can be made in it any more.
-    void die() { nlink_ = 0; }
+    void die() { nlink_.store(0, std::memory_order_relaxed); }
     void adopt(vfs::Dentry& child);
     void forget(vfs::Dentry& child);
 

@@ -120,7 +120,7 @@ Result<void> Unpacker::adopt(PagedInode& inode, const cpio::Entry& entry) {
         TRY(pages.adopt_page(i, frame));
     }
     report_.pages_adopted += static_cast<std::uint32_t>(count);
-    pages.size.store(bytes, std::memory_order_release);
+    pages.size.store(bytes, std::memory_order_relaxed); // nobody else reads files yet
     tail_from_ = entry.data_offset + bytes;
     tail_to_ = entry.data_offset + count * page_size;
     return {};

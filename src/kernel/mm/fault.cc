@@ -45,7 +45,7 @@ PhysAddr zero_frame() {
 #if defined(DRUPE_HOSTED)
 namespace testing {
 void forget_zero_frame() {
-    const PhysAddr frame = shared_zeros.exchange(PhysAddr{0});
+    const PhysAddr frame = shared_zeros.exchange(PhysAddr{0}, std::memory_order_relaxed);
     if (raw(frame) != 0) release_frame(frame);
 }
 } // namespace testing

@@ -24,7 +24,9 @@ constinit Bucket first_table[first_buckets];
 constinit Bucket* table = first_table;
 constinit std::size_t table_mask = first_buckets - 1;
 
-/// Odd while names move. A lookup that found nothing and saw this change looks again.
+/// Odd while names move. A lookup that found nothing and saw this change looks again. Relaxed: it
+/// can miss a name only where the name was taken out before, and then the bucket's lock, which it
+/// took after that, has brought the count along.
 constinit std::atomic<std::uint32_t> moves{0};
 
 Bucket& bucket_of(const Dentry* parent, std::uint32_t hash) {
@@ -54,7 +56,7 @@ Dentry* DentryTable::find(const Dentry& parent, const Name& name) {
         return true;
     };
     for (;;) {
-        const std::uint32_t before = moves.load(std::memory_order_acquire);
+        const std::uint32_t before = moves.load(std::memory_order_relaxed);
         Bucket& bucket = bucket_of(&parent, name.hash);
         {
             SpinGuard guard(bucket.lock);
@@ -67,7 +69,7 @@ Dentry* DentryTable::find(const Dentry& parent, const Name& name) {
         }
         // Pairs with the increments in move() and exchange(): equal and even means that nothing
         // was between two buckets while we looked.
-        if ((before & 1) == 0 && moves.load(std::memory_order_acquire) == before) return nullptr;
+        if ((before & 1) == 0 && moves.load(std::memory_order_relaxed) == before) return nullptr;
         arch::cpu_relax();
     }
 }
@@ -120,7 +122,7 @@ void DentryTable::move(Dentry& moving, Dentry& target_parent, const Name& name, 
     Dentry* old_parent = nullptr;
     {
         SpinGuard guard(tree_lock);
-        moves.fetch_add(1, std::memory_order_acq_rel);
+        moves.fetch_add(1, std::memory_order_relaxed);
         unlink(moving);
         if (replaced) {
             unlink(*replaced);
@@ -134,7 +136,7 @@ void DentryTable::move(Dentry& moving, Dentry& target_parent, const Name& name, 
         old_parent = std::exchange(moving.parent_, &target_parent);
         target_parent.retain();
         link(moving);
-        moves.fetch_add(1, std::memory_order_acq_rel);
+        moves.fetch_add(1, std::memory_order_relaxed);
     }
     ::operator delete(old_name);
     if (replaced) replaced->release();
@@ -145,7 +147,7 @@ void DentryTable::exchange(Dentry& a, Dentry& b, char* name_for_a, char* name_fo
     char* old_names[2] = {};
     {
         SpinGuard guard(tree_lock);
-        moves.fetch_add(1, std::memory_order_acq_rel);
+        moves.fetch_add(1, std::memory_order_relaxed);
         unlink(a);
         unlink(b);
         if (a.owns_name_) old_names[0] = const_cast<char*>(a.name_);
@@ -158,7 +160,7 @@ void DentryTable::exchange(Dentry& a, Dentry& b, char* name_for_a, char* name_fo
         std::swap(a.parent_, b.parent_);
         link(a);
         link(b);
-        moves.fetch_add(1, std::memory_order_acq_rel);
+        moves.fetch_add(1, std::memory_order_relaxed);
     }
     ::operator delete(old_names[0]);
     ::operator delete(old_names[1]);

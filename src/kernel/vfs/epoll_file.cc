@@ -266,7 +266,7 @@ Result<std::size_t> EpollFile::collect(IoBuffer& out) {
 }
 
 Result<std::size_t> EpollFile::wait(IoBuffer& out, Nanos deadline) {
-    const auto has_ready = [this] { return ready_count_.load(std::memory_order_acquire) != 0; };
+    const auto has_ready = [this] { return ready_count_.load(std::memory_order_relaxed) != 0; };
     for (;;) {
         if (has_ready()) {
             const Result<std::size_t> told = collect(out);
@@ -283,7 +283,7 @@ Result<std::size_t> EpollFile::wait(IoBuffer& out, Nanos deadline) {
 
 std::uint32_t EpollFile::poll(PollWatcher* watcher) {
     if (watcher) watcher->watch(watchers_);
-    if (ready_count_.load(std::memory_order_acquire) == 0) return 0;
+    if (ready_count_.load(std::memory_order_relaxed) == 0) return 0;
     sched::MutexGuard guard(mutex_);
     for (std::size_t left = ready_count_.load(std::memory_order_relaxed); left != 0; left--) {
         EpollEntry* entry = take_ready();

@@ -17,6 +17,7 @@ public:
 
 private:
     static constexpr std::uint64_t most = ~std::uint64_t{0} - 1;
+    // Both pass on what came before, and take over by the barrier of the wake-up that follows.
     /// 0: nothing to take.
     std::uint64_t try_take();
     bool try_add(std::uint64_t value);
@@ -27,20 +28,20 @@ private:
 };
 
 std::uint64_t EventFile::try_take() {
-    std::uint64_t seen = count_.load(std::memory_order_acquire);
+    std::uint64_t seen = count_.load(std::memory_order_relaxed);
     std::uint64_t taken = 0;
     do {
         if (seen == 0) return 0;
         taken = reads_ == EventReads::one ? 1 : seen;
-    } while (!count_.compare_exchange_weak(seen, seen - taken, std::memory_order_acq_rel));
+    } while (!count_.compare_exchange_weak(seen, seen - taken, std::memory_order_release));
     return taken;
 }
 
 bool EventFile::try_add(std::uint64_t value) {
-    std::uint64_t seen = count_.load(std::memory_order_acquire);
+    std::uint64_t seen = count_.load(std::memory_order_relaxed);
     do
         if (most - seen < value) return false;
-    while (!count_.compare_exchange_weak(seen, seen + value, std::memory_order_acq_rel));
+    while (!count_.compare_exchange_weak(seen, seen + value, std::memory_order_release));
     return true;
 }
 
@@ -52,7 +53,7 @@ Result<std::size_t> EventFile::read(IoBuffer& buffer) {
             return buffer.put(&taken, sizeof taken);
         }
         if (is_nonblocking()) return Errc::would_block;
-        TRY(readable_.wait_until([this] { return count_.load() != 0; }));
+        TRY(readable_.wait_until([this] { return count_.load(std::memory_order_relaxed) != 0; }));
     }
 }
 
@@ -63,7 +64,8 @@ Result<std::size_t> EventFile::write(IoBuffer& buffer) {
     if (value > most) return Errc::invalid;
     while (!try_add(value)) {
         if (is_nonblocking()) return Errc::would_block;
-        TRY(writable_.wait_until([&] { return most - count_.load() >= value; }));
+        TRY(writable_.wait_until(
+            [&] { return most - count_.load(std::memory_order_relaxed) >= value; }));
     }
     readable_.wake_all(poll_in);
     return std::size_t{8};
@@ -74,7 +76,7 @@ std::uint32_t EventFile::poll(PollWatcher* watcher) {
         watcher->watch(readable_);
         watcher->watch(writable_);
     }
-    const std::uint64_t count = count_.load(std::memory_order_acquire);
+    const std::uint64_t count = count_.load(std::memory_order_relaxed);
     return (count != 0 ? poll_in | poll_rdnorm : 0u) | (count < most ? poll_out | poll_wrnorm : 0u);
 }
 

@@ -155,7 +155,7 @@ Result<void> File::allocate(int, std::uint64_t, std::uint64_t) { return Errc::wr
 Result<void> File::set_flags(std::uint32_t flags) {
     constexpr std::uint32_t settable =
         open_append | open_nonblock | open_async | open_direct | open_no_atime;
-    flags_ = (this->flags() & ~settable) | (flags & settable);
+    flags_.store((this->flags() & ~settable) | (flags & settable), std::memory_order_relaxed);
     return {};
 }
 

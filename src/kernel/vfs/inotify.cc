@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // [linux] fs/notify: watches, found by their inodes, and the events that wait to be read. One lock
 // over all of it: only what is watched takes it.
+#include <drupe/base/made_once.h>
 #include <drupe/vfs/inotify.h>
 #include <drupe/vfs/notify.h>
 
@@ -55,6 +56,7 @@ struct InotifyFile::Lists {
 namespace {
 
 constinit SpinLock<LockRank::notify> lock;
+/// Counted under `lock`; what is read without it is a guess.
 constinit std::atomic<std::uint32_t> instances{0}, watches{0}, cookies{0};
 
 } // namespace
@@ -73,8 +75,8 @@ public:
     };
 
     /// Made at the first watch.
-    static Result<WatchTable*> get();
-    static WatchTable* made() { return table_.load(std::memory_order_acquire); }
+    static Result<WatchTable*> get() { return table_.get_or_make(); }
+    static WatchTable* made() { return table_.get(); }
 
     Watch* find(const InotifyFile& owner, const Inode& inode) REQUIRES(lock);
     void insert(Watch& watch) REQUIRES(lock);
@@ -96,18 +98,9 @@ private:
         return chains_[(reinterpret_cast<std::uintptr_t>(&inode) >> 6) * 0x9e3779b1u >> 26 &
                        (chains - 1)];
     }
-    static inline constinit std::atomic<WatchTable*> table_{nullptr};
+    static inline constinit MadeOnce<WatchTable> table_;
     Chain chains_[chains];
 };
-
-Result<WatchTable*> WatchTable::get() {
-    if (WatchTable* known = made()) return known;
-    OwnPtr<WatchTable> fresh = TRY(make_own<WatchTable>());
-    WatchTable* none = nullptr;
-    if (table_.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel))
-        return fresh.leak();
-    return none;
-}
 
 InotifyFile::Watch* WatchTable::find(const InotifyFile& owner, const Inode& inode) {
     for (Watch& watch : chain_of(inode))
@@ -119,14 +112,14 @@ void WatchTable::insert(Watch& watch) {
     chain_of(*watch.inode).push_back(watch);
     watch.inode->set_watched(Inode::watched_itself);
     watch.owner->lists_->watches.push_back(watch);
-    watches.fetch_add(1);
+    watches.fetch_add(1, std::memory_order_relaxed);
 }
 
 void WatchTable::take_out(Watch& watch, Doomed& doomed) {
     Chain& chain = chain_of(*watch.inode);
     chain.remove(watch);
     watch.owner->lists_->watches.remove(watch);
-    watches.fetch_sub(1);
+    watches.fetch_sub(1, std::memory_order_relaxed);
     bool is_last = true;
     for (Watch& other : chain) is_last = is_last && other.inode != watch.inode;
     if (is_last) watch.inode->clear_watched(Inode::watched_itself);
@@ -197,7 +190,7 @@ private:
 
 void notify_dentry_slowly(const Dentry& dentry, std::uint32_t event) {
     WatchTable* table = WatchTable::made();
-    if (!table || watches.load() == 0) return;
+    if (!table || watches.load(std::memory_order_relaxed) == 0) return;
     Inode& inode = *dentry.inode();
     event = with_kind(inode, event);
     WatchTable::Doomed doomed;
@@ -236,7 +229,7 @@ void notify_new_name_slowly(Inode& directory, const Dentry& entry, std::uint32_t
     notify_name_slowly(directory, entry.name(), with_kind(*entry.inode(), event), cookie);
 }
 
-std::uint32_t next_notify_cookie() { return cookies.fetch_add(1) + 1; }
+std::uint32_t next_notify_cookie() { return cookies.fetch_add(1, std::memory_order_relaxed) + 1; }
 
 void notify_gone(Inode& inode) {
     WatchTable* table = WatchTable::made();
@@ -279,14 +272,15 @@ void InotifyFile::queue(int number, std::uint32_t mask, std::uint32_t cookie,
         if (last->user.mask == mask && last->user.watch == number && last->name() == name &&
             !(mask & notify_ignored))
             return;
-    const std::uint32_t limit = inotify_limits.events;
-    if (count_ > limit) return;
-    Event* event = count_ < limit ? Event::create(number, mask, cookie, name)
-                                  : Event::create(-1, notify_overflow, 0, {});
+    const std::uint32_t limit = inotify_limits.events.load(std::memory_order_relaxed);
+    const std::uint32_t count = count_.load(std::memory_order_relaxed);
+    if (count > limit) return;
+    Event* event = count < limit ? Event::create(number, mask, cookie, name)
+                                 : Event::create(-1, notify_overflow, 0, {});
     if (!event) return;
     lists_->events.push_back(*event);
-    count_.fetch_add(1);
-    bytes_.fetch_add(static_cast<std::uint32_t>(event->size()));
+    count_.fetch_add(1, std::memory_order_relaxed);
+    bytes_.fetch_add(static_cast<std::uint32_t>(event->size()), std::memory_order_relaxed);
     readable_.wake_all(poll_in | poll_rdnorm);
 }
 
@@ -296,17 +290,17 @@ InotifyFile::Event* InotifyFile::take(std::size_t room, bool& too_small) {
     too_small = event->size() > room;
     if (too_small) return nullptr;
     lists_->events.remove(*event);
-    count_.fetch_sub(1);
-    bytes_.fetch_sub(static_cast<std::uint32_t>(event->size()));
+    count_.fetch_sub(1, std::memory_order_relaxed);
+    bytes_.fetch_sub(static_cast<std::uint32_t>(event->size()), std::memory_order_relaxed);
     return event;
 }
 
 InotifyFile::InotifyFile(Dentry& dentry, std::uint32_t flags) : File(dentry, flags) {
-    instances.fetch_add(1);
+    instances.fetch_add(1, std::memory_order_relaxed);
 }
 
 InotifyFile::~InotifyFile() {
-    instances.fetch_sub(1);
+    instances.fetch_sub(1, std::memory_order_relaxed);
     if (!lists_) return;
     WatchTable::Doomed doomed;
     SpinGuard guard(lock);
@@ -315,7 +309,9 @@ InotifyFile::~InotifyFile() {
 }
 
 Result<RefPtr<File>> InotifyFile::create(std::uint32_t flags) {
-    if (instances.load() >= inotify_limits.instances) return Errc::too_many_files;
+    if (instances.load(std::memory_order_relaxed) >=
+        inotify_limits.instances.load(std::memory_order_relaxed))
+        return Errc::too_many_files;
     TRY(WatchTable::get());
     OwnPtr<Lists> lists = TRY(make_own<Lists>());
     RefPtr<Dentry> dentry = TRY(create_anonymous("anon_inode:inotify", 0600, false));
@@ -337,7 +333,9 @@ Result<int> InotifyFile::watch(Dentry& dentry, std::uint32_t mask) {
             known->mask = (mask & adds ? known->mask : 0) | (mask & kept);
             return known->number;
         }
-        if (watches.load() >= inotify_limits.watches || last_number_ == INT32_MAX)
+        if (watches.load(std::memory_order_relaxed) >=
+                inotify_limits.watches.load(std::memory_order_relaxed) ||
+            last_number_ == INT32_MAX)
             return Errc::no_space;
         fresh->owner = this;
         fresh->inode = &inode;
@@ -384,19 +382,20 @@ Result<std::size_t> InotifyFile::read(IoBuffer& buffer) {
         if (moved != 0) return moved;
         if (too_small) return Errc::invalid;
         if (is_nonblocking()) return Errc::would_block;
-        TRY(readable_.wait_until([this] { return count_.load() != 0; }));
+        TRY(readable_.wait_until([this] { return count_.load(std::memory_order_relaxed) != 0; }));
     }
 }
 
 std::uint32_t InotifyFile::poll(PollWatcher* watcher) {
     if (watcher) watcher->watch(readable_);
-    return count_.load(std::memory_order_acquire) != 0 ? poll_in | poll_rdnorm : 0u;
+    return count_.load(std::memory_order_relaxed) != 0 ? poll_in | poll_rdnorm : 0u;
 }
 
 Result<std::uint64_t> InotifyFile::ioctl(std::uint32_t request, std::uint64_t argument) {
     constexpr std::uint32_t fionread = 0x541b;
     if (request != fionread) return Errc::not_terminal;
-    TRY(arch::put_user(VirtAddr{argument}, static_cast<std::int32_t>(bytes_.load())));
+    TRY(arch::put_user(VirtAddr{argument},
+                       static_cast<std::int32_t>(bytes_.load(std::memory_order_relaxed))));
     return std::uint64_t{0};
 }
 

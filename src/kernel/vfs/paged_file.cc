@@ -135,7 +135,7 @@ Result<std::size_t> PagedInode::write_at(IoBuffer& buffer, std::uint64_t& offset
     }
     if (offset > old_size) TRY(zero_part(old_size, offset));
     if (offset + left > pages_->limit.load(std::memory_order_relaxed))
-        pages_->limit.store(offset + left, std::memory_order_release);
+        pages_->limit.store(offset + left, std::memory_order_relaxed);
 
     std::uint64_t at = offset;
     std::size_t moved = 0;
@@ -161,7 +161,7 @@ Result<std::size_t> PagedInode::write_at(IoBuffer& buffer, std::uint64_t& offset
         if (at > size()) pages_->size.store(at, std::memory_order_release);
         if (taken.value() != piece) break;
     }
-    pages_->limit.store(size(), std::memory_order_release);
+    pages_->limit.store(size(), std::memory_order_relaxed);
     if (moved == 0) {
         pages_->truncate(PageCount::covering(size()).n); // a page got for nothing
         return why;
@@ -191,11 +191,11 @@ Result<void> PagedInode::resize_locked(std::uint64_t to) {
         return Errc::not_permitted;
     if (to > from) {
         TRY(zero_part(from, to));
-        pages_->limit.store(to, std::memory_order_release);
+        pages_->limit.store(to, std::memory_order_relaxed);
         pages_->size.store(to, std::memory_order_release);
     } else if (to < from) {
         pages_->size.store(to, std::memory_order_release);
-        pages_->limit.store(to, std::memory_order_release);
+        pages_->limit.store(to, std::memory_order_relaxed);
         pages_->truncate(PageCount::covering(to).n);
         TRY(zero_part(to, from));
     }
@@ -236,7 +236,7 @@ Result<void> PagedInode::allocate(int mode, std::uint64_t offset, std::uint64_t 
     const std::uint64_t old_size = size();
     if (end > old_size && is_sealed(seal_grow)) return Errc::not_permitted;
     const std::uint64_t old_limit = pages_->limit.load(std::memory_order_relaxed);
-    if (end > old_limit) pages_->limit.store(end, std::memory_order_release);
+    if (end > old_limit) pages_->limit.store(end, std::memory_order_relaxed);
     Result<void> outcome;
     for (std::uint64_t i = offset >> page_shift; i <= (end - 1) >> page_shift; i++) {
         const Result<PhysAddr> frame = pages_->get_page(i);
@@ -250,7 +250,7 @@ Result<void> PagedInode::allocate(int mode, std::uint64_t offset, std::uint64_t 
         TRY(zero_part(old_size, end));
         pages_->size.store(end, std::memory_order_release);
     }
-    pages_->limit.store(size(), std::memory_order_release);
+    pages_->limit.store(size(), std::memory_order_relaxed);
     if (!outcome.ok()) pages_->truncate(PageCount::covering(size()).n);
     touch_changed();
     return outcome;

@@ -38,7 +38,7 @@ void Pipe::drop_page(std::uint64_t position) {
     if (here && first_within + bytes <= page_size) [[likely]] {
         const std::size_t taken = TRY(from.take(here + first_within, bytes));
         tail_ += taken;
-        used_.store(used_.load(std::memory_order_relaxed) + taken, std::memory_order_release);
+        used_.store(used() + taken, std::memory_order_relaxed);
         return taken;
     }
     return fill_pages(from, bytes);
@@ -64,7 +64,7 @@ Result<std::size_t> Pipe::fill_pages(IoBuffer& from, std::size_t bytes) {
         if (taken.value() != piece) break;
     }
     tail_ += moved;
-    used_.store(used_.load(std::memory_order_relaxed) + moved, std::memory_order_release);
+    used_.store(used() + moved, std::memory_order_relaxed);
     return moved;
 }
 
@@ -98,7 +98,7 @@ Result<std::size_t> Pipe::drain_pages(IoBuffer& to) {
         return drain_pages(to);
     // All of it, and it lies in the first page, which stays.
     const std::size_t moved = TRY(to.put(pages_[0] + within, all));
-    used_.store(all - moved, std::memory_order_release);
+    used_.store(all - moved, std::memory_order_relaxed);
     head_ += moved;
     if (moved == all) head_ = tail_ = 0;
     return moved;
@@ -109,7 +109,7 @@ void Pipe::discard(std::size_t bytes) {
     const std::uint64_t first = head_ >> page_shift;
     head_ += bytes;
     const std::size_t left = used() - bytes;
-    used_.store(left, std::memory_order_release);
+    used_.store(left, std::memory_order_relaxed);
     // An empty pipe keeps the page it used last: the next message is likely to be small, too.
     char* kept = left == 0 ? std::exchange(pages_[slot_of(head_ - 1)], nullptr) : nullptr;
     for (std::uint64_t page = first; page < head_ >> page_shift; page++)
@@ -155,7 +155,7 @@ Result<void> Pipe::set_capacity(std::size_t bytes) {
     pages_ = fresh ? fresh : first_pages_;
     if (!fresh) std::copy(staged, staged + first_slots, first_pages_);
     if (old != first_pages_) delete[] old;
-    capacity_.store(wanted << page_shift, std::memory_order_release);
+    capacity_.store(wanted << page_shift, std::memory_order_relaxed);
     tail_ -= first_page << page_shift;
     head_ -= first_page << page_shift;
     writable_.wake_all();
@@ -165,30 +165,35 @@ Result<void> Pipe::set_capacity(std::size_t bytes) {
 PipeEnd::PipeEnd(Dentry& dentry, std::uint32_t flags, RefPtr<Pipe> pipe)
     : File(dentry, flags), pipe_(std::move(pipe)) {
     if (is_readable()) {
-        pipe_->readers_.fetch_add(1);
-        pipe_->readers_ever_.fetch_add(1);
+        pipe_->readers_.fetch_add(1, std::memory_order_relaxed);
+        pipe_->readers_ever_.fetch_add(1, std::memory_order_relaxed);
         pipe_->writable_.wake_all();
     }
     if (is_writable()) {
-        pipe_->writers_.fetch_add(1);
-        pipe_->writers_ever_.fetch_add(1);
+        pipe_->writers_.fetch_add(1, std::memory_order_relaxed);
+        pipe_->writers_ever_.fetch_add(1, std::memory_order_relaxed);
         pipe_->readable_.wake_all();
     }
     // A reader that came before any writer does not see the end of file yet.
-    writers_at_open_ = pipe_->writers_.load() == 0 ? pipe_->writers_ever_.load() : 0;
+    writers_at_open_ = pipe_->writers_.load(std::memory_order_relaxed) == 0
+                           ? pipe_->writers_ever_.load(std::memory_order_relaxed)
+                           : 0;
 }
 
 PipeEnd::~PipeEnd() {
-    if (is_readable() && pipe_->readers_.fetch_sub(1) == 1) pipe_->writable_.wake_all();
-    if (is_writable() && pipe_->writers_.fetch_sub(1) == 1) pipe_->readable_.wake_all();
+    if (is_readable() && pipe_->readers_.fetch_sub(1, std::memory_order_relaxed) == 1)
+        pipe_->writable_.wake_all();
+    // Release: who sees no writer sees what they wrote. Pairs with the acquire loads of writers_.
+    if (is_writable() && pipe_->writers_.fetch_sub(1, std::memory_order_release) == 1)
+        pipe_->readable_.wake_all();
     sched::MutexGuard guard(inode().mutex());
-    if (pipe_->ends_.fetch_sub(1) == 1) inode().pipe = nullptr;
+    if (pipe_->ends_.fetch_sub(1, std::memory_order_relaxed) == 1) inode().pipe = nullptr;
 }
 
 // Waiting stands apart: what it needs of the stack would be laid out for each call that need not.
 Result<bool> PipeEnd::wait_for_bytes() {
     Pipe& pipe = *pipe_;
-    const auto has_ended = [&] { return pipe.writers_.load() == 0; };
+    const auto has_ended = [&] { return pipe.writers_.load(std::memory_order_acquire) == 0; };
     if (!has_ended()) {
         if (is_nonblocking()) return Errc::would_block;
         TRY(pipe.readable_.wait_until([&] { return pipe.used() != 0 || has_ended(); }));
@@ -222,8 +227,9 @@ Result<void> PipeEnd::wait_for_space(std::size_t needed) {
         pipe.readable_.wake_all(poll_in | poll_rdnorm);
         return Errc::would_block;
     }
-    return pipe.writable_.wait_until(
-        [&] { return pipe.space() >= needed || pipe.readers_.load() == 0; });
+    return pipe.writable_.wait_until([&] {
+        return pipe.space() >= needed || pipe.readers_.load(std::memory_order_relaxed) == 0;
+    });
 }
 
 /// Puts in what there is room for, when it is `needed` bytes at least; how many went in.
@@ -232,7 +238,7 @@ Result<void> PipeEnd::wait_for_space(std::size_t needed) {
                                                                       std::size_t needed) {
     Pipe& pipe = *pipe_;
     sched::MutexGuard guard(pipe.mutex_);
-    if (pipe.readers_.load() == 0) [[unlikely]]
+    if (pipe.readers_.load(std::memory_order_relaxed) == 0) [[unlikely]]
         return Errc::broken_pipe;
     const std::size_t space = pipe.space();
     if (space < needed) [[unlikely]]
@@ -245,7 +251,7 @@ Result<void> PipeEnd::wait_for_space(std::size_t needed) {
 Result<std::size_t> PipeEnd::write(IoBuffer& buffer) {
     const std::size_t total = buffer.size();
     if (total == 0) [[unlikely]] {
-        if (pipe_->readers_.load() == 0) return Errc::broken_pipe;
+        if (pipe_->readers_.load(std::memory_order_relaxed) == 0) return Errc::broken_pipe;
         return std::size_t{0};
     }
     // Up to PIPE_BUF bytes go in together or not at all.
@@ -276,13 +282,15 @@ std::uint32_t PipeEnd::poll(PollWatcher* watcher) {
     }
     std::uint32_t events = 0;
     if (is_readable()) {
-        if (pipe.used() != 0) events |= poll_in | poll_rdnorm;
-        if (pipe.writers_.load() == 0 && pipe.writers_ever_.load() != writers_at_open_)
+        // The writers first: no hang-up without the bytes that came before it.
+        if (pipe.writers_.load(std::memory_order_acquire) == 0 &&
+            pipe.writers_ever_.load(std::memory_order_relaxed) != writers_at_open_)
             events |= poll_hup;
+        if (pipe.used() != 0) events |= poll_in | poll_rdnorm;
     }
     if (is_writable()) {
         if (pipe.space() >= Pipe::atomic_bytes) events |= poll_out | poll_wrnorm;
-        if (pipe.readers_.load() == 0) events |= poll_err;
+        if (pipe.readers_.load(std::memory_order_relaxed) == 0) events |= poll_err;
     }
     return events;
 }
@@ -298,10 +306,10 @@ namespace {
 
 Result<RefPtr<PipeEnd>> create_end_locked(Dentry& dentry, Inode& inode, std::uint32_t flags,
                                           RefPtr<Pipe> pipe) REQUIRES(inode.mutex()) {
-    pipe->ends_.fetch_add(1); // given back by ~PipeEnd, or here
+    pipe->ends_.fetch_add(1, std::memory_order_relaxed); // given back by ~PipeEnd, or here
     auto* end = new (std::nothrow) PipeEnd(dentry, flags, pipe);
     if (end) return RefPtr<PipeEnd>::adopt(end);
-    if (pipe->ends_.fetch_sub(1) == 1) inode.pipe = nullptr;
+    if (pipe->ends_.fetch_sub(1, std::memory_order_relaxed) == 1) inode.pipe = nullptr;
     return Errc::no_memory;
 }
 
@@ -332,7 +340,7 @@ Result<RefPtr<File>> open_fifo(Dentry& dentry, std::uint32_t flags) {
             pipe = TRY(make_ref<Pipe>());
             inode.pipe = pipe.get();
         } else if (access == open_write_only && (flags & open_nonblock) &&
-                   pipe->readers_.load() == 0) {
+                   pipe->readers_.load(std::memory_order_relaxed) == 0) {
             return Errc::no_device;
         }
         end = TRY(create_end_locked(dentry, inode, flags, pipe));
@@ -346,14 +354,16 @@ Result<void> PipeEnd::wait_for_peer() {
     if (is_nonblocking() || (is_readable() && is_writable())) return {};
     Pipe& pipe = *pipe_;
     if (is_readable()) {
-        if (pipe.writers_.load() != 0) return {};
-        const std::uint32_t seen = pipe.writers_ever_.load();
+        if (pipe.writers_.load(std::memory_order_relaxed) != 0) return {};
+        const std::uint32_t seen = pipe.writers_ever_.load(std::memory_order_relaxed);
         writers_at_open_ = 0; // whoever comes now also counts for poll
-        return pipe.readable_.wait_until([&] { return pipe.writers_ever_.load() != seen; });
+        return pipe.readable_.wait_until(
+            [&] { return pipe.writers_ever_.load(std::memory_order_relaxed) != seen; });
     }
-    if (pipe.readers_.load() != 0) return {};
-    const std::uint32_t seen = pipe.readers_ever_.load();
-    return pipe.writable_.wait_until([&] { return pipe.readers_ever_.load() != seen; });
+    if (pipe.readers_.load(std::memory_order_relaxed) != 0) return {};
+    const std::uint32_t seen = pipe.readers_ever_.load(std::memory_order_relaxed);
+    return pipe.writable_.wait_until(
+        [&] { return pipe.readers_ever_.load(std::memory_order_relaxed) != seen; });
 }
 
 namespace {

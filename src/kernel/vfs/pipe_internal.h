@@ -25,7 +25,7 @@ public:
     std::size_t capacity() const { return capacity_.load(std::memory_order_relaxed); }
     /// Rounded up to a power of two of pages. busy: more is in it.
     Result<void> set_capacity(std::size_t bytes);
-    std::size_t used() const { return used_.load(std::memory_order_acquire); }
+    std::size_t used() const { return used_.load(std::memory_order_relaxed); }
     std::size_t space() const { return capacity() - used(); }
 
     /// Puts `bytes` in; there is space. Bytes moved, or why none were.

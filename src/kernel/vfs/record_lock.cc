@@ -149,7 +149,7 @@ Result<void> wait_for_change(LockList& list, const void* holder, const RecordLoc
 } // namespace
 
 Result<void> set_record_lock(Inode& inode, const RecordLockRequest& request, WhenHeld when_held) {
-    if (request.type == LockType::none && !inode.locks.load(std::memory_order_acquire)) return {};
+    if (request.type == LockType::none && !inode.locks.load(std::memory_order_relaxed)) return {};
     LockList& list = *TRY(list_of(inode));
     RecordLock* spares[2] = {new (std::nothrow) RecordLock, new (std::nothrow) RecordLock};
     ScopeExit drop{[&] {

@@ -138,9 +138,9 @@ public:
     /// Writers against running programs: a file open for writing cannot be executed and the other
     /// way round (text_busy).
     Result<void> add_writer();
-    void remove_writer() { writers_.fetch_sub(1); }
+    void remove_writer() { writers_.fetch_sub(1, std::memory_order_relaxed); }
     Result<void> deny_writers();
-    void allow_writers() { writers_.fetch_add(1); }
+    void allow_writers() { writers_.fetch_add(1, std::memory_order_relaxed); }
 
     /// FIFOs: the bytes between the ends that are open now; null when none is.
     Pipe* pipe GUARDED_BY(mutex()) = nullptr;
@@ -150,8 +150,10 @@ public:
     /// Somebody watches it, or perhaps a directory with a name of it (notify.h).
     enum Watched : std::uint8_t { watched_itself = 1, watched_as_child = 2 };
     bool is_watched() const { return watched_.load(std::memory_order_relaxed) != 0; }
-    void set_watched(Watched how) { watched_.fetch_or(how); }
-    void clear_watched(Watched how) { watched_.fetch_and(static_cast<std::uint8_t>(~how)); }
+    void set_watched(Watched how) { watched_.fetch_or(how, std::memory_order_relaxed); }
+    void clear_watched(Watched how) {
+        watched_.fetch_and(static_cast<std::uint8_t>(~how), std::memory_order_relaxed);
+    }
 
 private:
     std::atomic<std::uint8_t> watched_{0};

@@ -25,7 +25,8 @@ public:
 
 protected:
     std::uint64_t page_limit() const override {
-        const std::uint64_t bytes = limit.load(std::memory_order_acquire);
+        // Relaxed: what counts is the look with the pages locked, which truncation takes, too.
+        const std::uint64_t bytes = limit.load(std::memory_order_relaxed);
         return (bytes >> page_shift) + ((bytes & page_mask) != 0);
     }
 };
