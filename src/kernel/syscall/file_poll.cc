@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ppoll and pselect6. A first round asks every file without waiting; only when none is ready does
 // a second one put waiters on their queues.
+#include "file_call.h"
 #include "poll_wait.h"
 #include "temporary_mask.h"
 
@@ -49,59 +50,6 @@ void write_left(VirtAddr at, Nanos deadline) {
         deadline.ns == 0 ? 0 : std::max<std::int64_t>(0, (deadline - time::now()).ns);
     (void)arch::put_user(at, UserTimespec{left / 1'000'000'000, left % 1'000'000'000});
 }
-
-} // namespace
-
-Result<void> PollWait::wait_for(Nanos deadline, bool& is_ready) {
-    for (;;) {
-        sched::prepare_to_wait();
-        if (was_woken()) break;
-        if (sched::interrupted()) {
-            sched::finish_wait();
-            return Errc::restart_no_handler;
-        }
-        if (deadline != Nanos::never() && time::now() >= deadline) {
-            sched::finish_wait();
-            is_ready = false;
-            return {};
-        }
-        sched::block(deadline);
-    }
-    sched::finish_wait();
-    is_ready = true;
-    return {};
-}
-
-void PollWait::watch(sched::WaitQueue& queue) {
-    Entry* entry = nullptr;
-    if (few_used_ < few) {
-        entry = new (&few_[few_used_++]) Entry(*this, queue);
-    } else {
-        entry = new (std::nothrow) Entry(*this, queue);
-        if (!entry) {
-            failed_ = true;
-            return;
-        }
-        entry->is_allocated = true;
-    }
-    entry->next = entries_;
-    entries_ = entry;
-    queue.add(*entry);
-}
-
-void PollWait::clear() {
-    while (Entry* entry = std::exchange(entries_, entries_ ? entries_->next : nullptr)) {
-        entry->queue.remove(*entry);
-        const bool allocated = entry->is_allocated;
-        if (allocated)
-            delete entry;
-        else
-            entry->~Entry();
-    }
-    few_used_ = 0;
-}
-
-namespace {
 
 /// One poll call: what to ask, and the files that are held while waiting.
 class Poll {

@@ -2,8 +2,6 @@
 // Waiting on the queues of many files at once. Private to this room.
 #pragma once
 
-#include "file_call.h"
-
 #include <drupe/sched/thread.h>
 #include <drupe/sched/wait_queue.h>
 #include <drupe/vfs/poll.h>
