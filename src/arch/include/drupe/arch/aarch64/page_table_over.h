@@ -5,7 +5,8 @@
 //   static Machine user(), Machine kernel()
 //   void flush_pages(va, count), flush_all()    leaves; complete on return on all CPUs
 //   void flush_walks()                          as flush_all, and walks cached above the leaves
-//   void activate(root, cpu), static void deactivate(), void publish(), void destroyed()
+//   void activate(root, cpu), static void deactivate(), void publish()
+//   void destroyed()                            it is active nowhere and never will be
 #pragma once
 
 #include <drupe/arch/aarch64/table_tree.h>
@@ -36,8 +37,8 @@ public:
     PageTableOver& operator=(PageTableOver&&) = delete;
     ~PageTableOver() {
         if (!owned_) return;
-        tree_.unlink_tables(0, std::uint64_t{1} << 48, [](PhysAddr t) { Machine::free_table(t); });
         tree_.memory().destroyed();
+        tree_.unlink_tables(0, std::uint64_t{1} << 48, [](PhysAddr t) { Machine::free_table(t); });
         Machine::free_table(tree_.root());
     }
 

@@ -23,8 +23,7 @@ public:
     static Result<PhysAddr> alloc_table() { return alloc_table_frame(); }
     static void free_table(PhysAddr at) { free_table_frame(at); }
     void store(std::uint64_t va, unsigned level, Descriptor& entry, Descriptor value) {
-        host::Mmu::check_store(space_, va, level, entry, value);
-        entry = value;
+        if (host::Mmu::check_store(space_, va, level, entry, value)) entry = value;
     }
     void flush_pages(std::uint64_t va, std::size_t count) { host::Mmu::flush(space_, va, count); }
     void flush_all() { host::Mmu::flush_space(space_); }
