@@ -18,7 +18,7 @@ what the suites zfs and zfs-long need is installed (otherwise tests/zfs/install.
 HOST_SUITES = ["unit", "sim", "fuzz"]
 CHECK_SUITES = ["checks", "zfs"]
 MACHINE_SUITES = ["libc", "kernel", "boot", "conformance"]
-LONG_SUITES = ["fuzz-long", "boot-long", "kernel-long", "zfs-long"]
+LONG_SUITES = ["sim-long", "fuzz-long", "boot-long", "kernel-long", "zfs-long"]
 ZFS_JUDGES = places.ROOT / "tests" / "zfs" / "install.py"
 SKIPS = places.ROOT / "tests" / "skips.txt"
 

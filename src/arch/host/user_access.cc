@@ -83,19 +83,30 @@ Result<std::size_t> copy_string_from_user(char* to, VirtAddr from, std::size_t c
     return Errc::name_too_long;
 }
 
+namespace host {
+namespace {
+/// The program's aligned word; null: fault.
+std::uint32_t* word_at(VirtAddr address, bool write) {
+    char* at = nullptr;
+    while (resolve(address, sizeof(std::uint32_t), &at) < sizeof(std::uint32_t))
+        if (!on_user_fault || !on_user_fault(raw(address), write)) return nullptr;
+    return reinterpret_cast<std::uint32_t*>(at);
+}
+} // namespace
+} // namespace host
+
 Result<std::uint32_t> user_load(VirtAddr word) {
-    std::uint32_t value = 0;
-    if (copy_from_user_raw(&value, word, sizeof value) != 0) return Errc::fault;
-    return value;
+    std::uint32_t* at = host::word_at(word, false);
+    if (!at) return Errc::fault;
+    return std::atomic_ref(*at).load(std::memory_order_relaxed);
 }
 
 Result<std::uint32_t> user_compare_exchange(VirtAddr word, std::uint32_t expected,
                                             std::uint32_t desired) {
-    // One thread of the build machine runs everything: nothing comes between the two accesses.
-    std::uint32_t old = TRY(user_load(word));
-    if (old == expected && copy_to_user_raw(word, &desired, sizeof desired) != 0)
-        return Errc::fault;
-    return old;
+    std::uint32_t* at = host::word_at(word, true);
+    if (!at) return Errc::fault;
+    std::atomic_ref(*at).compare_exchange_strong(expected, desired, std::memory_order_seq_cst);
+    return expected;
 }
 
 } // namespace drupe::arch
