@@ -27,7 +27,7 @@ constexpr std::size_t most_looked_at = 64;
 /// Without its lock a guess.
 std::int64_t load_of(const Cpu& cpu) {
     constexpr std::int64_t whole_cpu = std::int64_t{1} << 32;
-    return cpu.queue.weight() + (cpu.priority.load(std::memory_order_relaxed) != 0 ? whole_cpu : 0);
+    return cpu.queue.load() + (cpu.priority.load(std::memory_order_relaxed) != 0 ? whole_cpu : 0);
 }
 
 } // namespace

@@ -58,28 +58,28 @@ VirtualTime RunQueue::virtual_of(const Entity& entity, Nanos real) {
 }
 
 VirtualTime RunQueue::average() const {
-    if (weight() == 0) return base_;
+    if (weight_ == 0) return base_;
     // Rounded down, also below zero, so that the entity at the average counts as eligible.
-    std::int64_t q = weighted_ / weight();
-    if (q * weight() > weighted_) --q;
+    std::int64_t q = weighted_ / weight_;
+    if (q * weight_ > weighted_) --q;
     return base_ + q;
 }
 
 // The parts of what a switch does are inlined into it: each is shorter than its call.
 
 [[gnu::always_inline]] inline void RunQueue::add_weight(const Entity& entity) {
-    if (weight() == 0) {
+    if (weight_ == 0) {
         base_ = entity.vruntime_;
         weighted_ = 0;
     } else {
         weighted_ += entity.weight_ * (entity.vruntime_ - base_);
     }
-    set_weight(weight() + entity.weight_);
+    set_weight(weight_ + entity.weight_);
 }
 
 /// Takes a fair entity out of the average, noting what it is owed.
 [[gnu::always_inline]] inline void RunQueue::drop_weight(Entity& entity) {
-    if (entity.weight_ == weight()) { // the last one has had exactly its share
+    if (entity.weight_ == weight_) { // the last one has had exactly its share
         base_ = entity.vruntime_;
         weighted_ = 0;
         set_weight(0);
@@ -89,7 +89,7 @@ VirtualTime RunQueue::average() const {
     // More than a turn is never owed or overdrawn after a sleep.
     entity.lag_ = std::clamp(average() - entity.vruntime_, -entity.turn_, entity.turn_);
     weighted_ -= entity.weight_ * (entity.vruntime_ - base_);
-    set_weight(weight() - entity.weight_);
+    set_weight(weight_ - entity.weight_);
 }
 
 void RunQueue::renew(Entity& entity) { entity.vdeadline_ = entity.vruntime_ + entity.turn_; }
@@ -99,7 +99,7 @@ void RunQueue::renew(Entity& entity) { entity.vdeadline_ = entity.vruntime_ + en
     // A debt is forgiven as the thread sleeps: it took nothing from anybody meanwhile.
     if (lag < 0) lag = std::min<VirtualTime>(0, lag + virtual_of(entity, now - entity.since_));
     // Joining moves the average towards the newcomer, so it stands further off to end up with lag.
-    if (lag != 0 && weight() != 0) lag += lag * entity.weight_ / weight();
+    if (lag != 0 && weight_ != 0) lag += lag * entity.weight_ / weight_;
     entity.vruntime_ = average() - lag;
     entity.lag_ = 0;
     entity.vdeadline_ = entity.vruntime_ + entity.first_turn_;
@@ -148,7 +148,7 @@ void RunQueue::dequeue(Entity& entity, Nanos now) {
 }
 
 [[gnu::always_inline]] inline Entity* RunQueue::pick_fair() {
-    if (weight() == 0) return nullptr;
+    if (weight_ == 0) return nullptr;
     while (Entity* e = waiting_.top()) {
         if (!is_eligible(*e)) break;
         waiting_.pop();
@@ -184,7 +184,7 @@ void RunQueue::account(Entity& running, Nanos now) {
     }
     const VirtualTime step = virtual_of(running, delta);
     running.vruntime_ += step;
-    if (running.weight_ == weight()) { // alone: the average is where it is, and sums stay small
+    if (running.weight_ == weight_) { // alone: the average is where it is, and sums stay small
         base_ = running.vruntime_;
         weighted_ = 0;
         return;
@@ -192,9 +192,9 @@ void RunQueue::account(Entity& running, Nanos now) {
     weighted_ += running.weight_ * step;
     constexpr std::int64_t large = std::int64_t{1} << 56;
     if (weighted_ > large || weighted_ < -large) {
-        const VirtualTime shift = weighted_ / weight();
+        const VirtualTime shift = weighted_ / weight_;
         base_ += shift;
-        weighted_ -= shift * weight();
+        weighted_ -= shift * weight_;
     }
 }
 

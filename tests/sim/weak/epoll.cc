@@ -98,10 +98,15 @@ weak::Scenario waits{"an epoll's wait ends with a file's event", [](std::uint64_
 weak::Scenario polls{"a poll that is woken sees what woke it", [](std::uint64_t seed) {
                          on(3, seed, [](FileRoom&) {
                              RefPtr<vfs::File> files[2] = {event_file(), event_file()};
+                             Gate gate{3};
                              Threads threads;
                              for (unsigned i = 0; i < 2; ++i)
-                                 threads.start(1 + i, [&, i] { raise(*files[i]); });
+                                 threads.start(1 + i, [&, i] {
+                                     gate.pass();
+                                     raise(*files[i]);
+                                 });
                              threads.start(0, [&] {
+                                 gate.pass();
                                  syscall::PollWait wait;
                                  std::uint32_t seen = 0;
                                  for (auto& file : files) seen += file->poll(&wait) & vfs::poll_in;

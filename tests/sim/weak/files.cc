@@ -31,13 +31,16 @@ void on_two(std::uint64_t seed, void (*main)(FileRoom&)) {
 weak::Scenario pipe_bytes{"a pipe's reader sees bytes, then the end", [](std::uint64_t seed) {
                               on_two(seed, [](FileRoom&) {
                                   vfs::PipeEnds pipe = vfs::create_pipe(0).value();
+                                  Gate gate{2};
                                   Threads threads;
                                   threads.start(0, [&] {
+                                      gate.pass();
                                       FileRoom::put(*pipe.write_end, 'a');
                                       FileRoom::put(*pipe.write_end, 'b');
                                       pipe.write_end = nullptr;
                                   });
                                   threads.start(1, [&] {
+                                      gate.pass();
                                       WEAK_CHECK(FileRoom::get(*pipe.read_end) == 'a');
                                       WEAK_CHECK(FileRoom::get(*pipe.read_end) == 'b');
                                       WEAK_CHECK(FileRoom::get(*pipe.read_end) == '\0');

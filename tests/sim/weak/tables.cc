@@ -70,10 +70,10 @@ weak::Scenario made_once{"who makes a thing second uses the first one's", [](std
                              delete made.get();
                          }};
 
-/// Two interrupts that come once.
-class OnceChip final : public irq::IrqChip {
+/// One interrupt that comes again and again.
+class RepeatingChip final : public irq::IrqChip {
 public:
-    const char* name() const override { return "once"; }
+    const char* name() const override { return "repeating"; }
     Result<void> init_cpu() override { return {}; }
     irq::IrqNumber acknowledge() override { return pending-- > 0 ? number : irq::no_interrupt; }
     void end(irq::IrqNumber) override {}
@@ -87,11 +87,11 @@ public:
 
 weak::Scenario handler{"an interrupt finds its handler whole",
                        [](std::uint64_t seed) {
-                           static OnceChip chip;
+                           static RepeatingChip chip;
                            static int handled;
                            irq::install_chip(chip);
                            chip.number = irq::IrqNumber{40};
-                           chip.pending = 1;
+                           chip.pending = 20;
                            weak::kernel::play(seed, 2, [] {
                                weak::kernel::Gate gate{2};
                                Threads threads;
@@ -104,6 +104,8 @@ weak::Scenario handler{"an interrupt finds its handler whole",
                                threads.start(1, [&] {
                                    gate.pass();
                                    irq::dispatch();
+                                   if (irq::in_use() != 0)
+                                       WEAK_CHECK(irq::number_of(0) == chip.number);
                                });
                            });
                        },

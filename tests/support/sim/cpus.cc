@@ -198,7 +198,7 @@ std::string Machine::check_cpus() const NO_THREAD_SAFETY_ANALYSIS {
     }
     for (std::size_t n = 0; n < cpus_.size(); ++n) {
         if (runnable[n] != kernel_cpu(n).queue.queued()) return "a queue holds a stranger";
-        if (weight[n] != kernel_cpu(n).queue.weight())
+        if (weight[n] != kernel_cpu(n).queue.load())
             return "a queue's weight is not the sum of weights";
     }
     if (largest_lag_ > options_.lag_bound.ns)

@@ -208,7 +208,7 @@ std::string Machine::check() const {
         }
     }
     if (runnable != cpu.queue.queued()) return "the queue holds a stranger";
-    if (weight != cpu.queue.weight()) return "the queue's weight is not the sum of weights";
+    if (weight != cpu.queue.load()) return "the queue's weight is not the sum of weights";
     if (largest_lag_ > options_.lag_bound.ns)
         return "lag of " + std::to_string(largest_lag_) + " ns";
     return {};

@@ -108,9 +108,9 @@ public:
 
     /// Exact with the lock held, else a guess.
     std::size_t queued() const { return queued_.load(std::memory_order_relaxed); }
-    /// Sum of the fair threads' weights, the running one's included. Exact with the lock held, else
+    /// Sum of the fair threads' weights, the running one's included: exact with the lock held, else
     /// a guess.
-    std::int64_t weight() const { return weight_.load(std::memory_order_relaxed); }
+    std::int64_t load() const { return load_.load(std::memory_order_relaxed); }
     /// What a thread that has had exactly its share has got.
     VirtualTime average() const REQUIRES(lock);
     /// average() - vruntime: what a fair thread here is owed (> 0) or has had too much of.
@@ -148,10 +148,11 @@ private:
     };
 
     void set_weight(std::int64_t sum) REQUIRES(lock) {
-        weight_.store(sum, std::memory_order_relaxed);
+        weight_ = sum;
+        load_.store(sum, std::memory_order_relaxed);
     }
     bool is_eligible(const Entity& entity) const REQUIRES(lock) {
-        return (entity.vruntime_ - base_) * weight() <= weighted_;
+        return (entity.vruntime_ - base_) * weight_ <= weighted_;
     }
     void insert(Entity& entity) REQUIRES(lock);
     void remove(Entity& entity) REQUIRES(lock);
@@ -171,7 +172,8 @@ private:
     // The average of the fair threads here, running one included, is base_ + weighted_ / weight_.
     VirtualTime base_ GUARDED_BY(lock) = 0;
     std::int64_t weighted_ GUARDED_BY(lock) = 0; // sum of weight * (vruntime - base_)
-    std::atomic<std::int64_t> weight_{0};        // changes with the lock held
+    std::int64_t weight_ GUARDED_BY(lock) = 0;   // sum of weights
+    std::atomic<std::int64_t> load_{0};          // the same, for those without the lock
 };
 
 } // namespace drupe::sched
