@@ -213,16 +213,15 @@ void AddressSpace::map_around(Region& region, VmObject& object, VirtAddr page) {
     const VirtAddr group = align_down(page, fault_around_pages * page_size);
     const VirtAddr from = std::max(group, region.begin);
     const VirtAddr to = std::min(group + fault_around_pages * page_size, region.end);
-    for (VirtAddr at = from; at < to; at = at + page_size) {
-        if (at == page || table_.query(at).perm != Perm::none) continue;
+    const bool is_code = has(region.perm, Perm::exec);
+    const Perm perm = user_perm(region.perm, region.sharing == Sharing::shared);
+    resident_ += table_.fill(from, {(to - from) / page_size}, perm, [&](VirtAddr at) {
         const PhysAddr frame = object.pages_.find(region.page_index(at));
-        if (raw(frame) == 0) continue;
+        if (raw(frame) == 0) return frame;
         retain_frame(frame);
-        if (!enter(region, at, frame, region.sharing == Sharing::shared)) {
-            release_frame(frame);
-            return;
-        }
-    }
+        if (is_code) sync_instructions(frame);
+        return frame;
+    });
 }
 
 Result<void> AddressSpace::populate(VirtAddr at, PageCount pages, Access access) {

@@ -36,6 +36,9 @@ void free_table_frame(PhysAddr frame);
 //        One page; nothing is there (asserts). no_memory when a table cannot be had.
 //   Result<void> map_block(VirtAddr, PhysAddr, Perm, MemoryType, std::uint64_t bytes)
 //        One leaf of 2 MiB or 1 GiB, all aligned to it. The space cannot cut it afterwards.
+//   std::size_t fill(VirtAddr, PageCount, Perm, choose)
+//        choose(VirtAddr) -> PhysAddr for each hole of a range within aligned 2 MiB in which
+//        something is mapped; 0 leaves it a hole. How many were filled
 //   Mapping unmap(VirtAddr)                      one page; perm none when nothing was there
 //   void unmap_range(VirtAddr, PageCount, each)  each(VirtAddr, Mapping); holes cost nothing
 //   void for_each(VirtAddr, PageCount, each)
@@ -64,6 +67,7 @@ concept PageTableBackend = requires(P pt, VirtAddr va, PhysAddr pa, PageCount n,
     { P::adopt_kernel(pa) } -> std::same_as<P>;
     { pt.map(va, pa, perm, MemoryType::normal) } -> std::same_as<Result<void>>;
     { pt.map_block(va, pa, perm, MemoryType::normal, 1ul) } -> std::same_as<Result<void>>;
+    { pt.fill(va, n, perm, [](VirtAddr) { return PhysAddr{0}; }) } -> std::same_as<std::size_t>;
     { pt.unmap(va) } -> std::same_as<Mapping>;
     pt.unmap_range(va, n, [](VirtAddr, Mapping) {});
     pt.for_each(va, n, [](VirtAddr, Mapping) {});

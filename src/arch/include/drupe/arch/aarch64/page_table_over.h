@@ -53,6 +53,25 @@ public:
         return map_leaf(va, frame, perm, type, level);
     }
 
+    /// One walk for all: the range lies in one table of leaves.
+    template <class Choose>
+    std::size_t fill(VirtAddr va, PageCount pages, Perm perm, Choose&& choose) {
+        const Place place = tree_.find(raw(va));
+        if (place.level != leaf_level) return 0; // no table, so no neighbour to fill up beside
+        DRUPE_ASSERT((raw(va) & (level_span(2) - 1)) + pages.bytes() <= level_span(2));
+        std::size_t filled = 0;
+        for (std::size_t i = 0; i < pages.n; ++i) {
+            if (place.entry[i] != 0) continue;
+            const VirtAddr at = va + i * page_size;
+            const PhysAddr frame = choose(at);
+            if (raw(frame) == 0) continue;
+            tree_.store(raw(at), leaf_level, place.entry[i],
+                        leaf_descriptor(frame, perm, MemoryType::normal, isolation(), leaf_level));
+            ++filled;
+        }
+        return filled;
+    }
+
     Mapping unmap(VirtAddr va) {
         const Place place = tree_.find(raw(va));
         const Mapping was = decode_leaf(*place.entry, isolation());
