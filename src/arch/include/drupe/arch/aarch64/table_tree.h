@@ -124,22 +124,22 @@ private:
     void unlink_below(Descriptor* table, unsigned level, std::uint64_t first, std::uint64_t last,
                       Dispose& dispose) {
         const std::uint64_t span = level_span(level);
-        for (std::uint64_t at = first;;) {
-            const std::uint64_t begin = at & ~(span - 1), end = begin + (span - 1);
-            Descriptor& entry = table[level_index(at, level)];
-            if (is_table(entry)) {
-                const PhysAddr below = output_address(entry);
-                if (level + 1 < leaf_level)
-                    unlink_below(Memory::table(below), level + 1, std::max(begin, first),
-                                 std::min(end, last), dispose);
-                if (begin >= first && end <= last) {
-                    memory_.store(begin, level, entry, 0);
-                    tables_--;
-                    dispose(below);
-                }
-            }
-            if (end >= last) return;
-            at = end + 1;
+        const std::uint64_t origin = first & ~(span * 512 - 1);
+        Descriptor* const stop = table + level_index(last, level) + 1;
+        for (Descriptor* entry = table + level_index(first, level);; ++entry) {
+            entry = skip_holes(entry, stop);
+            if (entry == stop) return;
+            if (!is_table(*entry)) continue;
+            const std::uint64_t begin = origin + static_cast<std::uint64_t>(entry - table) * span;
+            const std::uint64_t end = begin + (span - 1);
+            const PhysAddr below = output_address(*entry);
+            if (level + 1 < leaf_level)
+                unlink_below(Memory::table(below), level + 1, std::max(begin, first),
+                             std::min(end, last), dispose);
+            if (begin < first || end > last) continue;
+            memory_.store(begin, level, *entry, 0);
+            tables_--;
+            dispose(below);
         }
     }
 
