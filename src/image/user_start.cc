@@ -110,8 +110,9 @@ Result<process::Start> load(vfs::TaskContext& kernel, const init::StartConfig& c
     request.uid = request.euid = config.uid;
     request.gid = request.egid = config.gid;
     request.randomize = state.options.randomize;
-    request.seed = entropy::next_u64();
-    entropy::fill(request.random);
+    exec::LoadRequest::Drawn drawn;
+    entropy::fill(drawn);
+    request.take(drawn);
     auto loaded = process::load_program(request, process.limits, report);
     if (!loaded) {
         failure_status = report.status();

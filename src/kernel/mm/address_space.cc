@@ -19,9 +19,11 @@ constinit AddressSpace* active_spaces[DRUPE_MAX_CPUS] = {};
 // Bits of randomness in pages: 1 GiB of places for the mmap area, 16 GiB for the stack.
 constexpr unsigned mmap_random_bits = 18, stack_random_bits = 22;
 
-std::uint64_t random_pages(unsigned bits) {
-    if (!random_source) return 0;
-    return (random_source() & ((std::uint64_t{1} << bits) - 1)) << page_shift;
+/// A number of bytes from the lowest `bits` of `random`, which it consumes.
+std::uint64_t take_pages(std::uint64_t& random, unsigned bits) {
+    const std::uint64_t pages = random & ((std::uint64_t{1} << bits) - 1);
+    random >>= bits;
+    return pages << page_shift;
 }
 
 bool is_user_range(VirtAddr at, PageCount pages) {
@@ -59,12 +61,13 @@ Result<OwnPtr<AddressSpace>> AddressSpace::create() {
 }
 
 void AddressSpace::choose_layout() {
-    stack_top_ = user_end - page_size - random_pages(stack_random_bits);
+    std::uint64_t random = random_source ? random_source() : 0;
+    stack_top_ = user_end - page_size - take_pages(random, stack_random_bits);
     // Room for the stack's limit (between 128 MiB and five sixths of everything), then the gap.
     const std::uint64_t room =
         std::clamp<std::uint64_t>(limits_.stack, 128 << 20, raw(user_end) / 6 * 5);
     mmap_top_ =
-        align_down(stack_top_ - room - stack_gap - random_pages(mmap_random_bits), page_size);
+        align_down(stack_top_ - room - stack_gap - take_pages(random, mmap_random_bits), page_size);
 }
 
 void AddressSpace::set_limits(const SpaceLimits& limits) {

@@ -61,8 +61,9 @@ Result<Word> run(const char* path, RefPtr<vfs::File> file, Vectors vectors) {
     request.gid = who.gid;
     request.egid = who.egid;
     request.secure = who.uid != who.euid || who.gid != who.egid;
-    request.seed = entropy::next_u64();
-    entropy::fill(request.random);
+    exec::LoadRequest::Drawn drawn;
+    entropy::fill(drawn);
+    request.take(drawn);
     exec::FailureReport report; // the errno is enough: shells try one path after another
     TRY(replace_program(*sched::current().user_frame, request, report));
     return Word{0};

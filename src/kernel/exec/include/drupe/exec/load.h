@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 namespace drupe::exec {
 
@@ -33,9 +34,16 @@ struct LoadRequest {
     ArgumentBlock* arguments = nullptr; // at least one argument; changed when the file is a script
     std::uint32_t uid = 0, euid = 0, gid = 0, egid = 0;
     bool secure = false;
-    std::array<std::byte, 16> random{};   // AT_RANDOM
-    std::uint64_t seed = 0;               // of the addresses; meaningless when not randomized
+    std::array<std::byte, 16> random{}; // AT_RANDOM
+    std::uint64_t seed = 0;             // of the addresses; meaningless when not randomized
     bool randomize = true;
+
+    /// Both from one draw: random numbers come in blocks.
+    using Drawn = std::array<std::byte, 16 + sizeof(std::uint64_t)>;
+    void take(const Drawn& drawn) {
+        std::memcpy(random.data(), drawn.data(), random.size());
+        std::memcpy(&seed, drawn.data() + random.size(), sizeof seed);
+    }
 };
 
 /// Where everything lies. What kernel/process keeps of a program.
