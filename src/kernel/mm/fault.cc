@@ -216,6 +216,7 @@ void AddressSpace::map_around(Region& region, VmObject& object, VirtAddr page) {
     const bool is_code = has(region.perm, Perm::exec);
     const Perm perm = user_perm(region.perm, region.sharing == Sharing::shared);
     resident_ += table_.fill(from, {(to - from) / page_size}, perm, [&](VirtAddr at) {
+        object.pages_lock_.assert_held();
         const PhysAddr frame = object.pages_.find(region.page_index(at));
         if (raw(frame) == 0) return frame;
         retain_frame(frame);
