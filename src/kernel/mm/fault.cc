@@ -142,18 +142,15 @@ FaultOutcome AddressSpace::fault_anonymous(const Region& region, VirtAddr page, 
 
 FaultOutcome AddressSpace::fault_present(const Region& region, VirtAddr page, Mapping present,
                                          Access access) {
-    if (table_permits(present.perm, access)) {
-        // Somebody else was faster, or this CPU's TLB holds what the entry was before.
-        table_.flush(page, {1});
-        return FaultOutcome::resolved;
+    // Else somebody else was faster, or this CPU's TLB holds what the entry was before.
+    if (!table_permits(present.perm, access)) {
+        const bool is_alone = is_exclusive(frame_of(present.frame));
+        const bool is_shared = region.sharing == Sharing::shared;
+        if (access == Access::write && !is_shared && !is_alone)
+            return copy_private(region, page, present.frame);
+        if (has(region.perm, Perm::exec)) sync_instructions(present.frame);
+        table_.protect(page, user_perm(region.perm, is_shared || is_alone));
     }
-    if (access == Access::write && region.sharing == Sharing::private_copy &&
-        !is_exclusive(frame_of(present.frame)))
-        return copy_private(region, page, present.frame);
-    const bool writable =
-        region.sharing == Sharing::shared || is_exclusive(frame_of(present.frame));
-    if (has(region.perm, Perm::exec)) sync_instructions(present.frame);
-    table_.protect(page, user_perm(region.perm, writable));
     table_.flush(page, {1});
     return FaultOutcome::resolved;
 }
