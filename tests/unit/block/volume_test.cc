@@ -12,7 +12,7 @@ using namespace drupe::block;
 using drupe::testing::TestMemory;
 
 // Volumes live for ever, as the disks below them.
-extern "C" const char* __lsan_default_suppressions() { return "leak:drupe::block::"; }
+extern "C" const char* __lsan_default_suppressions() { return "leak:drupe::block::Volume::create"; }
 
 namespace {
 
