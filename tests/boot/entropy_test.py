@@ -16,7 +16,9 @@ NO_SEED = "dtb-randomness=off"
 DEVICE = ("-device", "virtio-rng-device")
 EXACT = ("-seed", "7", "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
 
-# what it is, machine, CPU, QEMU's arguments; whether the kernel has to warn
+# What it is, machine, CPU, QEMU's arguments; whether the kernel has to warn. QEMU answers a virtio-rng
+# from its main loop, when the host gives that time: no option makes the moment of the interrupt exact,
+# so only the machines without one are asked to repeat themselves.
 MACHINES = (
     ("rng-seed of the device tree", "virt,gic-version=3", "cortex-a57", (), False),
     ("no seed", f"virt,gic-version=2,{NO_SEED}", "cortex-a57", (), True),
@@ -60,10 +62,12 @@ def flaws_of(image: Path, name: str, machine: str, cpu: str, qemu: tuple, warns:
             flaws.append(f"{name}: warned {not warns}")
     if numbers(said[0]) == numbers(said[1]):
         flaws.append(f"{name}: two boots gave the same")
+    return flaws + ([] if DEVICE[1] in qemu else repeat_flaws(image, name, machine, cpu, qemu))
+
+
+def repeat_flaws(image: Path, name: str, machine: str, cpu: str, qemu: tuple) -> list:
     said = [run(image, machine, cpu, (*qemu, *EXACT)) for _ in range(2)]
-    if numbers(said[0]) != numbers(said[1]):
-        flaws.append(f"{name}: two boots of an exact machine differ")
-    return flaws
+    return [] if numbers(said[0]) == numbers(said[1]) else [f"{name}: two boots of an exact machine differ"]
 
 
 def main() -> None:
