@@ -11,20 +11,6 @@ using drivers::Interrupt;
 using drivers::MachineInfo;
 using drivers::Region;
 
-/// Reads a node's properties when a driver asks, by the node's place in the blob.
-class TreeProperties final : public drivers::PropertySource {
-public:
-    const void* tree = nullptr;
-    std::optional<Bytes> property(std::size_t node, std::string_view name) const override {
-        int length = 0;
-        const void* value = fdt_getprop_namelen(tree, static_cast<int>(node), name.data(),
-                                                static_cast<int>(name.size()), &length);
-        if (!value || length < 0) return std::nullopt;
-        return Bytes(static_cast<const std::byte*>(value), static_cast<std::size_t>(length));
-    }
-};
-constinit TreeProperties tree_properties;
-
 /// [linux] bindings "arm,gic.yaml", "arm,gic-v3.yaml": (kind, number, flags). Only the kinds every
 /// GIC has; the extended ranges are unknown to our drivers.
 std::optional<Interrupt> decode_gic(Bytes value, std::size_t first_cell) {
@@ -38,6 +24,43 @@ std::optional<Interrupt> decode_gic(Bytes value, std::size_t first_cell) {
     if (*kind == 1 && *number < 16) return Interrupt{irq::IrqNumber{*number + 16}, trigger};
     return std::nullopt;
 }
+
+/// Reads a node's properties when a driver asks, by the node's place in the blob.
+class TreeProperties final : public drivers::PropertySource {
+public:
+    const void* tree = nullptr;
+    // The interrupt controller's: what refers to it, and how it counts.
+    std::uint32_t chip = 0, chip_address_cells = 0, chip_cells = 0;
+
+    std::optional<Bytes> property(std::size_t node, std::string_view name) const override {
+        int length = 0;
+        const void* value = fdt_getprop_namelen(tree, static_cast<int>(node), name.data(),
+                                                static_cast<int>(name.size()), &length);
+        if (!value || length < 0) return std::nullopt;
+        return Bytes(static_cast<const std::byte*>(value), static_cast<std::size_t>(length));
+    }
+    std::optional<Bytes> chosen(std::string_view name) const override {
+        const int node = fdt_path_offset(tree, "/chosen");
+        return node < 0 ? std::nullopt : property(static_cast<std::size_t>(node), name);
+    }
+    // [dtspec] "Interrupt Nexus Properties"
+    std::optional<Interrupt> routed_interrupt(std::size_t node,
+                                              const std::uint32_t (&child)[4]) const override {
+        const Bytes map = property(node, "interrupt-map").value_or(Bytes{});
+        const Bytes mask = property(node, "interrupt-map-mask").value_or(Bytes{});
+        if (chip_cells < 3 || chip_cells > 4 || chip_address_cells > 4) return std::nullopt;
+        const std::size_t parent = 5 + chip_address_cells, entry = parent + chip_cells;
+        for (std::size_t at = 0; at + entry <= map.size() / 4; at += entry) {
+            if (*cell(map, at + 4) != chip) return std::nullopt; // its cells may be fewer
+            std::uint32_t differs = 0;
+            for (unsigned i = 0; i < 4; i++)
+                differs |= (child[i] ^ *cell(map, at + i)) & cell(mask, i).value_or(~0u);
+            if (differs == 0) return decode_gic(map, at + parent);
+        }
+        return std::nullopt;
+    }
+};
+constinit TreeProperties tree_properties;
 
 class Collector final : public Visitor {
 public:
@@ -146,6 +169,7 @@ private:
         device.name = node.name();
         device.source = &tree_properties;
         device.key = static_cast<std::size_t>(node.offset());
+        device.bus_cells = static_cast<std::uint8_t>(node.bus_cells());
         if (!machine_.devices.add(device)) return;
         const std::size_t index = machine_.devices.count - 1;
         if (const auto extended = node.property("interrupts-extended"))
@@ -158,6 +182,9 @@ private:
         machine_.irq_chip = &machine_.devices.items[index];
         chip_phandle_ = node.number("phandle").value_or(0);
         interrupt_cells_ = node.number("#interrupt-cells").value_or(3);
+        tree_properties.chip = chip_phandle_;
+        tree_properties.chip_cells = interrupt_cells_;
+        tree_properties.chip_address_cells = node.number("#address-cells").value_or(0);
     }
 
     // A tree without any interrupt-parent has one controller and means it.

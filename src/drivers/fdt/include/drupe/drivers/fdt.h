@@ -78,6 +78,8 @@ public:
     /// A block of `reg` in physical addresses, through the `ranges` of all buses above. not_found:
     /// no such block; not_supported: no path for a CPU's accesses leads there.
     Result<Range> reg(unsigned index) const;
+    /// How many cells an address has on the bus this node is on.
+    unsigned bus_cells() const { return depth_ == 0 ? 0 : levels_[depth_ - 1].address_cells; }
     /// First address of `reg` as the parent counts (a CPU's number).
     std::optional<std::uint64_t> unit_number() const;
 

@@ -32,6 +32,17 @@ public:
     virtual std::optional<std::span<const std::byte>> property(std::size_t node,
                                                                std::string_view name) const = 0;
 
+    /// What `interrupt-map` of the node makes of a child's interrupt: three cells of its address
+    /// and the pin. Nothing: the map does not say, or leads to another chip.
+    virtual std::optional<Interrupt> routed_interrupt(std::size_t,
+                                                      const std::uint32_t (&)[4]) const {
+        return std::nullopt;
+    }
+    /// A property of /chosen.
+    virtual std::optional<std::span<const std::byte>> chosen(std::string_view) const {
+        return std::nullopt;
+    }
+
 protected:
     ~PropertySource() = default;
 };
@@ -39,6 +50,9 @@ protected:
 } // namespace drupe::drivers
 namespace drupe::virtio {
 class Transport;
+}
+namespace drupe::pci {
+class Function;
 }
 namespace drupe::block {
 class BlockDevice;
@@ -58,12 +72,14 @@ struct DeviceNode {
     Interrupt interrupts[max_interrupts];
     std::uint8_t region_count;
     std::uint8_t interrupt_count;
-    const Driver* driver; // for its most specific model that has one
+    std::uint8_t bus_cells; // of an address on the bus it is on; firmware's nodes only
+    const Driver* driver;   // for its most specific model that has one
     const PropertySource* source;
     std::size_t key;
 
     DeviceNode* parent;           // the bus's; null for what the firmware describes itself
     virtio::Transport* transport; // of what the virtio bus emits
+    pci::Function* function;      // of what PCI emits
 
     enum class State : std::uint8_t { idle, bound, waiting, broken, unknown };
     State state;
@@ -101,7 +117,16 @@ protected:
     ~NodeSink() = default;
 };
 
-enum class DeviceClass : std::uint8_t { irq_chip, console, clock, block, net, rng, bus };
+enum class DeviceClass : std::uint8_t {
+    irq_chip,
+    message_controller,
+    console,
+    clock,
+    block,
+    net,
+    rng,
+    bus
+};
 
 /// A driver: a constant. The linker collects pointers to them (not the records: compilers align and
 /// pad large objects as they like) in the section drupe_drivers. `probe` never panics and touches
