@@ -61,9 +61,15 @@ Result<void> attach_core(MapDevice map_device, irq::Handler on_timer) {
 
 void enumerate(MapDevice map_device, Platform::DeviceSink found) {
     drivers::Binder binder(map_device, found);
+    // What makes interrupts of messages first: who finds it missing does without.
+    for (DeviceNode& node : machine.devices.all())
+        if (node.driver->device_class == drivers::DeviceClass::message_controller)
+            binder.emit(node);
     for (DeviceNode& node : machine.devices.all()) {
+        const drivers::DeviceClass kind = node.driver->device_class;
         if (&node == machine.irq_chip || &node == machine.console || &node == machine.clock ||
-            node.driver->device_class == drivers::DeviceClass::irq_chip)
+            kind == drivers::DeviceClass::irq_chip ||
+            kind == drivers::DeviceClass::message_controller)
             continue;
         binder.emit(node);
     }
@@ -105,6 +111,7 @@ Result<void> attach_cpu() {
     TRY(chip.init_cpu());
     TRY(chip.configure(machine.virtual_timer->number, machine.virtual_timer->trigger));
     chip.unmask(machine.virtual_timer->number);
+    irq::cpu_arrived();
     return {};
 }
 

@@ -33,6 +33,10 @@ struct FakeChip final : irq::IrqChip {
     }
     void end(IrqNumber n) override { ended.push_back(static_cast<std::uint32_t>(n)); }
     void send_ipi(std::uint32_t, IrqNumber) override {}
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> routed; // interrupt, CPU
+    void route(IrqNumber n, std::uint32_t cpu) override {
+        routed.emplace_back(static_cast<std::uint32_t>(n), cpu);
+    }
 };
 
 FakeChip& chip() {
@@ -82,6 +86,34 @@ TEST_CASE("a number can be attached once, and only if the chip has it") {
           Errc::invalid);
     CHECK(irq::attach(IrqNumber{1024}, irq::Trigger::level, count_call, &n).error() ==
           Errc::invalid);
+}
+
+TEST_CASE("messages have numbers of their own, far above the others") {
+    FakeChip& fake = chip();
+    static int n = 0;
+    const IrqNumber first{irq::first_message}, beyond{irq::first_message + interrupt_slots};
+    REQUIRE(irq::attach(first, irq::Trigger::edge, count_call, &n).ok());
+    CHECK(irq::attach(first, irq::Trigger::edge, count_call, &n).error() == Errc::busy);
+    CHECK(irq::attach(beyond, irq::Trigger::edge, count_call, &n).error() == Errc::invalid);
+    fake.pending = {first, beyond};
+    irq::dispatch();
+    CHECK(n == 1);
+    CHECK(fake.ended == std::vector<std::uint32_t>{8192, 8192 + interrupt_slots});
+}
+
+TEST_CASE("an interrupt goes to its CPU when that has arrived") {
+    FakeChip& fake = chip();
+    static int n = 0;
+    for (std::uint32_t cpu : {0u, 1u, 2u})
+        REQUIRE(irq::attach(IrqNumber{70 + cpu}, irq::Trigger::edge, count_call, &n, cpu).ok());
+    CHECK(fake.routed.empty());
+    irq::cpu_arrived();
+    CHECK(fake.routed == decltype(fake.routed){{71, 1}});
+    REQUIRE(irq::attach(IrqNumber{73}, irq::Trigger::edge, count_call, &n, 1).ok());
+    CHECK(fake.routed.back() == std::pair(73u, 1u));
+    irq::cpu_arrived();
+    CHECK(fake.routed.back() == std::pair(72u, 2u));
+    CHECK(fake.routed.size() == 3);
 }
 
 TEST_CASE("an interrupt that nobody wants is masked and ended; a software one only ended") {
