@@ -60,6 +60,12 @@ Result<void> GicV2::configure(irq::IrqNumber irq, irq::Trigger trigger) {
     return {};
 }
 
+void GicV2::route(irq::IrqNumber irq, std::uint32_t cpu) {
+    DRUPE_ASSERT(cpu < cpu_count_);
+    IrqGuard guard{lock_};
+    distributor_.set_targets(static_cast<std::uint32_t>(irq), targets_[cpu]);
+}
+
 void GicV2::mask(irq::IrqNumber irq) { distributor_.disable(static_cast<std::uint32_t>(irq)); }
 void GicV2::unmask(irq::IrqNumber irq) { distributor_.enable(static_cast<std::uint32_t>(irq)); }
 

@@ -42,13 +42,14 @@ GicV3::GicV3(volatile void* distributor, std::span<const Redistributors> redistr
     for (std::size_t i = 0; i < redistributors.size(); i++) regions_[i] = redistributors[i];
 }
 
-Result<gic::Frame> GicV3::find_redistributor(std::uint64_t hardware_id) const {
+Result<GicV3::Redistributor> GicV3::find_redistributor(std::uint64_t hardware_id) const {
     for (const Redistributors& region : regions_) {
         std::uint64_t step = 0;
         for (std::uint64_t at = 0; at + frame_bytes <= region.bytes; at += step) {
             const gic::Frame frame(static_cast<volatile char*>(region.base) + at);
             const std::uint32_t typer = frame.read(r_typer);
-            if (frame.read(r_typer + 4) == packed_affinity(hardware_id)) return frame;
+            if (frame.read(r_typer + 4) == packed_affinity(hardware_id))
+                return Redistributor{frame, region.at + at};
             if ((typer & typer_last) != 0) break;
             step = stride_ ? stride_ : (typer & typer_vlpis) ? 2 * frame_bytes : frame_bytes;
         }
@@ -88,11 +89,16 @@ Result<void> GicV3::init_redistributor(gic::Frame redistributor) {
 Result<void> GicV3::init_cpu() {
     const std::uint64_t hardware_id = arch::gic_affinity();
     if (!arch::gic_enable_system_registers()) return Errc::not_supported;
-    const gic::Frame redistributor = TRY(find_redistributor(hardware_id));
+    const Redistributor redistributor = TRY(find_redistributor(hardware_id));
+    TRY(init_interface(hardware_id, redistributor));
+    return lpis_ ? lpis_->init_cpu(cpu_count_ - 1) : Result<void>{};
+}
+
+Result<void> GicV3::init_interface(std::uint64_t hardware_id, const Redistributor& redistributor) {
     IrqGuard guard{lock_};
     if (cpu_count_ == DRUPE_MAX_CPUS) return Errc::no_device;
     if (cpu_count_ == 0) TRY(init_distributor());
-    TRY(init_redistributor(redistributor));
+    TRY(init_redistributor(redistributor.frame));
     cpus_[cpu_count_++] = {hardware_id, redistributor};
     arch::gic_enable_group1();
     return {};
@@ -105,11 +111,12 @@ gic::Frame GicV3::frame_for(std::uint32_t id) const {
     std::uint32_t cpu = 0;
     while (cpu < cpu_count_ && cpus_[cpu].hardware_id != self) cpu++;
     DRUPE_ASSERT(cpu < cpu_count_); // init_cpu comes first
-    return gic::Frame(cpus_[cpu].redistributor.at(r_sgi_frame));
+    return gic::Frame(cpus_[cpu].redistributor.frame.at(r_sgi_frame));
 }
 
 Result<void> GicV3::configure(irq::IrqNumber irq, irq::Trigger trigger) {
     const auto id = static_cast<std::uint32_t>(irq);
+    if (id >= gic::first_lpi && lpis_) return {}; // always edge, and on
     if (id < sgi_count || id >= interrupt_count_) return Errc::invalid;
     IrqGuard guard{lock_};
     const gic::Frame frame = frame_for(id);
@@ -125,19 +132,31 @@ Result<void> GicV3::configure(irq::IrqNumber irq, irq::Trigger trigger) {
     return {};
 }
 
+void GicV3::route(irq::IrqNumber irq, std::uint32_t cpu) {
+    DRUPE_ASSERT(cpu < cpu_count_);
+    const auto id = static_cast<std::uint32_t>(irq);
+    if (id >= gic::first_lpi) return lpis_->route(irq, cpu);
+    arch::mmio_write<std::uint64_t>(distributor_.at(irouter + std::size_t{id} * 8),
+                                    cpus_[cpu].hardware_id);
+}
+
+// An LPI is sent once for each message: what nobody wants is quietened at the device.
 void GicV3::mask(irq::IrqNumber irq) {
     const auto id = static_cast<std::uint32_t>(irq);
+    if (id >= gic::first_lpi) return;
     frame_for(id).disable(id);
 }
 
 void GicV3::unmask(irq::IrqNumber irq) {
     const auto id = static_cast<std::uint32_t>(irq);
+    if (id >= gic::first_lpi) return;
     frame_for(id).enable(id);
 }
 
 irq::IrqNumber GicV3::acknowledge() {
     const std::uint32_t id = arch::gic_acknowledge();
-    return id >= gic::first_special ? irq::no_interrupt : irq::IrqNumber{id};
+    const bool is_special = id >= gic::first_special && id < gic::first_lpi;
+    return is_special ? irq::no_interrupt : irq::IrqNumber{id};
 }
 
 void GicV3::end(irq::IrqNumber irq) { arch::gic_end(static_cast<std::uint32_t>(irq)); }
@@ -157,6 +176,7 @@ void GicV3::send_ipi(std::uint32_t cpu, irq::IrqNumber irq) {
 
 namespace {
 
+constinit GicV3* the_chip = nullptr;
 constexpr std::string_view models[] = {"arm,gic-v3"};
 
 Result<OwnPtr<Device>> probe(const DeviceNode& node, MapDevice map_device) {
@@ -165,15 +185,20 @@ Result<OwnPtr<Device>> probe(const DeviceNode& node, MapDevice map_device) {
     GicV3::Redistributors regions[GicV3::max_redistributor_regions];
     unsigned count = 0;
     // Behind them stand the registers of a GICv2 compatibility interface, if any.
-    for (; count < listed && count + 1 < node.region_count; count++)
-        regions[count] = {TRY(node.map(count + 1, map_device)), node.regions[count + 1].bytes};
+    for (; count < listed && count + 1 < node.region_count; count++) {
+        const Region& region = node.regions[count + 1];
+        regions[count] = {TRY(node.map(count + 1, map_device)), region.bytes, region.base};
+    }
     const std::uint64_t stride = node.number("redistributor-stride").value_or(0);
     if (count == 0 || stride % 0x10000 != 0) return Errc::not_supported;
     auto chip = TRY(make_own<GicV3>(distributor, std::span(regions, count), stride));
+    the_chip = chip.get();
     return OwnPtr<Device>(chip.leak());
 }
 
 } // namespace
+
+GicV3* GicV3::installed() { return the_chip; }
 
 DRUPE_DRIVER(gicv3) = {"gicv3", models, DeviceClass::irq_chip, probe};
 

@@ -25,6 +25,7 @@ enum Register : std::size_t {
     sgir = 0xf00,
 };
 constexpr std::uint32_t first_spi = 32;
+constexpr std::uint32_t first_lpi = irq::first_message;
 constexpr std::uint32_t first_special = 1020; // INTIDs 1020-1023: nothing to acknowledge
 /// Every interrupt has one priority: nesting is not used. The upper half of the range is what a
 /// non-secure view can express whole.

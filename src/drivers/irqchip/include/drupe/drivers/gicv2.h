@@ -21,6 +21,7 @@ public:
     /// keeps.
     Result<void> init_cpu() override;
     Result<void> configure(irq::IrqNumber irq, irq::Trigger trigger) override;
+    void route(irq::IrqNumber irq, std::uint32_t cpu) override;
     void mask(irq::IrqNumber irq) override;
     void unmask(irq::IrqNumber irq) override;
     irq::IrqNumber acknowledge() override;
