@@ -73,6 +73,29 @@ TEST_CASE("QEMU virt with a GICv2") {
     REQUIRE(m->cpus.count == 1);
 }
 
+TEST_CASE("QEMU virt: lines of PCI lead to the GIC through the interrupt map") {
+    const Read m(load("qemu-virt-gicv2.dtb"));
+    const drivers::DeviceNode* host = nullptr;
+    for (const drivers::DeviceNode& node : m->devices.all())
+        if (node.is("pci-host-ecam-generic")) host = &node;
+    REQUIRE(host);
+    CHECK(host->regions[0].base == PhysAddr{0x40'1000'0000});
+    CHECK(host->bus_cells == 2);
+    // Slot s, pin p: one of four lines, from 35 on, turning with the slot.
+    for (std::uint32_t slot = 0; slot < 32; slot++)
+        for (std::uint32_t pin = 1; pin <= 4; pin++) {
+            const std::uint32_t child[4] = {slot << 11 | 2 << 8, 1, 2, pin};
+            const auto found = host->source->routed_interrupt(host->key, child);
+            REQUIRE(found);
+            CHECK(found->number == irq::IrqNumber{35 + (slot + pin - 1) % 4});
+            CHECK(found->trigger == irq::Trigger::level);
+        }
+    const std::uint32_t no_pin[4] = {0, 0, 0, 5};
+    CHECK_FALSE(host->source->routed_interrupt(host->key, no_pin));
+    CHECK_FALSE(host->source->chosen("linux,pci-probe-only"));
+    CHECK(host->source->chosen("bootargs"));
+}
+
 TEST_CASE("QEMU virt with a GICv3") {
     const Read m(load("qemu-virt-gicv3.dtb"));
     REQUIRE(m->irq_chip);
