@@ -60,7 +60,7 @@ Result<SplitQueue*> make_queue(Transport& transport, std::uint16_t queue, std::u
     const std::uint16_t limit = transport.queue_limit(queue);
     if (limit == 0) return Errc::not_found;
     const SplitQueue::Shape shape{
-        .size = std::bit_floor(std::min(size, limit)),
+        .size = transport.has_fixed_queues() ? limit : std::bit_floor(std::min(size, limit)),
         .used_alignment = static_cast<std::uint16_t>(transport.is_legacy() ? 4096 : 4),
         .table_entries = (features & feature_indirect) ? table_entries : std::uint16_t{0},
         .has_event_index = (features & feature_event_index) != 0};

@@ -19,6 +19,8 @@ public:
     static constexpr std::uint16_t any_queue = 0xffff;
 
     virtual bool is_legacy() const = 0;
+    /// Queues have queue_limit() entries, not fewer.
+    virtual bool has_fixed_queues() const { return false; }
     virtual std::uint64_t offered_features() = 0;
     virtual void accept_features(std::uint64_t features) = 0;
     virtual std::uint8_t status() = 0;
