@@ -29,6 +29,7 @@ std::optional<Interrupt> decode_gic(Bytes value, std::size_t first_cell) {
 class TreeProperties final : public drivers::PropertySource {
 public:
     const void* tree = nullptr;
+    std::size_t chosen_node = 0; // 0: there is none. A search for it would walk the tree
     // The interrupt controller's: what refers to it, and how it counts.
     std::uint32_t chip = 0, chip_address_cells = 0, chip_cells = 0;
 
@@ -40,8 +41,7 @@ public:
         return Bytes(static_cast<const std::byte*>(value), static_cast<std::size_t>(length));
     }
     std::optional<Bytes> chosen(std::string_view name) const override {
-        const int node = fdt_path_offset(tree, "/chosen");
-        return node < 0 ? std::nullopt : property(static_cast<std::size_t>(node), name);
+        return chosen_node == 0 ? std::nullopt : property(chosen_node, name);
     }
     // [dtspec] "Interrupt Nexus Properties"
     std::optional<Interrupt> routed_interrupt(std::size_t node,
@@ -92,6 +92,7 @@ public:
 private:
     void visit_top(const Walker& node) {
         if (node.name() == "chosen") {
+            tree_properties.chosen_node = static_cast<std::size_t>(node.offset());
             visit_chosen(node);
         } else if (node.base_name() == "memory" || node.string("device_type") == "memory") {
             if (!node.is_enabled()) return;
@@ -248,6 +249,7 @@ void add_reservations(const void* tree, MachineInfo& machine) {
 } // namespace
 
 Result<void> describe_machine(Bytes blob, Scratch& scratch, MachineInfo& machine) {
+    tree_properties = {};
     tree_properties.tree = blob.data();
     Collector collector(machine, scratch.pending);
     TRY(scratch.walker.walk(blob, collector));
