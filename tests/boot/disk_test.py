@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A program uses a disk that the host has filled; the host looks at it afterwards.
 
-usage: disk_test.py PROGRAM MACHINE CPUS ISOLATION LEGACY QUEUES
+usage: disk_test.py PROGRAM MACHINE CPUS ISOLATION LEGACY QUEUES [DEVICE]
+
+DEVICE is QEMU's, with options; without: virtio-blk-device.
 """
 import os
 import random
@@ -16,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SIZE = 3 * 1024 * 1024 + 512 * 3  # the last page is not whole
 THREADS, SLOTS, SLOT = 4, 64, 4096
 
-program, machine, cpus, isolation, legacy, queues = sys.argv[1:]
+program, machine, cpus, isolation, legacy, queues = sys.argv[1:7]
+DEVICE = sys.argv[7] if len(sys.argv) > 7 else "virtio-blk-device"
 flaws = []
 
 
@@ -33,7 +36,7 @@ def drupe(words: list, qemu: list, more: tuple = ()) -> str:
 
 def disk(file: Path, options: str = "") -> list:
     return ["-drive", f"if=none,id=d,format=raw,discard=unmap,file={file}",
-            "-device", f"virtio-blk-device,drive=d,num-queues={queues}{options}"]
+            "-device", f"{DEVICE},drive=d,num-queues={queues}{options}"]
 
 
 def expect(what: str, got: str, due: str) -> None:
@@ -118,7 +121,7 @@ def test_errors(folder: Path, file: Path) -> None:
         qemu = ["-blockdev", f"driver=file,filename={file},node-name=f"]
         qemu += ["-blockdev", f"driver=blkdebug,config={folder / 'rules'},image=f,node-name=e"]
         qemu += ["-blockdev", "driver=raw,file=e,node-name=d"]
-        qemu += ["-device", "virtio-blk-device,drive=d,rerror=report,werror=report"]
+        qemu += ["-device", f"{DEVICE},drive=d,rerror=report,werror=report"]
         said = drupe(["fail", "/dev/vda"], qemu)
         for line in due:
             if line not in said:

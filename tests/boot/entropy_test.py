@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WARNING = "random numbers may be guessed"
 NO_SEED = "dtb-randomness=off"
 DEVICE = ("-device", "virtio-rng-device")
+PCI_DEVICE = ("-device", "virtio-rng-pci")
 EXACT = ("-seed", "7", "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
 
 # What it is, machine, CPU, QEMU's arguments; whether the kernel has to warn. QEMU answers a virtio-rng
@@ -30,6 +31,7 @@ MACHINES = (
         (*DEVICE, "-global", "virtio-mmio.force-legacy=false"),
         False,
     ),
+    ("virtio-rng over PCI", f"virt,gic-version=3,{NO_SEED}", "cortex-a72", PCI_DEVICE, False),
     ("RNDR", f"virt,gic-version=3,{NO_SEED}", "max", (), False),
 )
 

@@ -110,11 +110,11 @@ Result<void> Function::attach_line(irq::Handler handler, void* context) {
     static constinit Line* lines = nullptr;
     const auto found = find_line();
     if (!found) return Errc::not_supported;
-    auto user = TRY(make_own<LineUser>(handler, context, nullptr));
+    auto user = TRY(make_own<LineUser>(LineUser{handler, context, nullptr}));
     Line* line = lines;
     while (line && line->number != found->number) line = line->next;
     if (!line) {
-        line = TRY(make_own<Line>(found->number, lines, nullptr)).leak();
+        line = TRY(make_own<Line>(Line{found->number, lines, nullptr})).leak();
         lines = line;
         TRY(irq::attach(
             found->number, found->trigger,
