@@ -6,7 +6,7 @@
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
-#include <drupe/irq/irq_chip.h>
+#include <drupe/drivers/properties.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,35 +17,9 @@
 namespace drupe::drivers {
 
 using Region = PhysRange;
-struct Interrupt {
-    irq::IrqNumber number;
-    irq::Trigger trigger;
-};
-
 /// Makes a register block accessible: the kernel's device mapping. no_memory; invalid for a block
 /// that is RAM.
 using MapDevice = Result<volatile void*> (*)(PhysAddr base, std::uint64_t bytes);
-
-/// Where the less common properties of a node are read. Implemented by the firmware's parser.
-class PropertySource {
-public:
-    virtual std::optional<std::span<const std::byte>> property(std::size_t node,
-                                                               std::string_view name) const = 0;
-
-    /// What `interrupt-map` of the node makes of a child's interrupt: three cells of its address
-    /// and the pin. Nothing: the map does not say, or leads to another chip.
-    virtual std::optional<Interrupt> routed_interrupt(std::size_t,
-                                                      const std::uint32_t (&)[4]) const {
-        return std::nullopt;
-    }
-    /// A property of /chosen.
-    virtual std::optional<std::span<const std::byte>> chosen(std::string_view) const {
-        return std::nullopt;
-    }
-
-protected:
-    ~PropertySource() = default;
-};
 
 } // namespace drupe::drivers
 namespace drupe::virtio {
