@@ -136,6 +136,26 @@ TEST_CASE("yields and changes of weight keep the queue whole") {
     CHECK(machine.run());
 }
 
+TEST_CASE("a thread whose CPU's time the host gave away is not made to pay for it") {
+    sim::Machine machine({.check = false}); // the lag is far beyond a slice
+    Nanos worst{0};
+    for (int i = 0; i < 4; ++i)
+        machine.spawn("hog", [&, i] {
+            for (Nanos last = time::now(); last < ms(2'000); last = time::now()) {
+                machine.user(ms(1));
+                if (i == 0 && last < ms(100) && time::now() >= ms(100)) {
+                    const arch::IrqState irqs = arch::irq_save();
+                    machine.kernel(ms(500)); // nothing runs here
+                    arch::irq_restore(irqs);
+                } else if (last >= ms(600)) {
+                    worst = std::max(worst, time::now() - last);
+                }
+            }
+        });
+    CHECK(machine.run());
+    CHECK(worst < ms(100)); // with the debt it would wait until the other three had 500 ms each
+}
+
 TEST_CASE("a thread that wakes up waits for hogs no longer than two short turns") {
     const int seed = GENERATE(range(0, 30));
     sim::Machine machine({.seed = static_cast<std::uint64_t>(seed)});

@@ -19,6 +19,9 @@ constexpr std::uint32_t weights[40] = {
 };
 constexpr std::uint32_t idle_weight = 3;
 
+/// More than a thread takes at once in any system call.
+constexpr VirtualTime most_turns = 8;
+
 /// Virtual time per nanosecond of a thread of weight w is 2^14 / w.
 constexpr unsigned unit_shift = 14;
 __extension__ typedef unsigned __int128 Wide;
@@ -182,13 +185,17 @@ void RunQueue::account(Entity& running, Nanos now) {
         running.turn_used_ = running.turn_used_ + delta;
         return;
     }
-    const VirtualTime step = virtual_of(running, delta);
-    running.vruntime_ += step;
+    VirtualTime step = virtual_of(running, delta);
     if (running.weight_ == weight_) { // alone: the average is where it is, and sums stay small
+        running.vruntime_ += step;
         base_ = running.vruntime_;
         weighted_ = 0;
         return;
     }
+    // While others wait somebody looks each slice. A far longer time was not the thread's: a host
+    // gave the CPU's time away. Charged, the thread would starve until all others had as much.
+    step = std::min(step, most_turns * running.turn_);
+    running.vruntime_ += step;
     weighted_ += running.weight_ * step;
     constexpr std::int64_t large = std::int64_t{1} << 56;
     if (weighted_ > large || weighted_ < -large) {
