@@ -14,8 +14,10 @@ OUTPUT = places.BUILD / "bench"
 CROSS_CC = "aarch64-linux-gnu-gcc"
 PROGRAM, STARTED = "/launch", "/started"  # in the guest, beside an image's files
 # Exact and the same every time: one nanosecond of the guest is one instruction; seeds and clocks are fixed.
-MACHINE = ["-M", "virt", "-cpu", "cortex-a57", "-smp", "1", "-seed", "1"]
-EXACT = ["-icount", "shift=0,sleep=off", "-accel", "tcg,thread=single"]
+MACHINE = ["-M", "virt", "-cpu", "cortex-a57", "-seed", "1"]
+EXACT = ["-smp", "1", "-icount", "shift=0,sleep=off", "-accel", "tcg,thread=single"]
+ONE_CPU = ["-smp", "1", "-accel", "tcg,thread=single"]
+TWO_CPUS = ["-smp", "2", "-accel", "tcg,thread=multi"]
 CLOCK = ["-rtc", "base=2026-01-01T00:00:00,clock=vm"]
 BARE = ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none"]
 
@@ -28,6 +30,7 @@ class Programs:
     bench_musl: Path  # bench.c against our libc
     strings: dict  # C library: strings.c against it
     launch: Path
+    scaling: Path
     started: dict  # C library: started.c, dynamic, against it
 
 
@@ -57,6 +60,7 @@ def build_programs() -> Programs:
         "glibc": _program("strings", "glibc", CROSS_CC, one_call),
     }
     launch = _program("launch", "aarch64", CROSS_CC, static)
+    scaling = _program("scaling", "aarch64", CROSS_CC, static)
     started = {
         "musl": _program("started", "musl", image.MUSL_CC, ["-O2"]),
         "glibc": _program("started", "glibc", CROSS_CC, ["-O2"]),
@@ -70,7 +74,7 @@ def build_programs() -> Programs:
         progress.call(
             [*words, "-o", plugin, source], "compiling insncount.c", "cannot compile insncount.c"
         )
-    return Programs(bench, hello, plugin, bench_musl, strings, launch, started)
+    return Programs(bench, hello, plugin, bench_musl, strings, launch, scaling, started)
 
 
 # --- systems ---
@@ -171,12 +175,12 @@ def _complaint(errors) -> str:
     return said.removeprefix(f"{qemu.PROGRAM}: ")
 
 
-def boot(load: list, memory: int, folder: Path, timeout: float, extra: list = (), exact: bool = True,
+def boot(load: list, memory: int, folder: Path, timeout: float, extra: list = (), cpus: list = EXACT,
          until: str = "", step=None) -> Boot:
     """Runs the machine until it powers off, says `until`, or has said nothing for `timeout` seconds."""
     serial = folder / "serial"
     serial.unlink(missing_ok=True)
-    words = [qemu.PROGRAM, *MACHINE, "-m", str(memory), *(EXACT if exact else EXACT[2:]), *CLOCK]
+    words = [qemu.PROGRAM, *MACHINE, "-m", str(memory), *cpus, *CLOCK]
     words += [*BARE, "-serial", f"file:{serial}", *load, *extra]
     why, seen, last = "", -1, time.monotonic()
     with tempfile.TemporaryFile() as errors, qemu.running(words, errors) as process:

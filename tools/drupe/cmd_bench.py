@@ -10,6 +10,7 @@ from pathlib import Path
 from . import bench_machine as machine
 from . import bench_malloc
 from . import bench_report as report
+from . import bench_scaling as scaling
 from . import cmd_build, image, places, progress
 from .errors import UserError
 
@@ -18,8 +19,9 @@ EPILOG = """Figures are guest instructions on a cortex-a57 under QEMU's -icount:
 this machine does. They leave out what exceptions and TLB flushes cost beyond their instructions.
 
 PATTERN is part of a row's name (--json shows the names), e.g. boot, getpid, pipe; or strings: our C library's
-string functions beside glibc's; or malloc: its allocator beside others, which are compiled first. Row python_pass runs
-Debian's python3.11, which the first run fetches.
+string functions beside glibc's; or malloc: its allocator beside others, which are compiled first; or scaling: how
+much more two threads do than one, by wall time on two CPUs, which wants a machine with nothing else to do.
+Row python_pass runs Debian's python3.11, which the first run fetches.
 The exit status is 0 when everything ran, limits missed or not; 1 when a row with a limit has no figure."""
 LIMITS = machine.SOURCES / "limits.toml"
 GROUPS = ("cpu", "malloc", "mmap", "fault", "file", "pipe", "thread", "epoll", "net", "sleep")
@@ -28,6 +30,7 @@ ANY = "*"  # bench.c's pattern for every test
 MARKER = "MAIN-REACHED"
 STRINGS = "strings"  # as a PATTERN: the string functions only
 MALLOC = "malloc"  # as a PATTERN: allocators only
+SCALING = "scaling"  # as a PATTERN: two CPUs only
 STRINGS_LIMIT = 1.1  # of glibc's instructions
 BOOT_MEMORY, BENCH_MEMORY, LAUNCH_MEMORY, MOST_MEMORY = 128, 256, 512, 128  # MiB
 LAUNCHES = "10"  # of a program, after one that is not counted
@@ -93,7 +96,7 @@ class Measurement:
     def _starts_with(self, mib: int) -> bool:
         words = ("panic=-1",) if isinstance(self.system, machine.Linux) else ()
         boot = self._boot(
-            f"boot with -m {mib}", self.programs.hello, [], mib, words, exact=False, until=MARKER
+            f"boot with -m {mib}", self.programs.hello, [], mib, words, cpus=machine.ONE_CPU, until=MARKER
         )
         return MARKER in boot.text
 
@@ -301,6 +304,14 @@ def _profile(args, known: list, system, programs, folder: Path) -> int:
     return 0
 
 
+def _scaling(args, systems: list, programs, folder: Path) -> int:
+    found, notes = scaling.measure(systems, programs.scaling, folder, args.timeout)
+    print(json.dumps({"commit": _commit(), "rounds": found}, indent=1) if args.json else scaling.table(found))
+    for note in notes:
+        print(note, file=sys.stderr)
+    return 1 if notes else 0
+
+
 def run(args) -> int:
     if args.timeout <= 0:
         raise UserError(f"--timeout {args.timeout:g}: it should be more than 0")
@@ -319,6 +330,8 @@ def run(args) -> int:
         if args.profile:
             return _profile(args, known, ours, programs, folder)
         systems = [ours] + ([machine.Linux(folder, Path(args.against))] if args.against else [])
+        if args.pattern == SCALING:
+            return _scaling(args, systems, programs, folder)
         sides = [Measurement(system, programs, folder, args.timeout) for system in systems]
         rows = [row for row in known if args.pattern in row.name]
         launch = [row for row in rows if row.to]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 import unittest
 
-from drupe import bench_machine, bench_report as report
+from drupe import bench_machine, bench_report as report, bench_scaling as scaling
 from drupe.errors import UserError
 from drupe.places import ROOT
 
@@ -53,6 +53,14 @@ class TheStrings(unittest.TestCase):
         self.assertEqual(lines[0], ["strlen,", "64", "110", "100", "1.10"])
         self.assertEqual(lines[1], ["memchr,", "65,536", "111", "100", "1.11", "MISSED"])
         self.assertEqual(lines[2], ["strcpy,", "64", "5", "missing", "MISSED"])
+
+
+class TheScaling(unittest.TestCase):
+    def test_rounds_become_least_median_and_most_and_none_is_said(self):
+        rounds = dict.fromkeys(scaling.TESTS, [2.0, 1.5, 1.0]) | {"mutex": []}
+        lines = scaling.table({"here": rounds}).splitlines()
+        self.assertEqual(lines[1].split()[-3:], ["1.00", "1.50", "2.00"])
+        self.assertEqual(lines[-1].split()[-1], "missing")
 
 
 class TheTable(unittest.TestCase):
