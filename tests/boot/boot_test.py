@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs one case of cases.toml on one machine and compares it with the oracle: the same files under qemu-aarch64.
 
-usage: boot_test.py CASES CASE PROGRAMS MACHINE CPU ISOLATION [KERNEL]
+usage: boot_test.py CASES CASE PROGRAMS MACHINE CPU ISOLATION [CPUS [KERNEL]]
 
 Exit status 0: equal; 77: the oracle's tools are missing (a skip); 1: different, with what differs.
 """
@@ -44,9 +44,9 @@ def expand(value, programs: str):
     return value.replace("{programs}", programs).replace("{here}", str(HERE)) if isinstance(value, str) else value
 
 
-def drupe(case: dict, machine: str, cpu: str, isolation: str, kernel=()) -> subprocess.CompletedProcess:
+def drupe(case: dict, machine: str, cpu: str, isolation: str, cpus="1", *kernel) -> subprocess.CompletedProcess:
     command = [str(ROOT / "drupe"), "run", "-q", "--machine", machine, "--cpu", cpu, "--isolation", isolation,
-               "--timeout", str(TIMEOUT), *(f"--kernel={file}" for file in kernel)]
+               "--cpus", cpus, "--timeout", str(TIMEOUT), *(f"--kernel={file}" for file in kernel)]
     for word in case.get("env", []):
         command += ["-e", word]
     for pair in case.get("copy", []):
@@ -145,10 +145,10 @@ def expected(case: dict, got: subprocess.CompletedProcess) -> bool:
 
 
 def main() -> int:
-    cases, name, programs, machine, cpu, isolation, *kernel = sys.argv[1:]
+    cases, name, programs, machine, cpu, isolation, *others = sys.argv[1:]
     with open(cases, "rb") as file:
         case = {key: expand(value, programs) for key, value in tomllib.load(file)[name].items()}
-    got = drupe(case, machine, cpu, isolation, kernel)
+    got = drupe(case, machine, cpu, isolation, *others)
     if case.get("oracle") == "none":
         return 0 if expected(case, got) else 1
     with tempfile.TemporaryDirectory() as work:

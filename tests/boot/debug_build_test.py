@@ -22,7 +22,7 @@ def build(folder: Path) -> Path:
 
 def runs(cases: str, case: str, programs: str, isolation: str, kernel: Path) -> bool:
     return subprocess.run([sys.executable, HERE / "boot_test.py", cases, case, programs, "virt,gic-version=3",
-                           "cortex-a72", isolation, kernel], check=False).returncode == 0
+                           "cortex-a72", isolation, "1", kernel], check=False).returncode == 0
 
 
 def main() -> int:

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which machine runs which case: prints lines "suite case machine cpu isolation".
+"""Which machine runs which case: prints lines "suite case machine cpu isolation number-of-CPUs".
 
 The suite `boot` is a pairwise selection: every pair of values of two of (interrupt controller, CPU, isolation)
 occurs, spread over the cases, and each case runs in both isolation modes and with both controllers. The suite
-`boot-long` is the rest of the full product, and for cases that say `long` those two machines only.
+`boot-long` is the rest of the full product, and for cases that say `long` those two machines only. Cases that say
+`threads` run there with one CPU and with four.
 """
 import itertools
 import sys
@@ -31,9 +32,11 @@ def main() -> None:
             chosen = list(itertools.product(MACHINES[:1], case["cpus"], ISOLATION))
         for combination in itertools.product(MACHINES, CPUS, ISOLATION):
             if combination in chosen:
-                print("boot-long" if case.get("long") else "boot", name, *combination)
+                print("boot-long" if case.get("long") else "boot", name, *combination, 1)
             elif not case.get("long"):
-                print("boot-long", name, *combination)
+                print("boot-long", name, *combination, 1)
+            if combination in chosen and case.get("threads"):
+                print("boot-long", name, *combination, 4)
 
 
 if __name__ == "__main__":
