@@ -87,7 +87,9 @@ Result<void> scan(drivers::DeviceNode& node, drivers::MapDevice map_device,
                   drivers::NodeSink& sink) {
     auto host = TRY(make_own<Host>(node, map_device));
     TRY(host->init());
-    Scan(*host.leak()).run(sink);
+    Scan scan(*host);
+    scan.run(sink);
+    if (scan.has_found()) host.leak(); // functions live for ever
     return {};
 }
 

@@ -51,6 +51,7 @@ class Scan {
 public:
     explicit Scan(Host& host);
     void run(drivers::NodeSink& sink);
+    bool has_found() const { return first_ != nullptr; }
 
 private:
     /// Addresses that are still free on the bus that is looked at.
