@@ -212,13 +212,14 @@ void AddressSpace::map_around(Region& region, VmObject& object, VirtAddr page) {
     const VirtAddr to = std::min(group + fault_around_pages * page_size, region.end);
     const bool is_code = has(region.perm, Perm::exec);
     const Perm perm = user_perm(region.perm, region.sharing == Sharing::shared);
+    PageIndex::Cursor present(object.pages_);
     resident_ += table_.fill(from, {(to - from) / page_size}, perm, [&](VirtAddr at) {
-        object.pages_lock_.assert_held();
-        const PhysAddr frame = object.pages_.find(region.page_index(at));
-        if (raw(frame) == 0) return frame;
+        const PhysAddr address = present.find(region.page_index(at));
+        if (raw(address) == 0) return address;
+        Frame& frame = frame_of(address);
         retain_frame(frame);
-        if (is_code) sync_instructions(frame);
-        return frame;
+        if (is_code) sync_instructions(frame, address);
+        return address;
     });
 }
 

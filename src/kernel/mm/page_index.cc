@@ -7,6 +7,20 @@ namespace drupe::mm {
 
 void PageIndex::free_node(Node* node) { delete node; }
 
+PhysAddr PageIndex::Cursor::seek(std::uint64_t index) {
+    node_ = nullptr;
+    if (index_.height_ == 0 || index >> (node_bits * index_.height_) != 0)
+        return index_.find(index);
+    std::uint64_t at = index_.root_;
+    for (unsigned shift = node_bits * (index_.height_ - 1); shift != 0 && at != 0;
+         shift -= node_bits)
+        at = reinterpret_cast<const Node*>(at)->slots[index >> shift & (node_slots - 1)];
+    if (at == 0) return PhysAddr{0};
+    node_ = reinterpret_cast<const Node*>(at);
+    first_ = index & ~std::uint64_t{node_slots - 1};
+    return PhysAddr{node_->slots[index - first_]};
+}
+
 // One level more on top; what was there becomes its slot 0.
 Result<void> PageIndex::raise() {
     if (root_ != 0) {

@@ -9,9 +9,7 @@
 
 namespace drupe::mm {
 
-void sync_instructions(PhysAddr address) {
-    Frame& frame = frame_of(address);
-    if ((frame.flags & frame_synced) != 0) return;
+void detail::sync_instructions(Frame& frame, PhysAddr address) {
     arch::icache_sync({static_cast<const std::byte*>(phys_to_virt(address)), page_size});
     frame.flags |= frame_synced;
 }

@@ -36,6 +36,9 @@ TEST_CASE("the page index agrees with a map under random insertions and removals
         const std::uint64_t look = number();
         const auto found = model.find(look);
         REQUIRE(raw(index.find(look)) == (found == model.end() ? 0 : found->second));
+        mm::PageIndex::Cursor cursor(index);
+        for (std::uint64_t near : {look, look ^ 1, look ^ 63, look ^ 64, look, at})
+            REQUIRE(raw(cursor.find(near)) == raw(index.find(near)));
         REQUIRE(agree(look));
         REQUIRE(agree(at));
     }

@@ -94,9 +94,8 @@ inline Frame& frame_of(PhysAddr address) {
 }
 PhysAddr address_of(const Frame& frame);
 
-inline void retain_frame(PhysAddr address) {
-    frame_of(address).refs.fetch_add(1, std::memory_order_relaxed);
-}
+inline void retain_frame(Frame& frame) { frame.refs.fetch_add(1, std::memory_order_relaxed); }
+inline void retain_frame(PhysAddr address) { retain_frame(frame_of(address)); }
 namespace detail {
 void give_back_one(Frame& frame, PhysAddr address);
 void give_back_block(Frame& frame, PhysAddr base, unsigned order);

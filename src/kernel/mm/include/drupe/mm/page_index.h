@@ -21,6 +21,15 @@ public:
     /// Numbers lie below this: no file is larger than 2^63 bytes.
     static constexpr std::uint64_t limit = std::uint64_t{1} << 51;
 
+private:
+    static constexpr unsigned node_bits = 6;
+    static constexpr unsigned node_slots = 1u << node_bits;
+    struct Node {
+        std::uint64_t slots[node_slots]; // Node*, or PhysAddr in the lowest; 0: nothing
+    };
+    static_assert(sizeof(Node) == 512);
+
+public:
     /// The frame, or address 0 (which no page cache holds) when there is none.
     PhysAddr find(std::uint64_t index) const {
         if (index >> (node_bits * height_) != 0) return PhysAddr{0};
@@ -31,6 +40,21 @@ public:
         }
         return PhysAddr{at};
     }
+    /// find() for numbers near one another, each a load within a node. Nothing changes meanwhile.
+    class Cursor {
+    public:
+        explicit Cursor(const PageIndex& index) : index_(index) {}
+        PhysAddr find(std::uint64_t index) {
+            if (index - first_ < node_slots && node_) return PhysAddr{node_->slots[index - first_]};
+            return seek(index);
+        }
+
+    private:
+        PhysAddr seek(std::uint64_t index);
+        const PageIndex& index_;
+        const Node* node_ = nullptr;
+        std::uint64_t first_ = 0;
+    };
     /// Precondition: no frame is there. no_memory.
     Result<void> insert(std::uint64_t index, PhysAddr frame);
     /// Takes out everything from `first` on and calls each(frame).
@@ -52,13 +76,6 @@ public:
     }
 
 private:
-    static constexpr unsigned node_bits = 6;
-    static constexpr unsigned node_slots = 1u << node_bits;
-    struct Node {
-        std::uint64_t slots[node_slots]; // Node*, or PhysAddr in the lowest; 0: nothing
-    };
-    static_assert(sizeof(Node) == 512);
-
     Result<void> raise();
     static void free_node(Node* node);
 

@@ -25,8 +25,14 @@ class AddressSpace;
 /// A fault on an object's page also maps those of its aligned group of this many that are present.
 inline constexpr std::uint64_t fault_around_pages = 16;
 
+namespace detail {
+void sync_instructions(Frame& frame, PhysAddr address);
+}
 /// Makes instructions in the frame fetchable, once for its content.
-void sync_instructions(PhysAddr frame);
+inline void sync_instructions(Frame& frame, PhysAddr address) {
+    if ((frame.flags & frame_synced) == 0) detail::sync_instructions(frame, address);
+}
+inline void sync_instructions(PhysAddr frame) { sync_instructions(frame_of(frame), frame); }
 /// The kernel wrote to the frame: instructions in it are to be synchronised again when next mapped.
 void note_frame_written(PhysAddr frame);
 
