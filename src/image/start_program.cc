@@ -16,7 +16,6 @@
 #include <drupe/devfs/devfs.h>
 #include <drupe/entropy/random.h>
 #include <drupe/init/start_config.h>
-#include <drupe/mm/address_space.h>
 #include <drupe/net/unix.h>
 #include <drupe/proc/proc.h>
 #include <drupe/process/lifecycle.h>
@@ -156,7 +155,6 @@ void seed_entropy() {
     entropy::add(std::span<const std::byte>(seed).first(count),
                  count >= 16 ? entropy::Quality::seed : entropy::Quality::stir);
     if (arch::cpu_features().rndr) add_cpu_numbers();
-    mm::AddressSpace::set_random(entropy::next_u64);
 }
 
 extern "C" const Autorun drupe_autorun_begin[], drupe_autorun_end[];

@@ -111,7 +111,7 @@ Result<process::Start> load(vfs::TaskContext& kernel, const init::StartConfig& c
     request.gid = request.egid = config.gid;
     request.randomize = state.options.randomize;
     exec::LoadRequest::Drawn drawn;
-    entropy::fill(drawn);
+    entropy::fill(std::as_writable_bytes(std::span(drawn)));
     request.take(drawn);
     auto loaded = process::load_program(request, process.limits, report);
     if (!loaded) {

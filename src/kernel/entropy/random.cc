@@ -96,10 +96,4 @@ void fill(std::span<std::byte> bytes) {
     wipe(&once, sizeof once);
 }
 
-std::uint64_t next_u64() {
-    std::uint64_t value;
-    fill(std::as_writable_bytes(std::span(&value, 1)));
-    return value;
-}
-
 } // namespace drupe::entropy

@@ -12,8 +12,6 @@ namespace {
 
 using arch::Perm;
 
-using RandomSource = std::uint64_t (*)();
-constinit RandomSource random_source = nullptr;
 // The space whose tables each CPU uses. Only that CPU reads and writes its entry.
 constinit AddressSpace* active_spaces[DRUPE_MAX_CPUS] = {};
 // Bits of randomness in pages: 1 GiB of places for the mmap area, 16 GiB for the stack.
@@ -48,20 +46,17 @@ void set_up(Region& region, const MapRequest& request, VirtAddr at) {
 
 } // namespace
 
-void AddressSpace::set_random(std::uint64_t (*random)()) { random_source = random; }
-
 AddressSpace::AddressSpace(arch::PageTable&& table) : table_(std::move(table)) {}
 
-Result<OwnPtr<AddressSpace>> AddressSpace::create() {
+Result<OwnPtr<AddressSpace>> AddressSpace::create(std::uint64_t random) {
     arch::PageTable table = TRY(arch::PageTable::create());
     auto* space = new (std::nothrow) AddressSpace(std::move(table));
     if (!space) return Errc::no_memory;
-    space->choose_layout();
+    space->choose_layout(random);
     return OwnPtr<AddressSpace>(space);
 }
 
-void AddressSpace::choose_layout() {
-    std::uint64_t random = random_source ? random_source() : 0;
+void AddressSpace::choose_layout(std::uint64_t random) {
     stack_top_ = user_end - page_size - take_pages(random, stack_random_bits);
     // Room for the stack's limit (between 128 MiB and five sixths of everything), then the gap.
     const std::uint64_t room =

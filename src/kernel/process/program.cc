@@ -68,7 +68,7 @@ Result<Unshared> unshare(Process& process, UserThread& self) {
 Result<LoadedProgram> load_program(exec::LoadRequest& request, const Limits& limits,
                                    exec::FailureReport& report) {
     LoadedProgram program;
-    program.image = TRY(Image::create(TRY(mm::AddressSpace::create())));
+    program.image = TRY(Image::create(TRY(mm::AddressSpace::create(request.layout))));
     Image& image = *program.image;
     image.space().set_limits(space_limits(limits));
     BorrowedSpace borrowed(image.space());

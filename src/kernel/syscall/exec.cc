@@ -62,7 +62,7 @@ Result<Word> run(const char* path, RefPtr<vfs::File> file, Vectors vectors) {
     request.egid = who.egid;
     request.secure = who.uid != who.euid || who.gid != who.egid;
     exec::LoadRequest::Drawn drawn;
-    entropy::fill(drawn);
+    entropy::fill(std::as_writable_bytes(std::span(drawn)));
     request.take(drawn);
     exec::FailureReport report; // the errno is enough: shells try one path after another
     TRY(replace_program(*sched::current().user_frame, request, report));

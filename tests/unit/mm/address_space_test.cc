@@ -303,17 +303,14 @@ TEST_CASE_METHOD(Fixture, "code is synchronised once for each frame, and again a
 
 TEST_CASE("layouts differ when there is randomness, and stay apart") {
     TestMemory memory(512);
-    static std::uint64_t next;
-    next = 0x1234'5678'9abc'def0;
-    AddressSpace::set_random([] { return next *= 6364136223846793005u; });
     {
-        auto a = AddressSpace::create().value(), b = AddressSpace::create().value();
+        auto a = AddressSpace::create(0x1234'5678'9abc'def0).value();
+        auto b = AddressSpace::create(0x1234'5679'9abd'def1).value();
         CHECK(a->stack_top() != b->stack_top());
         CHECK(a->mmap_top() != b->mmap_top());
         CHECK(is_aligned(a->stack_top(), page_size));
         CHECK(a->stack_top() - a->mmap_top() >= 128 * MiB);
     }
-    AddressSpace::set_random(nullptr);
     CHECK(memory.leaked() == 0);
 }
 

@@ -25,6 +25,5 @@ bool is_seeded();
 void seed_from_timing();
 
 void fill(std::span<std::byte> bytes);
-std::uint64_t next_u64();
 
 } // namespace drupe::entropy

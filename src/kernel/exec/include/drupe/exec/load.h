@@ -35,14 +35,17 @@ struct LoadRequest {
     std::uint32_t uid = 0, euid = 0, gid = 0, egid = 0;
     bool secure = false;
     std::array<std::byte, 16> random{}; // AT_RANDOM
-    std::uint64_t seed = 0;             // of the addresses; meaningless when not randomized
+    std::uint64_t seed = 0;             // of the program's address; 0 unless randomized
+    std::uint64_t layout = 0;           // the address space was made with this
     bool randomize = true;
 
-    /// Both from one draw: random numbers come in blocks.
-    using Drawn = std::array<std::byte, 16 + sizeof(std::uint64_t)>;
+    /// All from one draw: random numbers come in blocks.
+    using Drawn = std::array<std::uint64_t, 4>;
     void take(const Drawn& drawn) {
-        std::memcpy(random.data(), drawn.data(), random.size());
-        std::memcpy(&seed, drawn.data() + random.size(), sizeof seed);
+        std::memcpy(random.data(), &drawn[0], random.size());
+        if (!randomize) return;
+        seed = drawn[2];
+        layout = drawn[3];
     }
 };
 

@@ -78,10 +78,10 @@ struct RegionInfo {
 };
 
 struct SpaceStats {
-    PageCount mapped;   // in regions
-    PageCount resident; // in the page table
-    PageCount data;     // private, writable
-    PageCount stack;    // growing regions
+    PageCount mapped;                     // in regions
+    PageCount resident;                   // in the page table
+    PageCount data;                       // private, writable
+    PageCount stack;                      // growing regions
     PageCount most_mapped, most_resident; // at any time so far
     PageCount tables;
     std::size_t regions;
@@ -103,10 +103,8 @@ public:
     /// Kept free below a growing stack.
     static constexpr std::uint64_t stack_gap = 1 << 20;
 
-    /// Where the randomness of layouts comes from. Without it layouts are the same each time.
-    static void set_random(std::uint64_t (*random)());
-
-    static Result<OwnPtr<AddressSpace>> create();
+    /// `random` decides where the stack and the mappings begin. no_memory.
+    static Result<OwnPtr<AddressSpace>> create(std::uint64_t random = 0);
     ~AddressSpace();
     /// Copy-on-write copy of everything (fork). no_memory.
     Result<OwnPtr<AddressSpace>> clone();
@@ -180,7 +178,7 @@ private:
     struct Target;
 
     explicit AddressSpace(arch::PageTable&& table);
-    void choose_layout();
+    void choose_layout(std::uint64_t random);
 
     // regions.cc
     Region* find(VirtAddr at) REQUIRES(lock_);              // contains at
