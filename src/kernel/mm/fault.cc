@@ -213,14 +213,15 @@ void AddressSpace::map_around(Region& region, VmObject& object, VirtAddr page) {
     const bool is_code = has(region.perm, Perm::exec);
     const Perm perm = user_perm(region.perm, region.sharing == Sharing::shared);
     PageIndex::Cursor present(object.pages_);
-    resident_ += table_.fill(from, {(to - from) / page_size}, perm, [&](VirtAddr at) {
-        const PhysAddr address = present.find(region.page_index(at));
-        if (raw(address) == 0) return address;
-        Frame& frame = frame_of(address);
-        retain_frame(frame);
-        if (is_code) sync_instructions(frame, address);
-        return address;
-    });
+    resident_ += table_.fill(from, {(to - from) / page_size}, perm,
+                             [&, first = region.page_index(from)](std::size_t i) {
+                                 const PhysAddr address = present.find(first + i);
+                                 if (raw(address) == 0) return address;
+                                 Frame& frame = frame_of(address);
+                                 retain_frame(frame);
+                                 if (is_code) sync_instructions(frame, address);
+                                 return address;
+                             });
 }
 
 Result<void> AddressSpace::populate(VirtAddr at, PageCount pages, Access access) {

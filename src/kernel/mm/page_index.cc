@@ -7,18 +7,13 @@ namespace drupe::mm {
 
 void PageIndex::free_node(Node* node) { delete node; }
 
-PhysAddr PageIndex::Cursor::seek(std::uint64_t index) {
-    node_ = nullptr;
-    if (index_.height_ == 0 || index >> (node_bits * index_.height_) != 0)
-        return index_.find(index);
-    std::uint64_t at = index_.root_;
-    for (unsigned shift = node_bits * (index_.height_ - 1); shift != 0 && at != 0;
-         shift -= node_bits)
+// Null: there is none, or no frame has its number in one.
+const PageIndex::Node* PageIndex::lowest_node(std::uint64_t index) const {
+    if (height_ == 0 || index >> (node_bits * height_) != 0) return nullptr;
+    std::uint64_t at = root_;
+    for (unsigned shift = node_bits * (height_ - 1); shift != 0 && at != 0; shift -= node_bits)
         at = reinterpret_cast<const Node*>(at)->slots[index >> shift & (node_slots - 1)];
-    if (at == 0) return PhysAddr{0};
-    node_ = reinterpret_cast<const Node*>(at);
-    first_ = index & ~std::uint64_t{node_slots - 1};
-    return PhysAddr{node_->slots[index - first_]};
+    return reinterpret_cast<const Node*>(at);
 }
 
 // One level more on top; what was there becomes its slot 0.

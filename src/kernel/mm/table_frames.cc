@@ -5,7 +5,12 @@
 
 namespace drupe::arch {
 
-Result<PhysAddr> alloc_table_frame() { return mm::alloc_zeroed_frame(); }
+Result<PhysAddr> alloc_table_frame() {
+    const PhysAddr frame = TRY(mm::alloc_zeroed_frame());
+    table_frame_word(frame) = 0;
+    return frame;
+}
+std::uint64_t& table_frame_word(PhysAddr frame) { return mm::frame_of(frame).table_word; }
 void free_table_frame(PhysAddr frame) { mm::free_frames(frame); }
 
 } // namespace drupe::arch

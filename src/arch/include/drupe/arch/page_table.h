@@ -19,6 +19,8 @@ namespace drupe::arch {
 /// A frame of zeros, reachable through the direct map. no_memory.
 Result<PhysAddr> alloc_table_frame();
 void free_table_frame(PhysAddr frame);
+/// A word kept for such a frame, for the code of page tables; 0 at first.
+std::uint64_t& table_frame_word(PhysAddr frame);
 
 } // namespace drupe::arch
 
@@ -37,7 +39,7 @@ void free_table_frame(PhysAddr frame);
 //   Result<void> map_block(VirtAddr, PhysAddr, Perm, MemoryType, std::uint64_t bytes)
 //        One leaf of 2 MiB or 1 GiB, all aligned to it. The space cannot cut it afterwards.
 //   std::size_t fill(VirtAddr, PageCount, Perm, choose)
-//        choose(VirtAddr) -> PhysAddr for each hole of a range within aligned 2 MiB in which
+//        choose(i) -> PhysAddr for each hole, page i of a range within aligned 2 MiB in which
 //        something is mapped; 0 leaves it a hole. How many were filled
 //   Mapping unmap(VirtAddr)                      one page; perm none when nothing was there
 //   void unmap_range(VirtAddr, PageCount, each)  each(VirtAddr, Mapping); holes cost nothing
@@ -67,7 +69,9 @@ concept PageTableBackend = requires(P pt, VirtAddr va, PhysAddr pa, PageCount n,
     { P::adopt_kernel(pa) } -> std::same_as<P>;
     { pt.map(va, pa, perm, MemoryType::normal) } -> std::same_as<Result<void>>;
     { pt.map_block(va, pa, perm, MemoryType::normal, 1ul) } -> std::same_as<Result<void>>;
-    { pt.fill(va, n, perm, [](VirtAddr) { return PhysAddr{0}; }) } -> std::same_as<std::size_t>;
+    {
+        pt.fill(va, n, perm, [](std::size_t) { return PhysAddr{0}; })
+        } -> std::same_as<std::size_t>;
     { pt.unmap(va) } -> std::same_as<Mapping>;
     pt.unmap_range(va, n, [](VirtAddr, Mapping) {});
     pt.for_each(va, n, [](VirtAddr, Mapping) {});

@@ -59,14 +59,15 @@ public:
         const Place place = tree_.find(raw(va));
         if (place.level != leaf_level) return 0; // no table, so no neighbour to fill up beside
         DRUPE_ASSERT((raw(va) & (level_span(2) - 1)) + pages.bytes() <= level_span(2));
+        tree_.note_leaves(raw(va), pages.n);
+        const Descriptor kind =
+            leaf_descriptor(PhysAddr{0}, perm, MemoryType::normal, isolation(), leaf_level);
         std::size_t filled = 0;
         for (std::size_t i = 0; i < pages.n; ++i) {
             if (place.entry[i] != 0) continue;
-            const VirtAddr at = va + i * page_size;
-            const PhysAddr frame = choose(at);
+            const PhysAddr frame = choose(i);
             if (raw(frame) == 0) continue;
-            tree_.store(raw(at), leaf_level, place.entry[i],
-                        leaf_descriptor(frame, perm, MemoryType::normal, isolation(), leaf_level));
+            tree_.store(raw(va) + i * page_size, leaf_level, place.entry[i], kind | raw(frame));
             ++filled;
         }
         return filled;
@@ -158,7 +159,7 @@ public:
 private:
     using Place = typename TableTree<Machine>::Place;
     PageTableOver(PhysAddr root, Machine machine, bool kernel)
-        : tree_(root, std::move(machine)), kernel_(kernel), owned_(!kernel) {}
+        : tree_(root, std::move(machine), !kernel), kernel_(kernel), owned_(!kernel) {}
 
     Result<void> map_leaf(VirtAddr va, PhysAddr frame, Perm perm, MemoryType type, unsigned level) {
         DRUPE_ASSERT(has(perm, Perm::user) != kernel_);

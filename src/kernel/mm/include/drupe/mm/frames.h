@@ -31,7 +31,10 @@ struct Frame {
     std::uint8_t order;
     std::uint8_t flags; // FrameFlag; written by an owner that is alone, or under the owner's lock
     std::uint16_t slab_class;
-    void* owner; // slab: its free objects
+    union {
+        void* owner;              // slab: its free objects
+        std::uint64_t table_word; // page table: the arch's business
+    };
 };
 static_assert(sizeof(Frame) == 16);
 

@@ -45,12 +45,15 @@ public:
     public:
         explicit Cursor(const PageIndex& index) : index_(index) {}
         PhysAddr find(std::uint64_t index) {
-            if (index - first_ < node_slots && node_) return PhysAddr{node_->slots[index - first_]};
-            return seek(index);
+            if (index - first_ >= node_slots || !node_) {
+                node_ = index_.lowest_node(index);
+                first_ = index & ~std::uint64_t{node_slots - 1};
+                if (!node_) return index_.find(index); // a single page has no node
+            }
+            return PhysAddr{node_->slots[index - first_]};
         }
 
     private:
-        PhysAddr seek(std::uint64_t index);
         const PageIndex& index_;
         const Node* node_ = nullptr;
         std::uint64_t first_ = 0;
@@ -76,6 +79,7 @@ public:
     }
 
 private:
+    const Node* lowest_node(std::uint64_t index) const;
     Result<void> raise();
     static void free_node(Node* node);
 

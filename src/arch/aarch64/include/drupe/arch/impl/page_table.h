@@ -32,6 +32,7 @@ public:
     static Descriptor* table(PhysAddr at) { return static_cast<Descriptor*>(direct_map(at)); }
     static Result<PhysAddr> alloc_table() { return alloc_table_frame(); }
     static void free_table(PhysAddr at) { free_table_frame(at); }
+    static std::uint64_t& groups(PhysAddr table) { return table_frame_word(table); }
     void store(std::uint64_t, unsigned, Descriptor& entry, Descriptor value) {
         // Release: a table's zeros, or a page's content, before the entry that leads to them.
         // Pairs with the walkers' dependent reads.

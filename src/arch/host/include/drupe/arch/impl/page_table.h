@@ -22,6 +22,7 @@ public:
     static Descriptor* table(PhysAddr at) { return static_cast<Descriptor*>(direct_map(at)); }
     static Result<PhysAddr> alloc_table() { return alloc_table_frame(); }
     static void free_table(PhysAddr at) { free_table_frame(at); }
+    static std::uint64_t& groups(PhysAddr table) { return table_frame_word(table); }
     void store(std::uint64_t va, unsigned level, Descriptor& entry, Descriptor value) {
         if (host::Mmu::check_store(space_, va, level, entry, value)) entry = value;
     }
