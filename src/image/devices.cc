@@ -5,6 +5,7 @@
 
 #include <drupe/block/disk.h>
 #include <drupe/entropy/random.h>
+#include <drupe/share/device.h>
 #include <drupe/trace/log.h>
 
 namespace drupe::image {
@@ -20,6 +21,7 @@ void use(OwnPtr<drivers::Device> owned) {
     // The program does not wait for it: getrandom does, while there is no other seed.
     if (drivers::EntropySource* source = device.entropy())
         static_cast<void>(source->request(take_random_bytes));
+    if (share::Device* folder = device.share()) share::Device::add(*folder);
     if (block::BlockDevice* disk = device.block(); disk && !block::add_disk(*disk, "vd"))
         log(LogLevel::error, "a disk is left out: there is too little memory, or too many disks");
 }

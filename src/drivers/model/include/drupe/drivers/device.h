@@ -31,6 +31,9 @@ class Function;
 namespace drupe::block {
 class BlockDevice;
 }
+namespace drupe::share {
+class Device;
+}
 namespace drupe::drivers {
 
 struct Driver;
@@ -80,6 +83,7 @@ public:
     virtual RealTimeClock* clock() { return nullptr; }
     virtual EntropySource* entropy() { return nullptr; }
     virtual block::BlockDevice* block() { return nullptr; }
+    virtual share::Device* share() { return nullptr; }
 };
 
 /// What a bus gives the nodes to that it finds.
@@ -97,6 +101,7 @@ enum class DeviceClass : std::uint8_t {
     console,
     clock,
     block,
+    share,
     net,
     rng,
     bus
