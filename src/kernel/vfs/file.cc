@@ -88,7 +88,9 @@ File::File(Dentry& dentry, std::uint32_t flags)
 }
 
 File::~File() {
-    release_file_locks(*this);
+    // Locks of this file's own are older than the reference that goes here.
+    if (inode_->locks.load(std::memory_order_relaxed)) [[unlikely]]
+        release_file_locks(*this);
     if (mode_ & counts_as_writer) inode_->remove_writer();
     if (mode_ & denies_writers) inode_->allow_writers();
     RefPtr<FileSystem> fs(&dentry_->fs());
