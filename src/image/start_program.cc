@@ -24,7 +24,6 @@
 #include <drupe/syscall/strace.h>
 #include <drupe/trace/log.h>
 #include <drupe/vdso/install.h>
-#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/init.h>
 #include <drupe/vfs/operations.h>
@@ -128,7 +127,7 @@ VirtAddr direct_entry() {
 }
 
 void program_ended(process::Process&, process::WaitStatus status) {
-    vfs::sync_devices();
+    vfs::MountTable::sync_all();
     if (status.is_killed()) end_machine({Ending::Kind::killed, status.signal()});
     end_machine({Ending::Kind::exited, status.code()});
 }

@@ -63,7 +63,7 @@ void on_device(DeviceFile& device) {
     (void)Maker::run(*latest, [](Maker& maker) { return maker.node(*newcomer); });
 }
 
-Result<RefPtr<FileSystem>> create_for_mount(std::string_view) { return create(); }
+Result<RefPtr<FileSystem>> create_for_mount(const MountRequest&) { return create(); }
 constinit FileSystemType type{"devtmpfs", false, create_for_mount};
 
 } // namespace

@@ -115,7 +115,7 @@ Result<void> TreeDirectory::iterate(Dentry&, std::uint64_t cookie, DirectorySink
 }
 
 template <ProcFs::Kind kind>
-Result<RefPtr<FileSystem>> create(std::string_view) {
+Result<RefPtr<FileSystem>> create(const MountRequest&) {
     RefPtr<ProcFs> fs = TRY(make_ref<ProcFs>(kind));
     TRY(fs->make_root());
     return RefPtr<FileSystem>(std::move(fs));

@@ -133,7 +133,8 @@ Result<void> RamDirectory::remove_directory(Dentry& entry) {
     return {};
 }
 
-Result<void> RamDirectory::rename(Dentry& entry, Inode& to_directory, Dentry* replaced) {
+Result<void> RamDirectory::rename(Dentry& entry, Inode& to_directory, const Name&,
+                                  Dentry* replaced) {
     RamDirectory& to = as_directory(to_directory);
     const bool is_directory = entry.inode()->is_directory();
     if (replaced) {
@@ -241,11 +242,11 @@ Options parse_options(std::string_view text, Options options) {
     return options;
 }
 
-Result<RefPtr<FileSystem>> create_tmpfs(std::string_view options) {
-    return create(parse_options(options, {.mode = 01777}));
+Result<RefPtr<FileSystem>> create_tmpfs(const MountRequest& request) {
+    return create(parse_options(request.options, {.mode = 01777}));
 }
-Result<RefPtr<FileSystem>> create_ramfs(std::string_view options) {
-    return create(parse_options(options, {.type = "ramfs"}));
+Result<RefPtr<FileSystem>> create_ramfs(const MountRequest& request) {
+    return create(parse_options(request.options, {.type = "ramfs"}));
 }
 
 constinit FileSystemType tmpfs_type{"tmpfs", false, create_tmpfs};

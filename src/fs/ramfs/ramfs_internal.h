@@ -49,7 +49,7 @@ public:
     Result<void> link(vfs::Dentry& at, vfs::Inode& target) override;
     Result<void> unlink(vfs::Dentry& entry) override;
     Result<void> remove_directory(vfs::Dentry& entry) override;
-    Result<void> rename(vfs::Dentry& entry, vfs::Inode& to_directory,
+    Result<void> rename(vfs::Dentry& entry, vfs::Inode& to_directory, const vfs::Name& name,
                         vfs::Dentry* replaced) override;
     Result<void> exchange(vfs::Dentry& a, vfs::Inode& directory_of_b, vfs::Dentry& b) override;
     Result<RefPtr<vfs::Inode>> create_unnamed(const vfs::NewNode& node) override;

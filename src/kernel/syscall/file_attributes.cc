@@ -173,14 +173,14 @@ Result<Word> sync_file(int fd, bool data_only) {
 Result<Word> fsync(int fd) { return sync_file(fd, false); }
 Result<Word> fdatasync(int fd) { return sync_file(fd, true); }
 
-// File systems here write at once; devices may not.
 Result<Word> sync() {
-    vfs::sync_devices();
+    MountTable::sync_all();
     return Word{0};
 }
 Result<Word> syncfs(int fd) {
     FileRef file = file_at(fd);
     if (!file || file->is_path_only()) return Errc::bad_descriptor;
+    TRY(file->dentry().fs().sync());
     return Word{0};
 }
 

@@ -102,6 +102,7 @@ Result<void> map_file(mm::MapRequest& request, const vfs::FileRef& file, std::ui
     request.object = TRY(file->mappable(shared, has(request.may, Perm::write)));
     if (request.object) request.file = RefPtr<mm::MappedFile>(file.get());
     request.first_page = offset >> page_shift;
+    request.is_counted = shared && has(request.may, Perm::write) && file->hears_of_mappings();
     return {};
 }
 

@@ -106,7 +106,7 @@ Result<std::string_view> path_of(const Dentry& dentry, const Dentry* root, std::
 bool is_ancestor(const Dentry& ancestor, const Dentry& dentry) {
     SpinGuard guard(tree_lock);
     for (const Dentry* at = &dentry; at; at = TreeAccess::above(*at))
-        if (at == &ancestor) return true;
+        if (at->inode() == ancestor.inode()) return true; // a directory may have several dentries
     return false;
 }
 

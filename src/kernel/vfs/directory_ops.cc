@@ -39,7 +39,7 @@ Result<void> make_name(TaskContext& who, Dentry* start, const char* path, bool i
     TRY(check_access(inode, who.credentials, access_write | access_execute));
     RefPtr<Dentry> dentry = TRY(Dentry::create(directory.fs(), &directory, name));
     TRY(make(inode, *dentry));
-    DentryTable::insert(*dentry);
+    if (directory.fs().keeps_entries()) DentryTable::insert(*dentry);
     notify_new_name(inode, *dentry, notify_create);
     return {};
 }
@@ -271,7 +271,7 @@ Result<void> Rename::move(Dentry& moving, Dentry* target) {
     char* name = TRY(DentryTable::reserve_name(to.last()));
     ScopeExit drop{[&] { ::operator delete(name); }};
     const auto rename = [&] {
-        return from.directory().inode()->rename(moving, *to.directory().inode(), target);
+        return from.directory().inode()->rename(moving, *to.directory().inode(), to.last(), target);
     };
     if (target && target->inode()->is_directory()) {
         // Nobody may make a name in a directory that is being replaced.
@@ -280,8 +280,11 @@ Result<void> Rename::move(Dentry& moving, Dentry* target) {
     } else {
         TRY(rename());
     }
-    drop.dismiss();
-    DentryTable::move(moving, to.directory(), to.last(), name, target);
+    // Where names are found anew each time, there is nothing to move.
+    if (moving.is_in_table()) {
+        drop.dismiss();
+        DentryTable::move(moving, to.directory(), to.last(), name, target);
+    }
     tell_moved(from, to, moving, target);
     return {};
 }

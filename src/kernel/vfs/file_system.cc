@@ -4,6 +4,7 @@
 #include "tree_lock.h"
 
 #include <drupe/base/scope_exit.h>
+#include <drupe/vfs/device_file.h>
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/inode.h>
 
@@ -80,7 +81,7 @@ Result<void> MountTable::mount(Dentry& at, const MountRequest& request) {
     FileSystemType* type = find_file_system(request.type);
     if (!type) return Errc::wrong_device;
     if (!at.inode()->is_directory()) return Errc::not_directory;
-    RefPtr<FileSystem> fs = TRY(type->create(request.options));
+    RefPtr<FileSystem> fs = TRY(type->create(request));
     return mount(at, std::move(fs), request.source, request.flags);
 }
 
@@ -144,6 +145,24 @@ RefPtr<Dentry> MountTable::mounted_on(const Dentry& at) {
     for (FileSystem* fs = mounts; fs; fs = fs->next_mounted_)
         if (fs->mount_point_ == &at) return fs->root();
     return nullptr;
+}
+
+void MountTable::sync_all() {
+    // One after the other, each held while it is at it: nobody walks the list meanwhile.
+    for (std::uint64_t last = 0;;) {
+        FileSystem* next = nullptr;
+        {
+            SpinGuard guard(tree_lock);
+            for (FileSystem* fs = mounts; fs; fs = fs->next_mounted_)
+                if (fs->device() > last && (!next || fs->device() < next->device())) next = fs;
+            if (next) next->retain();
+        }
+        if (!next) break;
+        last = next->device();
+        static_cast<void>(next->sync());
+        next->release();
+    }
+    sync_devices();
 }
 
 void MountTable::visit_all(Visitor& visitor) {

@@ -146,9 +146,16 @@ Result<void> Inode::create_entry(Dentry&, const NewNode&) { return Errc::not_per
 Result<void> Inode::link(Dentry&, Inode&) { return Errc::not_permitted; }
 Result<void> Inode::unlink(Dentry&) { return Errc::not_permitted; }
 Result<void> Inode::remove_directory(Dentry&) { return Errc::not_permitted; }
-Result<void> Inode::rename(Dentry&, Inode&, Dentry*) { return Errc::not_permitted; }
-Result<void> Inode::exchange(Dentry&, Inode&, Dentry&) { return Errc::not_permitted; }
+Result<void> Inode::rename(Dentry&, Inode&, const Name&, Dentry*) { return Errc::not_permitted; }
+Result<void> Inode::exchange(Dentry&, Inode&, Dentry&) { return Errc::invalid; }
 Result<RefPtr<Inode>> Inode::create_unnamed(const NewNode&) { return Errc::not_supported; }
+Result<std::size_t> Inode::get_xattr(std::string_view, std::span<std::byte>) {
+    return Errc::not_supported;
+}
+Result<void> Inode::set_xattr(std::string_view, std::span<const std::byte>, std::uint32_t) {
+    return Errc::not_supported;
+}
+Result<void> Inode::remove_xattr(std::string_view) { return Errc::not_supported; }
 Result<void> Inode::iterate(Dentry&, std::uint64_t, DirectorySink&) { return Errc::not_directory; }
 
 } // namespace drupe::vfs

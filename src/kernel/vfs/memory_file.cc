@@ -29,7 +29,7 @@ Result<FileSystem*> internal_fs() {
     return internal.get_or_make([]() -> Result<Unmounted> {
         FileSystemType* type = find_file_system("tmpfs");
         if (!type) return Errc::wrong_device;
-        return Unmounted(TRY(type->create("")));
+        return Unmounted(TRY(type->create({})));
     });
 }
 

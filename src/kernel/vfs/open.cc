@@ -41,6 +41,9 @@ Result<void> may_open(TaskContext& who, Inode& inode, std::uint32_t flags) {
 
 enum class Fresh : bool { no, yes };
 
+/// Links may lead on 40 times, and a name appear or vanish between two looks some more.
+constexpr unsigned most_tries = 1000;
+
 Result<RefPtr<File>> open_checked(TaskContext& who, Dentry& dentry, std::uint32_t flags,
                                   Fresh fresh) {
     Inode& inode = *dentry.inode();
@@ -94,9 +97,13 @@ Result<RefPtr<File>> create_and_open(TaskContext& who, Walker& walker, const Ope
         if (inode.nlink() == 0) return Errc::not_found;
         TRY(check_access(inode, who.credentials, access_write | access_execute));
         dentry = TRY(Dentry::create(directory.fs(), &directory, walker.last()));
-        TRY(inode.create_entry(
-            *dentry, node_for(who, inode, mode_regular | (request.mode & mode_changeable))));
-        DentryTable::insert(*dentry);
+        Result<void> made = inode.create_entry(
+            *dentry, node_for(who, inode, mode_regular | (request.mode & mode_changeable)));
+        const bool keeps = directory.fs().keeps_entries();
+        // Elsewhere names come without our doing.
+        if (!made.ok() && made.error() == Errc::exists && !keeps) return RefPtr<File>();
+        TRY(made);
+        if (keeps) DentryTable::insert(*dentry);
         notify_new_name(inode, *dentry, notify_create);
     }
     return open_checked(who, *dentry, request.flags, Fresh::yes);
@@ -107,7 +114,7 @@ Result<RefPtr<File>> open_or_create(TaskContext& who, Dentry* start, const char*
     const std::uint32_t flags = request.flags;
     Walker walker(who, start, path, request.resolve | walk_follow);
     TRY(walker.to_parent());
-    for (;;) {
+    for (unsigned tries = 0; tries < most_tries; tries++) {
         if (walker.kind() != Last::name) {
             if (flags & open_exclusive) return Errc::exists;
             return Errc::is_directory;
@@ -132,6 +139,7 @@ Result<RefPtr<File>> open_or_create(TaskContext& who, Dentry* start, const char*
         if (flags & open_directory) return Errc::not_directory;
         return open_checked(who, *dentry, flags, Fresh::no);
     }
+    return Errc::io; // a file system whose names come and go each time we look
 }
 
 } // namespace

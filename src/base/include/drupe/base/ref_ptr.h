@@ -20,6 +20,15 @@ public:
     RefCounted(const RefCounted&) = delete;
     RefCounted& operator=(const RefCounted&) = delete;
     void retain() const { count_.fetch_add(1, std::memory_order_relaxed); }
+    /// For tables that hold no reference: false when the object is on its way out. The caller keeps
+    /// it from being freed meanwhile (the table's lock, which the destructor takes).
+    [[nodiscard]] bool try_retain() const {
+        std::uint32_t seen = count_.load(std::memory_order_relaxed);
+        do
+            if (seen == 0) return false;
+        while (!count_.compare_exchange_weak(seen, seen + 1, std::memory_order_relaxed));
+        return true;
+    }
     /// Drops one reference; the last one destroys the object through `T::destroy`, default
     /// `delete`.
     void release() const {

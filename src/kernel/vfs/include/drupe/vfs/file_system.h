@@ -36,6 +36,8 @@ public:
     virtual FileSystemStats stats() = 0;
     /// Directories are wholly in the dentry table: a miss there is the answer.
     virtual bool keeps_entries() const { return false; }
+    /// What is delayed goes to where it is kept. May sleep. io.
+    virtual Result<void> sync() { return {}; }
 
     std::uint64_t device() const { return device_; } // st_dev
     std::uint32_t mount_flags() const { return flags_.load(std::memory_order_relaxed); }
@@ -80,22 +82,22 @@ private:
     FileSystem* next_mounted_ = nullptr;
 };
 
+struct MountRequest {
+    std::string_view type, source, options; // options: mount's data argument
+    std::uint32_t flags = 0;
+};
+
 /// A kind that mount(2) and /proc/filesystems know. Constant, registered once at boot.
 struct FileSystemType {
     const char* name;
     bool needs_device;
-    /// `options`: mount's data argument. no_memory, invalid.
-    Result<RefPtr<FileSystem>> (*create)(std::string_view options);
+    /// no_memory, invalid; wrong_device, busy: what `source` names.
+    Result<RefPtr<FileSystem>> (*create)(const MountRequest& request);
     FileSystemType* next = nullptr;
 };
 void register_file_system(FileSystemType& type);
 FileSystemType* find_file_system(std::string_view name);
 FileSystemType* first_file_system();
-
-struct MountRequest {
-    std::string_view type, source, options;
-    std::uint32_t flags = 0;
-};
 
 class MountTable {
 public:
@@ -113,6 +115,8 @@ public:
     static Result<void> remount(Dentry& root_of, std::uint32_t flags);
     /// What is mounted on `at`: its root. Called only when at.is_mount_point().
     static RefPtr<Dentry> mounted_on(const Dentry& at);
+    /// Syncs all that are mounted, and then the devices. Context: thread.
+    static void sync_all();
     /// Calls visit(fs) in mount order, under the mount lock: visit must not walk paths.
     template <class Visit>
     static void for_each(Visit visit) {

@@ -105,13 +105,23 @@ public:
     /// Removes a name that is no directory / an empty directory. not_empty.
     virtual Result<void> unlink(Dentry& entry);
     virtual Result<void> remove_directory(Dentry& entry);
-    /// `replaced` may be null. Both directories are of one file system.
-    virtual Result<void> rename(Dentry& entry, Inode& to_directory, Dentry* replaced);
+    /// `replaced` may be null; `name` is the new one. Both directories are of one file system.
+    virtual Result<void> rename(Dentry& entry, Inode& to_directory, const Name& name,
+                                Dentry* replaced);
     virtual Result<void> exchange(Dentry& a, Inode& directory_of_b, Dentry& b);
     /// An inode without a name (O_TMPFILE, memfd).
     virtual Result<RefPtr<Inode>> create_unnamed(const NewNode& node);
     /// Entries after `cookie` (0: from the first), "." and ".." not among them.
     virtual Result<void> iterate(Dentry& self, std::uint64_t cookie, DirectorySink& sink);
+
+    // Extended attributes; not_supported by default. Rights were checked.
+    /// The value's bytes; without a name the names, a NUL behind each. With no room only how many
+    /// there are. no_data; out_of_range: there is room, and too little.
+    virtual Result<std::size_t> get_xattr(std::string_view name, std::span<std::byte> into);
+    /// `flags`: setxattr's. exists, no_data.
+    virtual Result<void> set_xattr(std::string_view name, std::span<const std::byte> value,
+                                   std::uint32_t flags);
+    virtual Result<void> remove_xattr(std::string_view name);
 
     sched::Mutex& mutex() RETURN_CAPABILITY(mutex_) { return mutex_; }
 
