@@ -15,6 +15,7 @@
 #include <drupe/arch/user_mode.h>
 #include <drupe/devfs/devfs.h>
 #include <drupe/entropy/random.h>
+#include <drupe/hostfs/hostfs.h>
 #include <drupe/init/start_config.h>
 #include <drupe/net/unix.h>
 #include <drupe/proc/proc.h>
@@ -82,6 +83,7 @@ Result<void> make_root() {
 Result<void> mount_standard(vfs::TaskContext& kernel) {
     devfs::register_types();
     proc::register_types();
+    hostfs::register_types();
     struct Place {
         const char* path;
         const char* type;
