@@ -13,6 +13,7 @@
 #include <drupe/arch/cpu.h>
 #include <drupe/arch/cpu_features.h>
 #include <drupe/arch/user_mode.h>
+#include <drupe/base/scope_exit.h>
 #include <drupe/devfs/devfs.h>
 #include <drupe/entropy/random.h>
 #include <drupe/hostfs/hostfs.h>
@@ -21,6 +22,7 @@
 #include <drupe/proc/proc.h>
 #include <drupe/process/lifecycle.h>
 #include <drupe/ramfs/ramfs.h>
+#include <drupe/share/device.h>
 #include <drupe/syscall/machine_control.h>
 #include <drupe/syscall/strace.h>
 #include <drupe/trace/log.h>
@@ -30,6 +32,7 @@
 #include <drupe/vfs/operations.h>
 
 #include <array>
+#include <new>
 
 namespace drupe::image {
 namespace {
@@ -96,6 +99,45 @@ Result<void> mount_standard(vfs::TaskContext& kernel) {
         TRY(vfs::MountTable::mount(*at, {place.type, place.type, "", 0}));
     }
     return {};
+}
+
+/// Makes the directories of `path` (absolute) that are not there. What is at its end.
+Result<RefPtr<vfs::Dentry>> make_directories(vfs::TaskContext& kernel, std::string_view path) {
+    if (path.size() >= vfs::max_path) return Errc::name_too_long;
+    auto* const text = static_cast<char*>(::operator new(vfs::max_path, std::nothrow));
+    if (!text) return Errc::no_memory;
+    ScopeExit free{[&] { ::operator delete(text); }};
+    for (std::size_t end = 1; end <= path.size(); end++) {
+        if (end != path.size() && path[end] != '/') continue;
+        path.copy(text, end);
+        text[end] = '\0';
+        const Result<void> made = vfs::make_directory(kernel, nullptr, text, 0755);
+        if (!made.ok() && made.error() != Errc::exists) return made.error();
+    }
+    return vfs::walk(kernel, nullptr, text, vfs::walk_follow | vfs::walk_directory);
+}
+
+Result<void> mount_share(vfs::TaskContext& kernel, const init::SharePlace& place) {
+    share::Device* device = share::Device::find(place.tag);
+    if (!device) return Errc::wrong_device;
+    const RefPtr<vfs::Dentry> at = TRY(make_directories(kernel, place.path));
+    return vfs::MountTable::mount(
+        *at, {.type = device->protocol() == share::Protocol::ninep ? "9p" : "virtiofs",
+              .source = place.tag,
+              .options = {},
+              .flags = place.is_read_only ? vfs::mount_read_only : std::uint32_t{0}});
+}
+
+Result<void> mount_shares(vfs::TaskContext& kernel, const init::StartConfig& config) {
+    Result<void> outcome;
+    config.shares.for_each([&](std::string_view text) {
+        const init::SharePlace place = init::SharePlace::parse(text);
+        const Result<void> mounted = mount_share(kernel, place);
+        if (mounted.ok()) return;
+        log(LogLevel::error, "the folder {} cannot be mounted at {}", place.tag, place.path);
+        outcome = mounted.error();
+    });
+    return outcome;
 }
 
 /// The record's bytes, which the configuration borrows for ever; empty when there is none.
@@ -184,6 +226,7 @@ Result<void> run() {
     const init::StartConfig config = TRY(what_to_run(kernel));
     TRY(start_console(config));
     start_devices();
+    TRY(mount_shares(kernel, config));
     RefPtr<vfs::FdTable> files = TRY(open_standard_files(kernel, config));
     TRY(seal_kernel());
     start_secondary_cpus();

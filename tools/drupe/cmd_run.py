@@ -66,6 +66,14 @@ def add_arguments(parser) -> None:
         help="a disk of the guest's: the first is /dev/vda",
     )
     add(
+        "-v",
+        metavar="HOST:GUEST[:ro]",
+        dest="folders",
+        action="append",
+        default=[],
+        help="a folder shared with the guest, live, with your rights here",
+    )
+    add(
         "--rootfs",
         metavar="IMAGE",
         default="",
@@ -128,7 +136,7 @@ def _kernel_args(args, found) -> list:
     return words + found.kernel_args + args.kernel_args
 
 
-def _start(args, found) -> start.Start:
+def _start(args, found, folders: list) -> start.Start:
     words = args.command or found.command
     if not words:
         raise UserError(
@@ -155,6 +163,7 @@ def _start(args, found) -> start.Start:
         "tty" if out_terminal else "raw",
         rows,
         columns,
+        [folder.record(number) for number, folder in enumerate(folders)],
     )
 
 
@@ -293,9 +302,10 @@ def _check(args) -> None:
 def run(args) -> int:
     progress.quiet = args.quiet
     _check(args)
+    folders = [qemu.Folder.parse(text) for text in args.folders]
     cmd_build.build_for_run(own_kernel=not args.kernel)
     found = image.resolve(args.image, args.rootfs, args.pull)
-    record = _start(args, found)
+    record = _start(args, found, folders)
     if args.dry_run:  # for a person who types the command: bare keys, and a terminal's output
         record.stdin = record.stdout = "tty"
     with tempfile.TemporaryDirectory(prefix="drupe-") as folder, tempfile.TemporaryFile() as errors:
@@ -311,7 +321,7 @@ def run(args) -> int:
             args.machine,
             args.cpu,
             _kernel_args(args, found),
-            qemu.disk_arguments(args.disks) + args.qemu_args,
+            qemu.folder_arguments(folders) + qemu.disk_arguments(args.disks) + args.qemu_args,
             args.gdb_port if args.gdb else None,
         )
         if args.dry_run:

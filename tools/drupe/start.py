@@ -19,6 +19,7 @@ class Start:
     stdout: str = "raw"  # tty | raw
     rows: int = 0  # 0: no terminal
     columns: int = 0
+    shares: list = dataclasses.field(default_factory=list)  # TAG:ro|rw:PATH
 
     def encode(self) -> bytes:
         """Strings may carry any byte but NUL (surrogateescape, as Python has arguments from the system)."""
@@ -37,6 +38,7 @@ class Start:
             ("stdin", self.stdin),
             ("stdout", self.stdout),
         ]
+        records += [("share", share) for share in self.shares]
         if self.rows and self.columns:
             records += [("rows", str(self.rows)), ("cols", str(self.columns))]
         encoded = [os.fsencode(f"{tag}={value}") for tag, value in records]

@@ -50,6 +50,9 @@ std::string_view read_stdout(std::string_view value, StartConfig& config) {
 /// What is wrong with the record; empty: nothing.
 std::string_view read_record(std::string_view tag, std::string_view value, StartConfig& config) {
     if (tag == "arg") return {}; // found again by its tag
+    if (tag == "share")
+        return SharePlace::parse(value).tag.empty() ? "a share is TAG:ro:/path or TAG:rw:/path"sv
+                                                    : ""sv;
     if (tag == "env") {
         const std::size_t equals = value.find('=');
         return equals == value.npos || equals == 0 ? "a variable is NAME=value"sv : ""sv;
@@ -71,6 +74,15 @@ std::string_view read_record(std::string_view tag, std::string_view value, Start
 
 } // namespace
 
+SharePlace SharePlace::parse(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    if (colon == text.npos) return {};
+    const std::string_view way = text.substr(colon + 1, 3),
+                           path = text.substr(colon + 1 + way.size());
+    if ((way != "ro:" && way != "rw:") || !path.starts_with('/')) return {};
+    return {text.substr(0, colon), path, way == "ro:"};
+}
+
 StartOutcome parse_start_record(std::string_view bytes) {
     StartOutcome outcome;
     if (bytes.empty() || bytes.back() != '\0') {
@@ -90,6 +102,7 @@ StartOutcome parse_start_record(std::string_view bytes) {
     outcome.record = {};
     config.arguments = Words(bytes, "arg=");
     config.environment = Words(bytes, "env=");
+    config.shares = Words(bytes, "share=");
     if (config.arguments.count() == 0) outcome.flaw = "the start record names no program";
     return outcome;
 }

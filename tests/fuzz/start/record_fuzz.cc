@@ -31,9 +31,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t bytes) {
 
 std::vector<std::vector<std::uint8_t>> fuzz_corpus() {
     std::vector<std::vector<std::uint8_t>> corpus;
-    for (std::string text :
-         {"arg=a|", "arg=prog|arg=x y|env=A=b|cwd=/|uid=0|gid=65534|",
-          "stdin=tty|stdout=raw|rows=24|cols=80|arg=p|", "uid=4294967294|arg=|"}) {
+    for (std::string text : {"arg=a|", "arg=prog|arg=x y|env=A=b|cwd=/|uid=0|gid=65534|",
+                             "stdin=tty|stdout=raw|rows=24|cols=80|arg=p|", "uid=4294967294|arg=|",
+                             "share=tag:ro:/there|share=a:rw:/b|arg=p|"}) {
         for (char& c : text)
             if (c == '|') c = '\0';
         corpus.emplace_back(text.begin(), text.end());

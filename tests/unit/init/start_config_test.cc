@@ -29,6 +29,21 @@ std::string flaw(const List& records) {
 
 } // namespace
 
+TEST_CASE("a share has a tag, a way and a path") {
+    const auto parse = [](std::string_view text) { return SharePlace::parse(text); };
+    CHECK(parse("home:rw:/a/b:c").tag == "home");
+    CHECK(parse("home:rw:/a/b:c").path == "/a/b:c");
+    CHECK_FALSE(parse("home:rw:/a").is_read_only);
+    CHECK(parse("home:ro:/a").is_read_only);
+    for (const char* bad : {"", "home", "home:", "home:rw", "home:rw:", "home:rw:a", "home:rx:/a"})
+        CHECK(parse(bad).tag.empty());
+    CHECK(parse(":rw:/a").tag.empty());
+    CHECK(flaw({"arg=p", "share=home:/a"}) == "a share is TAG:ro:/path or TAG:rw:/path");
+    const std::string bytes = join({"share=a:ro:/x", "arg=p", "share=b:rw:/y"});
+    CHECK(list(parse_start_record(bytes).config.shares) ==
+          std::vector<std::string>{"a:ro:/x", "b:rw:/y"});
+}
+
 TEST_CASE("a start record says everything about the start") {
     const std::string bytes =
         join({"arg=prog", "env=A=b=c", "arg=", "arg=a\nb \"\xff", "env=X=", "cwd=/srv", "uid=1000",

@@ -101,6 +101,28 @@ class Run(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (125, b"half"))
         self.assertIn(b"without saying how its program ended", done.stderr)
 
+    def test_folders_are_served_by_qemu_and_named_in_the_start_record(self):
+        for name in ("one", "two, with: a comma"):
+            (self.folder / name).mkdir()
+        self.qemu(
+            "open(os.environ['FOLDER'] + '/words', 'w').write('\\n'.join(sys.argv))\n"
+            "import shutil; shutil.copy(sys.argv[sys.argv.index('-initrd') + 1], os.environ['FOLDER'] + '/cpio')\n"
+            "say(b'\\x1b]drupe;exit=0\\x1b\\\\')"
+        )
+        self.run_it("-v", f"{self.folder}/one:/data:ro", "-v", f"{self.folder}/two, with: a comma:/a/b")
+        words = (self.folder / "words").read_text().split("\n")
+        served = [words[i + 1] for i, word in enumerate(words) if word == "-fsdev"]
+        self.assertEqual(
+            served,
+            [
+                f"local,id=share0,path={self.folder}/one,security_model=none,multidevs=remap,readonly=on",
+                f"local,id=share1,path={self.folder}/two,, with: a comma,security_model=none,multidevs=remap",
+            ],
+        )
+        self.assertIn("virtio-9p-device,fsdev=share1,mount_tag=share1", words)
+        record = (self.folder / "cpio").read_bytes()
+        self.assertIn(b"\0share=share0:ro:/data\0share=share1:rw:/a/b\0", record)
+
     def test_qemus_complaint_is_passed_on(self):
         self.qemu("print('qemu-system-aarch64: no such thing', file=sys.stderr); sys.exit(1)")
         self.assertEqual(self.run_it().stderr, b"drupe: QEMU failed: no such thing\n")
@@ -124,6 +146,14 @@ class Run(unittest.TestCase):
             (("--copy", "/nonexistent:/x"), "there is no /nonexistent"),
             (("--copy", f"{__file__}:x"), "absolute path in the guest"),
             (("--copy", f"{__file__}:/../x"), "file system: a path in the image must not contain"),
+            (("-v", "/tmp"), "-v /tmp: HOST:GUEST[:ro]"),
+            (("-v", "/tmp:data"), "GUEST being an absolute path"),
+            (("-v", ":/data"), "HOST:GUEST[:ro]"),
+            (("-v", "/tmp:/"), "no folder can be put at /"),
+            (("-v", "/tmp:/a/../b"), "no folder can be put at /a/../b"),
+            (("-v", "/tmp:/proc/"), "no folder can be put at /proc/"),
+            (("-v", "/nonexistent:/x"), "there is no folder /nonexistent"),
+            (("-v", f"{__file__}:/x:ro"), f"{__file__} is no folder"),
             (("--kernel-arg", "a\nb"), "a kernel argument is one line"),
             (("--rootfs", "x"), "--rootfs goes with an ELF file"),
         ):

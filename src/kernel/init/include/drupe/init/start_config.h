@@ -27,6 +27,7 @@ struct StartConfig {
     std::uint32_t uid = 0, gid = 0;
     StdinMode stdin_mode = StdinMode::tty;
     StdoutMode stdout_mode = StdoutMode::tty;
+    Words shares;                        // SharePlace::parse
     std::uint16_t rows = 0, columns = 0; // 0: no terminal, or of unknown size
 
     /// visit(std::string_view) for each word of argv.
@@ -35,6 +36,14 @@ struct StartConfig {
         if (!program.empty()) visit(program);
         arguments.for_each(visit);
     }
+};
+
+/// One of StartConfig::shares: a folder of the host's and where it goes.
+struct SharePlace {
+    std::string_view tag, path;
+    bool is_read_only;
+    /// "TAG:ro:/path" or "TAG:rw:/path"; without a tag: it is none of these.
+    static SharePlace parse(std::string_view text);
 };
 
 /// A StartConfig, or a sentence about what is wrong, with the record it is about.
