@@ -20,8 +20,11 @@ void use(OwnPtr<drivers::Device> owned) {
     // The program does not wait for it: getrandom does, while there is no other seed.
     if (drivers::EntropySource* source = device.entropy())
         static_cast<void>(source->request(take_random_bytes));
-    if (block::BlockDevice* disk = device.block(); disk && !block::add_disk(*disk, "vd"))
-        log(LogLevel::error, "a disk is left out: there is too little memory, or too many disks");
+    unsigned n = 0;
+    while (block::BlockDevice* disk = device.block(n++))
+        if (!block::add_disk(*disk, "vd"))
+            log(LogLevel::error,
+                "a disk is left out: there is too little memory, or too many disks");
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/block/disk.h>
+#include <drupe/time/clock.h>
 #include <drupe/trace/log.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@ struct Disk::Waiting : Request {
 namespace {
 constexpr std::string_view operation_names[] = {"read", "write", "flush", "discard",
                                                 "write-zeroes"};
+constexpr std::int64_t patience = 30'000'000'000; // nanoseconds
 } // namespace
 
 Disk::Disk(BlockDevice& device, std::string_view name)
@@ -35,9 +37,9 @@ Result<void> Disk::run(Waiting& request) {
     request.disk = this;
     request.done = finished;
     device_.submit(request);
-    static_cast<void>(
-        waiters_.wait_until([&] { return request.is_done.load(std::memory_order_acquire); },
-                            Nanos::never(), sched::Interruptible::no));
+    const auto is_done = [&] { return request.is_done.load(std::memory_order_acquire); };
+    while (!waiters_.wait_until(is_done, time::now() + Nanos{patience}, sched::Interruptible::no))
+        device_.recover(request);
     counts_[static_cast<unsigned>(request.operation)].fetch_add(1, std::memory_order_relaxed);
     if (request.outcome == Errc::ok) return {};
     if (errors_.fetch_add(1, std::memory_order_relaxed) < 10)

@@ -79,7 +79,8 @@ public:
     virtual Console* console() { return nullptr; }
     virtual RealTimeClock* clock() { return nullptr; }
     virtual EntropySource* entropy() { return nullptr; }
-    virtual block::BlockDevice* block() { return nullptr; }
+    /// Disk `n` of those that it has.
+    virtual block::BlockDevice* block(unsigned) { return nullptr; }
 };
 
 /// What a bus gives the nodes to that it finds.

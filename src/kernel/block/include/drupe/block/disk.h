@@ -43,7 +43,7 @@ private:
     static void finished(Request& request);
 
     BlockDevice& device_;
-    char name_[8];
+    char name_[16];
     std::uint8_t name_length_;
     std::atomic<std::uint64_t> counts_[5] = {};
     std::atomic<std::uint64_t> errors_{0};
@@ -51,9 +51,10 @@ private:
     sched::WaitQueue waiters_;
 };
 
-/// Makes a disk of the device, named by `prefix` and the next letter, with files for it and for its
-/// partitions below /dev. One that cannot be read stays without partitions. The device lives for
-/// ever. no_memory; table_full: there are as many disks as can be named. Context: thread.
+/// Makes a disk of the device, named by itself, or else by `prefix` and the next letter, with files
+/// for it and for its partitions below /dev. One that cannot be read stays without partitions. The
+/// device lives for ever. no_memory; table_full: there are as many disks as can be named. Context:
+/// thread.
 Result<void> add_disk(BlockDevice& device, std::string_view prefix);
 
 } // namespace drupe::block

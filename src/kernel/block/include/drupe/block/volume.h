@@ -46,7 +46,7 @@ public:
     /// Past the cache, which agrees afterwards. invalid: not whole blocks.
     Result<std::size_t> read_direct(vfs::IoBuffer& buffer, std::uint64_t offset);
     Result<std::size_t> write_direct(vfs::IoBuffer& buffer, std::uint64_t offset);
-    /// discard or write_zeroes of whole sectors. invalid.
+    /// discard or write_zeroes of whole blocks. invalid.
     Result<void> clear(Operation operation, std::uint64_t offset, std::uint64_t bytes);
 
     /// The memory for mappings.
@@ -78,7 +78,7 @@ private:
     Disk& disk_;
     const std::uint64_t first_, sectors_;
     const RefPtr<VolumePages> pages_;
-    char path_[12];
+    char path_[20];
     std::atomic<bool> is_mapped_{false}, is_mapped_writable_{false};
     sched::RwLock lock_; // before dirty_mutex_
     sched::Mutex dirty_mutex_;
