@@ -2,6 +2,7 @@
 #include "devices.h"
 
 #include "machine_state.h"
+#include "power_key.h"
 
 #include <drupe/block/disk.h>
 #include <drupe/entropy/random.h>
@@ -20,6 +21,8 @@ void use(OwnPtr<drivers::Device> owned) {
     // The program does not wait for it: getrandom does, while there is no other seed.
     if (drivers::EntropySource* source = device.entropy())
         static_cast<void>(source->request(take_random_bytes));
+    if (drivers::PowerKey* key = device.power_key(); key && !key->enable(on_power_key))
+        log(LogLevel::warning, "the power key does nothing: its interrupt cannot be had");
     unsigned n = 0;
     while (block::BlockDevice* disk = device.block(n++))
         if (!block::add_disk(*disk, "vd"))

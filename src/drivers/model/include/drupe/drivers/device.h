@@ -70,6 +70,7 @@ struct DeviceNode {
 class Console;
 class RealTimeClock;
 class EntropySource;
+class PowerKey;
 
 /// What a driver makes of a node. It offers the interfaces of its class; null for all others.
 class Device {
@@ -79,6 +80,7 @@ public:
     virtual Console* console() { return nullptr; }
     virtual RealTimeClock* clock() { return nullptr; }
     virtual EntropySource* entropy() { return nullptr; }
+    virtual PowerKey* power_key() { return nullptr; }
     /// Disk `n` of those that it has.
     virtual block::BlockDevice* block(unsigned) { return nullptr; }
 };
@@ -100,6 +102,7 @@ enum class DeviceClass : std::uint8_t {
     block,
     net,
     rng,
+    input,
     bus
 };
 
