@@ -23,6 +23,10 @@ void use(OwnPtr<drivers::Device> owned) {
         static_cast<void>(source->request(take_random_bytes));
     if (drivers::PowerKey* key = device.power_key(); key && !key->enable(on_power_key))
         log(LogLevel::warning, "the power key does nothing: its interrupt cannot be had");
+    if (drivers::PanicListener* listener = device.panic_listener()) state.panic_listener = listener;
+    // One that the firmware names, and that a driver knows, was there before.
+    if (drivers::Console* console = device.console(); console && !state.console)
+        state.use_console(*console);
     unsigned n = 0;
     while (block::BlockDevice* disk = device.block(n++))
         if (!block::add_disk(*disk, "vd"))

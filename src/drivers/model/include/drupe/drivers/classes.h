@@ -53,6 +53,16 @@ protected:
     ~PowerKey() = default;
 };
 
+/// Who wants to know that the kernel has failed.
+class PanicListener {
+public:
+    /// Context: any. The machine may end in it.
+    virtual void tell() = 0;
+
+protected:
+    ~PanicListener() = default;
+};
+
 /// A device that gives random bytes.
 class EntropySource {
 public:

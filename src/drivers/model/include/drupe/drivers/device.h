@@ -71,6 +71,7 @@ class Console;
 class RealTimeClock;
 class EntropySource;
 class PowerKey;
+class PanicListener;
 
 /// What a driver makes of a node. It offers the interfaces of its class; null for all others.
 class Device {
@@ -81,6 +82,7 @@ public:
     virtual RealTimeClock* clock() { return nullptr; }
     virtual EntropySource* entropy() { return nullptr; }
     virtual PowerKey* power_key() { return nullptr; }
+    virtual PanicListener* panic_listener() { return nullptr; }
     /// Disk `n` of those that it has.
     virtual block::BlockDevice* block(unsigned) { return nullptr; }
 };
@@ -103,6 +105,7 @@ enum class DeviceClass : std::uint8_t {
     net,
     rng,
     input,
+    other,
     bus
 };
 
