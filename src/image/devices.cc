@@ -37,6 +37,7 @@ void use(OwnPtr<drivers::Device> owned) {
 } // namespace
 
 void start_devices() {
+    block::register_statistics();
     state.platform->enumerate(state.map_registers, use);
     if (!state.options.devices) return;
     trace::set_console_level(LogLevel::notice); // asked for, also of a quiet kernel

@@ -118,15 +118,30 @@ AFTER_THE_FIRST = (
 )
 
 
+def nth_fails(event: str, number: int) -> str:
+    """Rules by which that write or flush fails, and no other."""
+    steps = (f'[set-state]\nevent = "{event}"\nstate = "{n}"\nnew_state = "{n + 1}"\n' for n in range(1, number))
+    return "\n".join([*steps, f'[inject-error]\nevent = "{event}"\nstate = "{number}"\nerrno = "5"\nonce = "on"\n'])
+
+
+# Each fsync of the program writes once and flushes once.
+FOURTH_WRITE = (nth_fails("write_aio", 4), tuple(f"{n} {'Input/output error' if n == 4 else 'works'}" for n in range(1, 7))
+                + ("read 0 write 1 flush 0",))
+SECOND_FLUSH = (nth_fails("flush_to_disk", 2), tuple(f"{n} {'Input/output error' if n == 2 else 'works'}" for n in range(1, 7))
+                + ("read 0 write 0 flush 1",))
+FIRST_WRITE = (nth_fails("write_aio", 1), ("1 Input/output error", "2 works", "read 0 write 1 flush 0"))
+
+
 def test_errors(folder: Path, file: Path) -> None:
-    for rules, due in (AT_ONCE, AFTER_THE_FIRST):
+    for mode, (rules, due) in (("fail", AT_ONCE), ("fail", AFTER_THE_FIRST), ("fsync", FIRST_WRITE), ("fsync", FOURTH_WRITE),
+                               ("fsync", SECOND_FLUSH)):
         (folder / "rules").write_text(rules)
         qemu = ["-blockdev", f"driver=file,filename={file},node-name=f"]
         qemu += ["-blockdev", f"driver=blkdebug,config={folder / 'rules'},image=f,node-name=e"]
         qemu += ["-blockdev", "driver=raw,file=e,node-name=d"]
         words = "serial=disk" if IS_NVME else "rerror=report,werror=report"
         qemu += ["-device", f"{DEVICE},drive=d,{words}"]
-        said = drupe(["fail", NAME], qemu)
+        said = drupe([mode, NAME], qemu)
         for line in due:
             if line not in said:
                 flaws.append(f"errors: no {line!r} in {said!r}")
@@ -139,6 +154,7 @@ def main() -> None:
         file.write_bytes(data)
         test_reading(file, data)
         test_writing(file, data)
+        expect("counters", drupe(["count", NAME], disk(file)), "reads 1 sectors 128 writes 3 sectors 24 flushes 1\n")
         test_errors(Path(name), file)
         test_partitions(file, data)
     if flaws:

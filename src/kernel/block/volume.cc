@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/block/volume.h>
 
-#include <drupe/block/partitions.h>
-
 #include <drupe/base/format.h>
 #include <drupe/base/scope_exit.h>
 #include <drupe/mm/frames.h>

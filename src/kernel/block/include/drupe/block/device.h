@@ -17,6 +17,9 @@ inline constexpr unsigned sector_shift = 9;
 inline constexpr std::uint32_t sector_bytes = 1u << sector_shift;
 
 enum class Operation : std::uint8_t { read, write, flush, discard, write_zeroes };
+inline constexpr unsigned operation_count = 5;
+inline constexpr std::string_view operation_names[operation_count] = {"read", "write", "flush",
+                                                                      "discard", "write-zeroes"};
 
 /// Memory that data comes from or goes to. In RAM; as long as whole blocks of the device. Of
 /// several all but the first begin, and all but the last end where pages do.

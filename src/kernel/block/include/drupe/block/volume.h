@@ -8,6 +8,7 @@
 #pragma once
 
 #include <drupe/block/disk.h>
+#include <drupe/block/partitions.h>
 #include <drupe/sched/mutex.h>
 #include <drupe/vfs/device_file.h>
 #include <drupe/vfs/paged_file.h>
@@ -39,6 +40,8 @@ public:
     Disk& disk() { return disk_; }
     std::uint64_t bytes() const { return sectors_ << sector_shift; }
     std::uint64_t first_sector() const { return first_; }
+    /// A disk, not a partition.
+    bool is_whole() const { return minor % (most_partitions + 1) == 0; }
 
     Result<std::size_t> read(vfs::IoBuffer& buffer, std::uint64_t offset);
     /// no_space at and beyond the end.
