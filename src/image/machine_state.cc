@@ -63,6 +63,7 @@ void end_machine(Ending ending) {
     if (state.options.status_on_console) say_ending(ending);
     if (state.platform && ending.kind == Ending::Kind::restarted) state.platform->reboot();
     const bool failed = ending.kind == Ending::Kind::panicked;
+    if (failed && state.panic_listener) state.panic_listener->tell();
     if (state.platform)
         state.platform->power_off(failed ? platform::ExitReason::failed
                                          : platform::ExitReason::finished);

@@ -14,6 +14,7 @@ struct MachineState {
     const platform::Platform* platform = nullptr;
     const drivers::MachineInfo* machine = nullptr;
     drivers::Console* console = nullptr;
+    drivers::PanicListener* panic_listener = nullptr;
     drivers::MapDevice map_registers = nullptr;
     init::Options options{};
 

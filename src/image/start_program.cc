@@ -224,8 +224,8 @@ Result<void> run() {
     TRY(process::init(program_ended));
     install_machine_control();
     const init::StartConfig config = TRY(what_to_run(kernel));
-    TRY(start_console(config));
     start_devices();
+    TRY(start_console(config));
     TRY(mount_shares(kernel, config));
     RefPtr<vfs::FdTable> files = TRY(open_standard_files(kernel, config));
     TRY(seal_kernel());

@@ -4,7 +4,7 @@
 
 usage: disk_test.py PROGRAM MACHINE CPUS ISOLATION LEGACY QUEUES [DEVICE]
 
-DEVICE is QEMU's, with options; without: virtio-blk-device.
+DEVICE is QEMU's, with options; without: virtio-blk-device. QUEUES is the most that the device has.
 """
 import os
 import random
@@ -20,6 +20,8 @@ THREADS, SLOTS, SLOT = 4, 64, 4096
 
 program, machine, cpus, isolation, legacy, queues = sys.argv[1:7]
 DEVICE = sys.argv[7] if len(sys.argv) > 7 else "virtio-blk-device"
+IS_NVME = DEVICE.startswith("nvme")
+NAME, PART = ("/dev/nvme0n1", "/dev/nvme0n1p") if IS_NVME else ("/dev/vda", "/dev/vda")
 flaws = []
 
 
@@ -35,8 +37,9 @@ def drupe(words: list, qemu: list, more: tuple = ()) -> str:
 
 
 def disk(file: Path, options: str = "") -> list:
+    words = f"serial=disk,max_ioqpairs={queues}" if IS_NVME else f"num-queues={queues}"
     return ["-drive", f"if=none,id=d,format=raw,discard=unmap,file={file}",
-            "-device", f"{DEVICE},drive=d,num-queues={queues}{options}"]
+            "-device", f"{DEVICE},drive=d,{words}{options}"]
 
 
 def expect(what: str, got: str, due: str) -> None:
@@ -57,17 +60,17 @@ def report(data: bytes, read_only: int, block: int) -> str:
 
 
 def test_reading(file: Path, data: bytes) -> None:
-    expect("reading", drupe(["read", "/dev/vda"], disk(file)), report(data, 0, 512))
+    expect("reading", drupe(["read", NAME], disk(file)), report(data, 0, 512))
     expect("--disk FILE:ro", drupe(["read", "/dev/vda"], [], ("--disk", f"{file}:ro")), report(data, 1, 512))
     whole = data[: len(data) // 4096 * 4096]
     file.write_bytes(whole)
     options = ",logical_block_size=4096,physical_block_size=4096"
-    expect("blocks of 4096", drupe(["read", "/dev/vda"], disk(file, options)), report(whole, 0, 4096))
+    expect("blocks of 4096", drupe(["read", NAME], disk(file, options)), report(whole, 0, 4096))
     file.write_bytes(data)
 
 
 def test_writing(file: Path, data: bytes) -> None:
-    expect("writing", drupe(["write", "/dev/vda"], disk(file)), "written\n")
+    expect("writing", drupe(["write", NAME], disk(file)), "written\n")
     due = bytearray(data)
     for n in range(THREADS * SLOTS):
         due[n * SLOT : (n + 1) * SLOT] = bytes([1 + n % 251]) * SLOT
@@ -98,7 +101,7 @@ def test_partitions(file: Path, data: bytes) -> None:
         content = file.read_bytes()
         for number, (first, count) in parts[label].items():
             part = content[first * 512 : (first + count) * 512]
-            expect(f"{label} {number}", drupe(["read", f"/dev/vda{number}"], disk(file)), report(part, 0, 512))
+            expect(f"{label} {number}", drupe(["read", f"{PART}{number}"], disk(file)), report(part, 0, 512))
 
 
 AT_ONCE = (
@@ -106,23 +109,39 @@ AT_ONCE = (
     '[inject-error]\nevent = "flush_to_disk"\nerrno = "5"\n',
     ("read Input/output error", "read elsewhere works", "fsync Input/output error"),
 )
-# QEMU reads once for its guess of a geometry, the kernel once for partitions.
-AFTER_THE_SECOND = (
-    '[set-state]\nevent = "read_aio"\nstate = "1"\nnew_state = "2"\n\n'
-    '[set-state]\nevent = "read_aio"\nstate = "2"\nnew_state = "3"\n\n'
-    '[inject-error]\nevent = "read_aio"\nstate = "3"\niotype = "read"\nerrno = "5"\n',
+# For virtio QEMU reads once for its guess of a geometry; the kernel reads once for partitions.
+BEFORE = 1 if IS_NVME else 2
+AFTER_THE_FIRST = (
+    "".join(f'[set-state]\nevent = "read_aio"\nstate = "{n}"\nnew_state = "{n + 1}"\n\n' for n in range(1, BEFORE + 1))
+    + f'[inject-error]\nevent = "read_aio"\nstate = "{BEFORE + 1}"\niotype = "read"\nerrno = "5"\n',
     ("read Input/output error", "read elsewhere Input/output error", "fsync works"),
 )
 
 
+def nth_fails(event: str, number: int) -> str:
+    """Rules by which that write or flush fails, and no other."""
+    steps = (f'[set-state]\nevent = "{event}"\nstate = "{n}"\nnew_state = "{n + 1}"\n' for n in range(1, number))
+    return "\n".join([*steps, f'[inject-error]\nevent = "{event}"\nstate = "{number}"\nerrno = "5"\nonce = "on"\n'])
+
+
+# Each fsync of the program writes once and flushes once.
+FOURTH_WRITE = (nth_fails("write_aio", 4), tuple(f"{n} {'Input/output error' if n == 4 else 'works'}" for n in range(1, 7))
+                + ("read 0 write 1 flush 0",))
+SECOND_FLUSH = (nth_fails("flush_to_disk", 2), tuple(f"{n} {'Input/output error' if n == 2 else 'works'}" for n in range(1, 7))
+                + ("read 0 write 0 flush 1",))
+FIRST_WRITE = (nth_fails("write_aio", 1), ("1 Input/output error", "2 works", "read 0 write 1 flush 0"))
+
+
 def test_errors(folder: Path, file: Path) -> None:
-    for rules, due in (AT_ONCE, AFTER_THE_SECOND):
+    for mode, (rules, due) in (("fail", AT_ONCE), ("fail", AFTER_THE_FIRST), ("fsync", FIRST_WRITE), ("fsync", FOURTH_WRITE),
+                               ("fsync", SECOND_FLUSH)):
         (folder / "rules").write_text(rules)
         qemu = ["-blockdev", f"driver=file,filename={file},node-name=f"]
         qemu += ["-blockdev", f"driver=blkdebug,config={folder / 'rules'},image=f,node-name=e"]
         qemu += ["-blockdev", "driver=raw,file=e,node-name=d"]
-        qemu += ["-device", f"{DEVICE},drive=d,rerror=report,werror=report"]
-        said = drupe(["fail", "/dev/vda"], qemu)
+        words = "serial=disk" if IS_NVME else "rerror=report,werror=report"
+        qemu += ["-device", f"{DEVICE},drive=d,{words}"]
+        said = drupe([mode, NAME], qemu)
         for line in due:
             if line not in said:
                 flaws.append(f"errors: no {line!r} in {said!r}")
@@ -135,6 +154,7 @@ def main() -> None:
         file.write_bytes(data)
         test_reading(file, data)
         test_writing(file, data)
+        expect("counters", drupe(["count", NAME], disk(file)), "reads 1 sectors 128 writes 3 sectors 24 flushes 1\n")
         test_errors(Path(name), file)
         test_partitions(file, data)
     if flaws:

@@ -17,11 +17,13 @@ TREE = (
     "-device pcie-root-port,id=a,chassis=1,addr=4 -device virtio-rng-pci,bus=a "
     "-device pcie-root-port,id=b,chassis=2,addr=5 -device pcie-pci-bridge,id=c,bus=b "
     "-device pci-bridge,id=d,bus=c,chassis_nr=3,addr=3 -device virtio-blk-pci,bus=d,addr=2,drive=disk "
-    "-device qemu-xhci,addr=6"
+    "-device qemu-xhci,addr=6 -device virtio-net-pci,addr=7,romfile= -device e1000e,addr=8,romfile="
 ).split()
 PLAIN = ("-device", "virtio-blk-pci,drive=disk,num-queues=4,addr=3")
 BRIDGES = (
-    "no driver for 00:06.0",
+    "00:06.0 pci1b36,000d: no driver",
+    "00:07.0 virtio,device1: no driver",
+    "00:08.0 pci8086,10d3: no driver",
     "00:04.0 pci1b36,000c: pci-bridge",
     "01:00.0 virtio,device4: virtio-rng",
     "03:03.0 pci1b36,0001: pci-bridge",
@@ -58,6 +60,8 @@ def main() -> None:
         for name, machine, qemu, due in CASES:
             said = run(machine, disk, qemu)
             flaws += [f"{name}: no {line!r} in {said}" for line in (*due, "bytes 65536 read-only 0") if line not in said]
+            # Nothing needs them: only the log has a line for each.
+            flaws += [f"{name}: a warning in {said}" for line in ("no driver for", "left out") if line in said]
     if flaws:
         sys.exit("\n".join(flaws))
 

@@ -62,6 +62,10 @@ public:
         if (offset + width <= fields.size()) std::memcpy(&value, &fields[offset], width);
         return value;
     }
+    void write_field(std::size_t offset, std::uint32_t value) override {
+        REQUIRE(offset + 4 <= fields.size());
+        std::memcpy(&fields[offset], &value, 4);
+    }
     std::uint32_t field_generation() override { return 0; }
     Result<void> attach(Handler handler, void* context) override {
         handler_ = handler;

@@ -33,6 +33,13 @@ public:
     // The interrupt controller's: what refers to it, and how it counts.
     std::uint32_t chip = 0, chip_address_cells = 0, chip_cells = 0;
 
+    // The power key's line: controller, number, flags.
+    Bytes power_line;
+
+    std::optional<drivers::GpioLine> power_key(std::uint32_t controller) const override {
+        if (cell(power_line, 0) != controller || power_line.size() != 12) return std::nullopt;
+        return drivers::GpioLine{*cell(power_line, 1), (*cell(power_line, 2) & 1) != 0};
+    }
     std::optional<Bytes> property(std::size_t node, std::string_view name) const override {
         int length = 0;
         const void* value = fdt_getprop_namelen(tree, static_cast<int>(node), name.data(),
@@ -103,6 +110,10 @@ private:
     }
 
     void visit_any(const Walker& node) {
+        // [linux] bindings "input/gpio-keys.yaml", "gpio/gpio.txt"
+        constexpr std::uint32_t key_power = 116;
+        if (node.number("linux,code") == key_power)
+            tree_properties.power_line = node.property("gpios").value_or(Bytes{});
         const auto compatible = node.property("compatible");
         if (!compatible || !node.is_enabled()) return;
         if (index_in_list(*compatible, "arm,psci-0.2") ||

@@ -87,7 +87,7 @@ private:
 class Blk final : public drivers::Device, public block::BlockDevice {
 public:
     explicit Blk(Transport& transport) : transport_(transport) {}
-    block::BlockDevice* block() override { return this; }
+    block::BlockDevice* block(unsigned n) override { return n == 0 ? this : nullptr; }
     const block::Limits& limits() const override { return limits_; }
     Result<void> init();
     void submit(Request& request) override;

@@ -94,6 +94,9 @@ public:
                : width == 2 ? arch::mmio_read<std::uint16_t>(at)
                             : arch::mmio_read<std::uint32_t>(at);
     }
+    void write_field(std::size_t offset, std::uint32_t value) override {
+        put(fields + offset, value);
+    }
     std::uint32_t field_generation() override { return is_legacy_ ? 0 : get(generation); }
     Result<void> attach(Handler handler, void* context) override {
         if (!interrupt_) return Errc::not_supported;

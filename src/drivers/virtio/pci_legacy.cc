@@ -59,6 +59,7 @@ public:
         put(base_, queue_select, queue);
         if (const std::uint16_t vector = vector_for(queue); vector != no_vector) {
             put(base_, queue_vector, vector);
+            if (queue == 0) put(base_, config_vector, vector);
             if (get<std::uint16_t>(base_, queue_vector) != vector) return Errc::io;
         }
         put(base_, queue_page, static_cast<std::uint32_t>(page));
@@ -73,10 +74,14 @@ public:
         offset += fields + (has_messages() ? vector_bytes : 0);
         return offset + width > bytes_ ? 0 : get_field(base_ + offset, width);
     }
+    void write_field(std::size_t offset, std::uint32_t value) override {
+        offset += fields + (has_messages() ? vector_bytes : 0);
+        if (offset + 4 <= bytes_) put(base_, offset, value);
+    }
     std::uint32_t field_generation() override { return 0; }
 
 private:
-    bool take_line() override { return (get<std::uint8_t>(base_, isr) & 1) != 0; }
+    bool take_line() override { return (get<std::uint8_t>(base_, isr) & 3) != 0; }
 
     volatile char* base_ = nullptr;
     std::size_t bytes_ = 0;

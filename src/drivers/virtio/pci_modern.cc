@@ -84,6 +84,7 @@ public:
         put_address(queue_used, place.used);
         const std::uint16_t vector = vector_for(queue);
         put16(queue_vector, vector);
+        if (queue == 0) put16(config_vector, vector);
         if (get16(queue_vector) != vector) return Errc::io;
         put16(queue_enable, 1);
         return get16(queue_enable) == 1 ? Result<void>{} : Errc::io;
@@ -97,12 +98,15 @@ public:
         if (offset + width > bytes_[device]) return 0;
         return get_field(parts_[device] + offset, width);
     }
+    void write_field(std::size_t offset, std::uint32_t value) override {
+        if (offset + 4 <= bytes_[device]) put(parts_[device], offset, value);
+    }
     std::uint32_t field_generation() override {
         return get<std::uint8_t>(parts_[common], generation);
     }
 
 private:
-    bool take_line() override { return (get<std::uint8_t>(parts_[isr], 0) & 1) != 0; }
+    bool take_line() override { return (get<std::uint8_t>(parts_[isr], 0) & 3) != 0; }
 
     /// Of parts that come several times the first usable one counts.
     Result<void> take_part(pci::Function& function, unsigned at, drivers::MapDevice map_device) {

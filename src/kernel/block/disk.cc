@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/block/disk.h>
+#include <drupe/time/clock.h>
 #include <drupe/trace/log.h>
 
 #include <algorithm>
@@ -13,8 +14,7 @@ struct Disk::Waiting : Request {
 };
 
 namespace {
-constexpr std::string_view operation_names[] = {"read", "write", "flush", "discard",
-                                                "write-zeroes"};
+constexpr std::int64_t patience = 30'000'000'000; // nanoseconds
 } // namespace
 
 Disk::Disk(BlockDevice& device, std::string_view name)
@@ -34,16 +34,37 @@ void Disk::finished(Request& request) {
 Result<void> Disk::run(Waiting& request) {
     request.disk = this;
     request.done = finished;
+    const Nanos begin = time::now();
+    if (under_way_.fetch_add(1, std::memory_order_relaxed) == 0)
+        busy_since_.store(begin.ns, std::memory_order_relaxed);
     device_.submit(request);
-    static_cast<void>(
-        waiters_.wait_until([&] { return request.is_done.load(std::memory_order_acquire); },
-                            Nanos::never(), sched::Interruptible::no));
-    counts_[static_cast<unsigned>(request.operation)].fetch_add(1, std::memory_order_relaxed);
+    const auto is_done = [&] { return request.is_done.load(std::memory_order_acquire); };
+    while (!waiters_.wait_until(is_done, time::now() + Nanos{patience}, sched::Interruptible::no))
+        device_.recover(request);
+    count(request, begin);
     if (request.outcome == Errc::ok) return {};
-    if (errors_.fetch_add(1, std::memory_order_relaxed) < 10)
+    Counters& counters = counters_[static_cast<unsigned>(request.operation)];
+    if (counters.errors.fetch_add(1, std::memory_order_relaxed) < 10)
         log(LogLevel::error, "{}: {} failed, sector {}", name(),
             operation_names[static_cast<unsigned>(request.operation)], request.sector);
     return request.outcome;
+}
+
+void Disk::count(const Request& request, Nanos begin) {
+    const auto add = [](std::atomic<std::uint64_t>& to, std::uint64_t what) {
+        to.fetch_add(what, std::memory_order_relaxed);
+    };
+    Counters& counters = counters_[static_cast<unsigned>(request.operation)];
+    const std::int64_t now = time::now().ns;
+    std::uint64_t sectors = request.sectors;
+    for (const Segment& segment : request.segments) sectors += segment.bytes >> sector_shift;
+    add(counters.requests, 1);
+    add(counters.sectors, sectors);
+    add(counters.time, static_cast<std::uint64_t>(now - begin.ns));
+    // Another may begin between the last two: the time since is then too short by little.
+    if (under_way_.fetch_sub(1, std::memory_order_relaxed) == 1)
+        if (const std::int64_t since = busy_since_.load(std::memory_order_relaxed); now > since)
+            add(busy_, static_cast<std::uint64_t>(now - since));
 }
 
 Result<void> Disk::transfer(Operation operation, std::uint64_t sector,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/block/volume.h>
 
-#include <drupe/block/partitions.h>
-
 #include <drupe/base/format.h>
 #include <drupe/base/scope_exit.h>
 #include <drupe/mm/frames.h>
@@ -31,7 +29,9 @@ Result<Volume*> Volume::create(Disk& disk, std::uint64_t first, std::uint64_t se
     undo.dismiss();
     Volume* const made = new (room) Volume(disk, first, sectors, std::move(pages));
     const std::span<char> path(made->path_, sizeof made->path_ - 1);
-    const std::string_view text = number ? format_into(path, "{}{}", disk.name(), number)
+    const char last = disk.name().back();
+    const std::string_view between = last >= '0' && last <= '9' ? "p" : "";
+    const std::string_view text = number ? format_into(path, "{}{}{}", disk.name(), between, number)
                                          : format_into(path, "{}", disk.name());
     made->path_[text.size()] = '\0';
     made->major = first_dynamic_major;
@@ -262,12 +262,13 @@ Result<std::size_t> Volume::move_direct(vfs::IoBuffer& buffer, std::uint64_t off
     if (offset % block != 0 || buffer.size() % block != 0) return Errc::invalid;
     buffer.limit(
         static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), bytes() - offset)));
+    const std::uint32_t most = disk_.limits().segment_bytes;
     constexpr unsigned order = 3; // as much at a time as the program's memory is gone through
     const PhysAddr bounce = TRY(mm::alloc_frames(order));
     ScopeExit free{[&] { mm::free_frames(bounce, order); }};
     std::size_t moved = 0;
     while (buffer.size() != 0) {
-        const std::size_t piece = std::min(buffer.size(), page_size << order);
+        const std::size_t piece = std::min({buffer.size(), page_size << order, std::size_t{most}});
         const Segment segment{bounce, static_cast<std::uint32_t>(piece)};
         const std::uint64_t sector = first_ + ((offset + moved) >> sector_shift);
         Result<void> outcome;
@@ -288,7 +289,8 @@ Result<std::size_t> Volume::move_direct(vfs::IoBuffer& buffer, std::uint64_t off
 }
 
 Result<void> Volume::clear(Operation operation, std::uint64_t offset, std::uint64_t count) {
-    if (offset % sector_bytes != 0 || count % sector_bytes != 0) return Errc::invalid;
+    const std::uint32_t block = disk_.limits().block_bytes;
+    if (offset % block != 0 || count % block != 0) return Errc::invalid;
     if (offset > bytes() || count > bytes() - offset) return Errc::invalid;
     sched::ExclusiveGuard guard(lock_);
     TRY(write_back());

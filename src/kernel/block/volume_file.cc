@@ -4,6 +4,7 @@
 #include <drupe/block/volume.h>
 
 #include <drupe/arch/user_access.h>
+#include <drupe/base/format.h>
 #include <drupe/base/scope_exit.h>
 #include <drupe/mm/frames.h>
 #include <drupe/trace/log.h>
@@ -135,13 +136,16 @@ Result<RefPtr<vfs::File>> open_volume(vfs::Dentry& dentry, std::uint32_t flags) 
 }
 
 Result<void> add_disk(BlockDevice& device, std::string_view prefix) {
-    static constinit unsigned known = 0; // one thread adds disks
-    if (known == 26 || prefix.size() > 4) return Errc::table_full;
-    char name[8];
-    std::copy(prefix.begin(), prefix.end(), name);
-    name[prefix.size()] = static_cast<char>('a' + known);
+    static constinit unsigned known = 0, lettered = 0; // one thread adds disks
+    char text[8];
+    std::string_view name = device.name();
+    if (name.empty()) {
+        if (lettered == 26) return Errc::table_full;
+        const char letter[] = {static_cast<char>('a' + lettered++), '\0'};
+        name = format_into(text, "{}{}", prefix, letter);
+    }
     const unsigned number = known++;
-    Disk& disk = *TRY(make_own<Disk>(device, std::string_view(name, prefix.size() + 1))).leak();
+    Disk& disk = *TRY(make_own<Disk>(device, name)).leak();
     TRY(add_volume(disk, number, {0, disk.limits().sectors, 0}));
     const PhysAddr page = TRY(mm::alloc_frames());
     ScopeExit free{[&] { mm::free_frames(page); }};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Banks and their chunks, the reserved ranges, and the caches in front of the buddy allocator.
 #include <drupe/mm/frames.h>
+#include <drupe/mm/last_resort.h>
 
 #include <drupe/arch/cache.h>
 #include <drupe/arch/page_table.h>
@@ -218,6 +219,9 @@ void introduce_reserved(const MemoryRange& reserved) REQUIRES(state.lock) {
     cache.count = leave;
 }
 
+using LastResort = bool (*)();
+constinit LastResort last_resort = nullptr;
+
 /// For when the buddy has nothing left: what all CPUs keep goes back to it. No lock of these held.
 [[gnu::noinline, gnu::cold]] void drain_all() {
     for (FrameCache& cache : state.caches) {
@@ -227,12 +231,15 @@ void introduce_reserved(const MemoryRange& reserved) REQUIRES(state.lock) {
 }
 
 [[gnu::noinline, gnu::cold]] Result<PhysAddr> take_from_all(unsigned order) {
-    drain_all();
-    PhysAddr block{};
-    IrqGuard guard(state.lock);
-    if (!take_locked(order, block)) return Errc::no_memory;
-    frame_of(block).refs.store(1, std::memory_order_relaxed);
-    return block;
+    do {
+        drain_all();
+        PhysAddr block{};
+        IrqGuard guard(state.lock);
+        if (!take_locked(order, block)) continue;
+        frame_of(block).refs.store(1, std::memory_order_relaxed);
+        return block;
+    } while (last_resort && last_resort());
+    return Errc::no_memory;
 }
 
 } // namespace
@@ -247,6 +254,8 @@ void frames_init(std::span<const MemoryRange> ranges, std::span<const MemoryRang
     for (const MemoryRange& r : ranges) add_bank(r);
     for (const MemoryRange& r : reserved) introduce_reserved(r);
 }
+
+void set_last_resort(bool (*free_some)()) { last_resort = free_some; }
 
 void frames_add(MemoryRange range) {
     const std::uint64_t to = align_down(raw(range.base) + range.bytes, page_size);

@@ -3,6 +3,8 @@
 //   disk read FILE [BYTES]   its size, and a sum of all its bytes, read in three ways
 //   disk write FILE          writes a pattern in several ways, and reads it again
 //   disk fail FILE           reads and writes, saying only whether they work
+//   disk fsync FILE          writes a block and syncs, six times, saying what came of each
+//   disk count FILE          reads and writes, and says what /proc/diskstats makes of it
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -130,10 +132,57 @@ static int fail_all(void) {
     return 0;
 }
 
+static int sync_often(void) {
+    char *buffer = aligned_alloc(4096, 4096);
+    memset(buffer, 'x', 4096);
+    const int fd = open(disk, O_RDWR);
+    for (int n = 1; n <= 6; n++) {
+        check(pwrite(fd, buffer, 4096, n * 4096L) == 4096, "pwrite");
+        printf("%d %s\n", n, fsync(fd) < 0 ? strerror(errno) : "works");
+    }
+    char line[256];
+    FILE *errors = fopen("/sys/kernel/drupe/disk_errors", "r");
+    check(errors && fgets(line, sizeof line, errors), "disk_errors");
+    fputs(line, stdout);
+    return 0;
+}
+
+struct counts {
+    unsigned long reads, read_sectors, writes, written_sectors, flushes;
+};
+
+static struct counts count(void) {
+    struct counts c;
+    char name[32];
+    FILE *file = fopen("/proc/diskstats", "r");
+    check(file != 0, "diskstats");
+    const int fields = fscanf(file, "%*d %*d %31s %lu %*u %lu %*u %lu %*u %lu %*u %*u %*u %*u %*u %*u %*u %*u %lu", name, &c.reads,
+                              &c.read_sectors, &c.writes, &c.written_sectors, &c.flushes);
+    fclose(file);
+    check(fields == 6 && !strcmp(name, strrchr(disk, '/') + 1), "the disk's line");
+    return c;
+}
+
+static int count_all(void) {
+    char *buffer = aligned_alloc(4096, piece);
+    const int fd = open(disk, O_RDWR | O_DIRECT);
+    const struct counts before = count();
+    check(pread(fd, buffer, piece, 0) == piece, "pread");
+    for (int n = 0; n < 3; n++) check(pwrite(fd, buffer, 4096, n * 4096) == 4096, "pwrite");
+    check(fsync(fd) == 0, "fsync");
+    const struct counts after = count();
+    printf("reads %d sectors %lu writes %lu sectors %lu flushes %lu\n", after.reads > before.reads,
+           after.read_sectors - before.read_sectors, after.writes - before.writes,
+           after.written_sectors - before.written_sectors, after.flushes - before.flushes);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     if (argc < 3) return 2;
     disk = argv[2];
     if (!strcmp(argv[1], "read")) return read_all(disk);
     if (!strcmp(argv[1], "write")) return write_all();
+    if (!strcmp(argv[1], "fsync")) return sync_often();
+    if (!strcmp(argv[1], "count")) return count_all();
     return fail_all();
 }

@@ -54,7 +54,7 @@ struct Rig {
         node.compatible = "virtio,device2";
         node.transport = &transport;
         device = TRY(drivers::find_driver(node)->probe(node, nullptr)).leak();
-        disk = device->block();
+        disk = device->block(0);
         return {};
     }
     /// One request as a sound device does it; its status to be.

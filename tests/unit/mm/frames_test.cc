@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/mm/frames.h>
+#include <drupe/mm/last_resort.h>
 
 #include <support/test_memory.h>
 
@@ -128,4 +129,34 @@ TEST_CASE("a frame goes back with its last reference, and not twice") {
     release_frame(frame);
     CHECK(memory.leaked() == 0);
     CHECK_THROWS(release_frame(frame));
+}
+
+TEST_CASE("who has memory is asked before an allocation fails, as often as that helps") {
+    TestMemory memory(64);
+    static std::vector<PhysAddr> kept;
+    static unsigned asked = 0;
+    kept.clear();
+    asked = 0;
+    for (;;) {
+        const auto frame = mm::alloc_frames();
+        if (!frame) break;
+        kept.push_back(frame.value());
+    }
+    mm::set_last_resort([] {
+        asked++;
+        if (kept.empty()) return false;
+        mm::free_frames(kept.back());
+        kept.pop_back();
+        return true;
+    });
+    const std::size_t had = kept.size();
+    CHECK(mm::alloc_frames().ok());
+    CHECK(asked == 1);
+    CHECK(mm::alloc_frames(2).ok()); // until four are together
+    CHECK(kept.size() < had - 4);
+    asked = 0;
+    CHECK(mm::alloc_frames(9).error() == Errc::no_memory);
+    CHECK(kept.empty());
+    CHECK(asked > 1);
+    mm::set_last_resort(nullptr);
 }

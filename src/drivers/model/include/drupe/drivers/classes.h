@@ -41,6 +41,28 @@ protected:
     ~RealTimeClock() = default;
 };
 
+/// The key that switches the machine off.
+class PowerKey {
+public:
+    /// From the interrupt.
+    using Handler = void (*)();
+    /// From here on `pressed` runs for each press. Once. Errors of irq::attach.
+    virtual Result<void> enable(Handler pressed) = 0;
+
+protected:
+    ~PowerKey() = default;
+};
+
+/// Who wants to know that the kernel has failed.
+class PanicListener {
+public:
+    /// Context: any. The machine may end in it.
+    virtual void tell() = 0;
+
+protected:
+    ~PanicListener() = default;
+};
+
 /// A device that gives random bytes.
 class EntropySource {
 public:

@@ -73,6 +73,8 @@ struct DeviceNode {
 class Console;
 class RealTimeClock;
 class EntropySource;
+class PowerKey;
+class PanicListener;
 
 /// What a driver makes of a node. It offers the interfaces of its class; null for all others.
 class Device {
@@ -82,8 +84,11 @@ public:
     virtual Console* console() { return nullptr; }
     virtual RealTimeClock* clock() { return nullptr; }
     virtual EntropySource* entropy() { return nullptr; }
-    virtual block::BlockDevice* block() { return nullptr; }
     virtual share::Device* share() { return nullptr; }
+    virtual PowerKey* power_key() { return nullptr; }
+    virtual PanicListener* panic_listener() { return nullptr; }
+    /// Disk `n` of those that it has.
+    virtual block::BlockDevice* block(unsigned) { return nullptr; }
 };
 
 /// What a bus gives the nodes to that it finds.
@@ -104,6 +109,8 @@ enum class DeviceClass : std::uint8_t {
     share,
     net,
     rng,
+    input,
+    other,
     bus
 };
 

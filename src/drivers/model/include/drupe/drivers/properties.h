@@ -17,6 +17,12 @@ struct Interrupt {
     irq::Trigger trigger;
 };
 
+/// A line of a controller that has several.
+struct GpioLine {
+    std::uint32_t number;
+    bool is_active_low;
+};
+
 /// Where the less common properties of a node are read. Implemented by the firmware's parser.
 class PropertySource {
 public:
@@ -29,6 +35,8 @@ public:
                                                       const std::uint32_t (&)[4]) const {
         return std::nullopt;
     }
+    /// The line of that controller (a phandle) that the power key pulls.
+    virtual std::optional<GpioLine> power_key(std::uint32_t) const { return std::nullopt; }
     /// A property of /chosen.
     virtual std::optional<std::span<const std::byte>> chosen(std::string_view) const {
         return std::nullopt;

@@ -54,7 +54,7 @@ public:
     /// there; no_memory.
     Result<volatile void*> map(unsigned bar, std::uint64_t offset, std::uint64_t bytes,
                                drivers::MapDevice map_device);
-    /// Whether it may read and write memory, and so send messages.
+    /// Whether it may read and write memory, and so send messages. Taken away in any context.
     void set_bus_master(bool is_on);
 
     /// How many messages it can send from now on, instead of its line; at least 1. not_supported:

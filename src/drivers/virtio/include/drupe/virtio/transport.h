@@ -15,6 +15,7 @@ namespace drupe::virtio {
 class Transport {
 public:
     /// Runs with interrupts masked. `queue`: which one has completions; any_queue: look at all.
+    /// Runs also when a field has changed, with the first queue or any.
     using Handler = void (*)(void* context, std::uint16_t queue);
     static constexpr std::uint16_t any_queue = 0xffff;
 
@@ -33,6 +34,8 @@ public:
     virtual void notify(std::uint16_t queue) = 0;
     /// One field of the device's own registers, `width` 1, 2 or 4 bytes, aligned.
     virtual std::uint32_t read_field(std::size_t offset, unsigned width) = 0;
+    /// The same to one of 4 bytes.
+    virtual void write_field(std::size_t offset, std::uint32_t value) = 0;
     /// Changes whenever a field does. Constant on legacy devices.
     virtual std::uint32_t field_generation() = 0;
     /// Once, before the device is ready. not_supported: there is no interrupt.

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace drupe::block {
 
@@ -16,8 +17,12 @@ inline constexpr unsigned sector_shift = 9;
 inline constexpr std::uint32_t sector_bytes = 1u << sector_shift;
 
 enum class Operation : std::uint8_t { read, write, flush, discard, write_zeroes };
+inline constexpr unsigned operation_count = 5;
+inline constexpr std::string_view operation_names[operation_count] = {"read", "write", "flush",
+                                                                      "discard", "write-zeroes"};
 
-/// Memory that data comes from or goes to. In RAM; as long as whole blocks of the device.
+/// Memory that data comes from or goes to. In RAM; as long as whole blocks of the device. Of
+/// several all but the first begin, and all but the last end where pages do.
 struct Segment {
     PhysAddr at;
     std::uint32_t bytes;
@@ -31,8 +36,9 @@ struct Request {
     std::span<const Segment> segments{}; // read and write: at most Limits::segments
     /// Runs once, in any context, interrupts masked; `outcome` is set. It may free the request.
     void (*done)(Request& request) = nullptr;
-    Errc outcome = Errc::ok; // io, not_supported, read_only
-    ListHook hook;           // the driver's, while it has the request
+    Errc outcome = Errc::ok;     // io, not_supported, read_only, no_space; invalid: see Limits
+    ListHook hook;               // the driver's, while it has the request
+    void* driver_data = nullptr; // the same
 };
 
 struct Limits {
@@ -49,11 +55,16 @@ struct Limits {
 
 class BlockDevice {
 public:
+    /// What its disk is to be called; empty: by the next letter.
+    virtual std::string_view name() const { return {}; }
     virtual const Limits& limits() const = 0;
     /// Takes the request; order among requests under way is the device's choice. A flush covers
     /// what was done before it is submitted. Context: any, no spin lock of rank device_queue or
     /// lower held.
     virtual void submit(Request& request) = 0;
+    /// A request that was submitted has been under way for longer than it should. A device that can
+    /// be brought to its senses makes it fail. It may be done meanwhile. Context: thread.
+    virtual void recover(Request&) {}
 
 protected:
     ~BlockDevice() = default;

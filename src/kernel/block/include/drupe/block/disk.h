@@ -29,31 +29,44 @@ public:
     /// discard or write_zeroes.
     Result<void> clear(Operation operation, std::uint64_t sector, std::uint64_t sectors);
 
-    /// How many requests of a kind were done, and how many failed.
-    std::uint64_t count(Operation operation) const {
-        return counts_[static_cast<unsigned>(operation)].load(std::memory_order_relaxed);
+    /// What was done of a kind, failures included.
+    struct Counters {
+        std::atomic<std::uint64_t> requests{0}, errors{0}, sectors{0};
+        std::atomic<std::uint64_t> time{0}; // nanoseconds, of all requests together
+    };
+    const Counters& counters(Operation operation) const {
+        return counters_[static_cast<unsigned>(operation)];
     }
-    std::uint64_t errors() const { return errors_.load(std::memory_order_relaxed); }
+    std::uint32_t under_way() const { return under_way_.load(std::memory_order_relaxed); }
+    /// Nanoseconds for which any request was under way, about.
+    std::uint64_t busy_time() const { return busy_.load(std::memory_order_relaxed); }
 
 private:
     struct Waiting;
     Result<void> transfer(Operation operation, std::uint64_t sector,
                           std::span<const Segment> segments);
     Result<void> run(Waiting& request);
+    void count(const Request& request, Nanos begin);
     static void finished(Request& request);
 
     BlockDevice& device_;
-    char name_[8];
+    char name_[16];
     std::uint8_t name_length_;
-    std::atomic<std::uint64_t> counts_[5] = {};
-    std::atomic<std::uint64_t> errors_{0};
+    Counters counters_[operation_count];
+    std::atomic<std::uint32_t> under_way_{0};
+    std::atomic<std::int64_t> busy_since_{0};
+    std::atomic<std::uint64_t> busy_{0};
     // Not in the request, which its waiter may take away as soon as it sees that it is done.
     sched::WaitQueue waiters_;
 };
 
-/// Makes a disk of the device, named by `prefix` and the next letter, with files for it and for its
-/// partitions below /dev. One that cannot be read stays without partitions. The device lives for
-/// ever. no_memory; table_full: there are as many disks as can be named. Context: thread.
+/// /proc/diskstats and its like show disks from now on. Once, at boot.
+void register_statistics();
+
+/// Makes a disk of the device, named by itself, or else by `prefix` and the next letter, with files
+/// for it and for its partitions below /dev. One that cannot be read stays without partitions. The
+/// device lives for ever. no_memory; table_full: there are as many disks as can be named. Context:
+/// thread.
 Result<void> add_disk(BlockDevice& device, std::string_view prefix);
 
 } // namespace drupe::block

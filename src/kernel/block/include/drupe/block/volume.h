@@ -8,6 +8,7 @@
 #pragma once
 
 #include <drupe/block/disk.h>
+#include <drupe/block/partitions.h>
 #include <drupe/sched/mutex.h>
 #include <drupe/vfs/device_file.h>
 #include <drupe/vfs/paged_file.h>
@@ -39,6 +40,8 @@ public:
     Disk& disk() { return disk_; }
     std::uint64_t bytes() const { return sectors_ << sector_shift; }
     std::uint64_t first_sector() const { return first_; }
+    /// A disk, not a partition.
+    bool is_whole() const { return minor % (most_partitions + 1) == 0; }
 
     Result<std::size_t> read(vfs::IoBuffer& buffer, std::uint64_t offset);
     /// no_space at and beyond the end.
@@ -46,7 +49,7 @@ public:
     /// Past the cache, which agrees afterwards. invalid: not whole blocks.
     Result<std::size_t> read_direct(vfs::IoBuffer& buffer, std::uint64_t offset);
     Result<std::size_t> write_direct(vfs::IoBuffer& buffer, std::uint64_t offset);
-    /// discard or write_zeroes of whole sectors. invalid.
+    /// discard or write_zeroes of whole blocks. invalid.
     Result<void> clear(Operation operation, std::uint64_t offset, std::uint64_t bytes);
 
     /// The memory for mappings.
@@ -78,7 +81,7 @@ private:
     Disk& disk_;
     const std::uint64_t first_, sectors_;
     const RefPtr<VolumePages> pages_;
-    char path_[12];
+    char path_[20];
     std::atomic<bool> is_mapped_{false}, is_mapped_writable_{false};
     sched::RwLock lock_; // before dirty_mutex_
     sched::Mutex dirty_mutex_;
