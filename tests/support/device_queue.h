@@ -4,7 +4,7 @@
 #pragma once
 
 #include <drupe/mm/frames.h>
-#include <drupe/virtio/split_queue.h>
+#include <drupe/virtio/queue.h>
 
 #include <catch2/catch.hpp>
 

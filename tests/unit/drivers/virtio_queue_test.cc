@@ -4,6 +4,8 @@
 #include <support/fake_virtio.h>
 #include <support/test_memory.h>
 
+#include <drupe/virtio/split_queue.h>
+
 #include <random>
 
 using namespace drupe;
@@ -23,7 +25,7 @@ struct Request {
 struct Rig {
     TestMemory memory{256};
     FakeTransport transport;
-    SplitQueue* queue = nullptr;
+    Queue* queue = nullptr;
     std::uint64_t agreed = 0;
 
     explicit Rig(std::uint64_t features, std::uint16_t size = 8, std::uint16_t table = 4,
@@ -34,7 +36,7 @@ struct Rig {
         queue = make_queue(transport, 0, size, table, agreed).value();
         start(transport);
     }
-    ~Rig() { OwnPtr<SplitQueue> gone(queue); }
+    ~Rig() { OwnPtr<Queue> gone(queue); }
     DeviceQueue& device() { return transport.queue[0]; }
     void poke(unsigned used_word, std::uint16_t value) { device().set_used(used_word, value); }
     Result<void> add(Request& request, unsigned pieces = 1) {
@@ -70,7 +72,7 @@ TEST_CASE("queues: no larger than device and driver want, and none where there i
     CHECK(make_queue(rig.transport, 1, 8, 0, 0).error() == Errc::not_found);
     rig.transport.queues = 2;
     rig.transport.set_status(0);
-    OwnPtr<SplitQueue> small(make_queue(rig.transport, 1, 8, 0, 0).value());
+    OwnPtr<Queue> small(make_queue(rig.transport, 1, 8, 0, 0).value());
     CHECK(small->place().size == 4);
     CHECK(SplitQueue::create(
               {.size = 6, .used_alignment = 4, .table_entries = 0, .has_event_index = false}, {},

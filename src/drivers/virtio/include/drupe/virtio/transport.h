@@ -5,7 +5,7 @@
 
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
-#include <drupe/virtio/split_queue.h>
+#include <drupe/virtio/queue.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -61,10 +61,9 @@ void give_up(Transport& transport);
 std::uint64_t read_field64(Transport& transport, std::size_t offset);
 
 /// A queue of the device with memory of its own, at most `size` long. `table_entries` as in
-/// SplitQueue::Shape, if `features` allow it. The queue and its memory live for ever: what a device
-/// has been told of cannot be taken back for sure. not_found: no such queue; no_memory, io,
-/// invalid.
-Result<SplitQueue*> make_queue(Transport& transport, std::uint16_t queue, std::uint16_t size,
-                               std::uint16_t table_entries, std::uint64_t features);
+/// Queue::Shape, if they allow it. The queue and its memory live for ever: what a device has been
+/// told of cannot be taken back for sure. not_found: no such queue; no_memory, io, invalid.
+Result<Queue*> make_queue(Transport& transport, std::uint16_t queue, std::uint16_t size,
+                          std::uint16_t table_entries, std::uint64_t features);
 
 } // namespace drupe::virtio
