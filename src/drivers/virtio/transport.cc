@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/arch/cache.h>
 #include <drupe/mm/frames.h>
+#include <drupe/virtio/packed_queue.h>
 #include <drupe/virtio/split_queue.h>
 #include <drupe/virtio/transport.h>
 
@@ -31,7 +32,7 @@ Result<std::uint64_t> negotiate(Transport& transport, std::uint64_t wanted) {
     add_status(transport, status_acknowledge);
     add_status(transport, status_driver);
     wanted |= feature_indirect | feature_event_index;
-    if (!transport.is_legacy()) wanted |= feature_version_1;
+    if (!transport.is_legacy()) wanted |= feature_version_1 | feature_packed;
     const std::uint64_t agreed = transport.offered_features() & wanted;
     if (!transport.is_legacy() && (agreed & feature_version_1) == 0) return Errc::not_supported;
     transport.accept_features(agreed);
@@ -87,7 +88,8 @@ Result<Queue*> make_queue(Transport& transport, std::uint16_t queue, std::uint16
         .used_alignment = static_cast<std::uint16_t>(transport.is_legacy() ? 4096 : 4),
         .table_entries = (features & feature_indirect) ? table_entries : std::uint16_t{0},
         .has_event_index = (features & feature_event_index) != 0};
-    return make_ring<SplitQueue>(transport, queue, shape);
+    return (features & feature_packed) ? make_ring<PackedQueue>(transport, queue, shape)
+                                       : make_ring<SplitQueue>(transport, queue, shape);
 }
 
 } // namespace drupe::virtio
