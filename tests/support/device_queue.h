@@ -1,54 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A virtio device's side of split queues, for tests: written from the specification and apart from
-// the driver's side. It checks what a driver does.
+// A virtio device's side of a queue, for tests: written from the specification and apart from the
+// driver's side. It checks what a driver does.
 #pragma once
 
-#include <drupe/mm/frames.h>
-#include <drupe/virtio/split_queue.h>
-
-#include <catch2/catch.hpp>
-
-#include <algorithm>
-#include <cstring>
-#include <string>
-#include <vector>
+#include <support/packed_device.h>
 
 namespace drupe::test {
-
-/// One request as the device sees it.
-struct Chain {
-    std::uint16_t head = 0;
-    std::vector<virtio::Piece> readable, writable;
-    std::string read() const {
-        std::string all;
-        for (const virtio::Piece& p : readable)
-            all.append(static_cast<const char*>(mm::phys_to_virt(p.at)), p.bytes);
-        return all;
-    }
-    void write(std::string_view bytes) const {
-        for (const virtio::Piece& p : writable) {
-            const std::size_t n = std::min<std::size_t>(p.bytes, bytes.size());
-            std::memcpy(mm::phys_to_virt(p.at), bytes.data(), n);
-            bytes.remove_prefix(n);
-        }
-    }
-    std::size_t room() const {
-        std::size_t all = 0;
-        for (const virtio::Piece& p : writable) all += p.bytes;
-        return all;
-    }
-};
 
 /// The device's side of one queue.
 class DeviceQueue {
 public:
     virtio::QueuePlace place{};
     bool has_event_index = false;
+    bool is_packed = false;
     unsigned interrupts = 0;
     bool wants_notice = true;
 
-    bool has_request() const { return available(1) != seen_; }
+    bool has_request() const {
+        return is_packed ? packed_.has_request(place) : available(1) != seen_;
+    }
     Chain pop() {
+        if (is_packed) {
+            Chain taken = packed_.pop(place);
+            tell_driver();
+            return taken;
+        }
         Chain chain;
         chain.head = available(2 + seen_++ % place.size);
         REQUIRE(chain.head < place.size);
@@ -57,6 +33,11 @@ public:
         return chain;
     }
     void push(std::uint32_t id, std::uint32_t bytes) {
+        if (is_packed) {
+            if (packed_.push(place, static_cast<std::uint16_t>(id), bytes, has_event_index))
+                interrupts++;
+            return;
+        }
         const std::uint16_t at = used(1);
         std::memcpy(where(place.used, 4 + at % place.size * 8), &id, 4);
         std::memcpy(where(place.used, 8 + at % place.size * 8), &bytes, 4);
@@ -70,7 +51,9 @@ public:
     }
     /// "I will look no further than here by myself."
     void tell_driver() {
-        if (has_event_index)
+        if (is_packed)
+            packed_.tell_driver(place, wants_notice, has_event_index);
+        else if (has_event_index)
             set_used(2 + std::size_t{place.size} * 4,
                      wants_notice ? seen_ : static_cast<std::uint16_t>(seen_ - 1));
         else
@@ -113,6 +96,7 @@ private:
         }
     }
     std::uint16_t seen_ = 0;
+    PackedDevice packed_;
 };
 
 } // namespace drupe::test

@@ -49,6 +49,7 @@ public:
     Result<void> set_queue(std::uint16_t q, const virtio::QueuePlace& place) override {
         CHECK((status_ & 4) == 0); // before DRIVER_OK
         queue[q].place = place;
+        queue[q].is_packed = (accepted & virtio::feature_packed) != 0;
         queue[q].has_event_index = (accepted & virtio::feature_event_index) != 0;
         return {};
     }

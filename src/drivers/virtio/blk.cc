@@ -72,7 +72,7 @@ private:
     void fail_all(Requests& done) REQUIRES(lock_);
 
     Transport* transport_ = nullptr;
-    SplitQueue* ring_ = nullptr;
+    Queue* ring_ = nullptr;
     std::uint16_t index_ = 0;
     std::uint16_t segments_ = 1;
     SpinLock<LockRank::device_queue> lock_;

@@ -60,7 +60,7 @@ private:
     }
 
     Transport& transport_;
-    SplitQueue* queue_ = nullptr;
+    Queue* queue_ = nullptr;
     SpinLock<LockRank::device_queue> lock_;
     Deliver deliver_ GUARDED_BY(lock_) = nullptr;
     alignas(64) std::byte bytes_[64] = {}; // the device writes here: within one frame

@@ -144,8 +144,9 @@ bool SplitQueue::publish() {
     if (next_ == published_) return false;
     const std::uint16_t before = published_;
     published_ = next_;
-    // Descriptors and ring entries before the index that makes the device read them.
-    arch::barrier_dma_store();
+    // Descriptors and ring entries, and our last look at memory that goes back to the device,
+    // before the index that makes the device read them.
+    arch::barrier_dma_release();
     store(available_word(index_word), published_);
     // Our index before our look at whether the device sleeps: it looks at the index once more after
     // it has said that it will sleep ([virtio] "Available Buffer Notification Suppression").

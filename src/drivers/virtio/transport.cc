@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/arch/cache.h>
 #include <drupe/mm/frames.h>
+#include <drupe/virtio/packed_queue.h>
+#include <drupe/virtio/split_queue.h>
 #include <drupe/virtio/transport.h>
 
 #include <algorithm>
@@ -30,7 +32,7 @@ Result<std::uint64_t> negotiate(Transport& transport, std::uint64_t wanted) {
     add_status(transport, status_acknowledge);
     add_status(transport, status_driver);
     wanted |= feature_indirect | feature_event_index;
-    if (!transport.is_legacy()) wanted |= feature_version_1;
+    if (!transport.is_legacy()) wanted |= feature_version_1 | feature_packed;
     const std::uint64_t agreed = transport.offered_features() & wanted;
     if (!transport.is_legacy() && (agreed & feature_version_1) == 0) return Errc::not_supported;
     transport.accept_features(agreed);
@@ -55,29 +57,39 @@ std::uint64_t read_field64(Transport& transport, std::size_t offset) {
     return value;
 }
 
-Result<SplitQueue*> make_queue(Transport& transport, std::uint16_t queue, std::uint16_t size,
-                               std::uint16_t table_entries, std::uint64_t features) {
-    const std::uint16_t limit = transport.queue_limit(queue);
-    if (limit == 0) return Errc::not_found;
-    const SplitQueue::Shape shape{
-        .size = transport.has_fixed_queues() ? limit : std::bit_floor(std::min(size, limit)),
-        .used_alignment = static_cast<std::uint16_t>(transport.is_legacy() ? 4096 : 4),
-        .table_entries = (features & feature_indirect) ? table_entries : std::uint16_t{0},
-        .has_event_index = (features & feature_event_index) != 0};
-    const std::size_t pages = PageCount::covering(SplitQueue::bytes_needed(shape)).n;
+namespace {
+
+template <class Ring>
+Result<Queue*> make_ring(Transport& transport, std::uint16_t queue, const Queue::Shape& shape) {
+    const std::size_t pages = PageCount::covering(Ring::bytes_needed(shape)).n;
     const auto order = static_cast<unsigned>(std::bit_width(pages - 1));
     const PhysAddr memory = TRY(mm::alloc_frames(order));
     auto* const bytes = static_cast<std::byte*>(mm::phys_to_virt(memory));
     const std::size_t count = page_size << order;
     std::memset(bytes, 0, count);
-    auto made = SplitQueue::create(shape, {bytes, count}, memory);
+    auto made = Ring::create(shape, {bytes, count}, memory);
     if (!made) {
         mm::free_frames(memory, order);
         return made.error();
     }
-    SplitQueue* const ring = std::move(made).value().leak();
+    Queue* const ring = std::move(made).value().leak();
     TRY(transport.set_queue(queue, ring->place()));
     return ring;
+}
+
+} // namespace
+
+Result<Queue*> make_queue(Transport& transport, std::uint16_t queue, std::uint16_t size,
+                          std::uint16_t table_entries, std::uint64_t features) {
+    const std::uint16_t limit = transport.queue_limit(queue);
+    if (limit == 0) return Errc::not_found;
+    const Queue::Shape shape{
+        .size = transport.has_fixed_queues() ? limit : std::bit_floor(std::min(size, limit)),
+        .used_alignment = static_cast<std::uint16_t>(transport.is_legacy() ? 4096 : 4),
+        .table_entries = (features & feature_indirect) ? table_entries : std::uint16_t{0},
+        .has_event_index = (features & feature_event_index) != 0};
+    return (features & feature_packed) ? make_ring<PackedQueue>(transport, queue, shape)
+                                       : make_ring<SplitQueue>(transport, queue, shape);
 }
 
 } // namespace drupe::virtio

@@ -43,6 +43,17 @@ void scan_file(const std::filesystem::path& path, const std::string& name,
     std::ifstream in(path);
     const std::string text =
         without_comments({std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()});
+    const auto line_of = [&](std::size_t at) {
+        return static_cast<unsigned>(
+            1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    };
+    constexpr std::string_view barrier = "arch::barrier_dma_";
+    for (std::size_t at = text.find(barrier); at != std::string::npos;
+         at = text.find(barrier, at + barrier.size())) {
+        const std::size_t parenthesis = text.find('(', at);
+        if (parenthesis == std::string::npos) break;
+        sites.push_back({{name, line_of(parenthesis)}, name_before(text, parenthesis)});
+    }
     constexpr std::string_view word = "memory_order_", relaxed = "memory_order_relaxed";
     std::size_t last = 0;
     for (std::size_t at = text.find(word); at != std::string::npos;
@@ -51,10 +62,7 @@ void scan_file(const std::filesystem::path& path, const std::string& name,
         const std::size_t parenthesis = opening(text, at);
         if (parenthesis == last) continue; // the second order of a compare-exchange
         last = parenthesis;
-        const auto line =
-            1 +
-            std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(parenthesis), '\n');
-        sites.push_back({{name, static_cast<unsigned>(line)}, name_before(text, parenthesis)});
+        sites.push_back({{name, line_of(parenthesis)}, name_before(text, parenthesis)});
     }
 }
 

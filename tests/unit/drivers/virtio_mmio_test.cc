@@ -78,7 +78,7 @@ TEST_CASE("MMIO: a modern device gets three addresses, a legacy one a page") {
     const std::uint64_t features = virtio::negotiate(*found, 0).value();
     CHECK((features & 0x30000000) == 0x30000000);
     CHECK(slot.accepted[0] == 0x30000000);
-    OwnPtr<virtio::SplitQueue> queue(virtio::make_queue(*found, 0, 4, 0, features).value());
+    OwnPtr<virtio::Queue> queue(virtio::make_queue(*found, 0, 4, 0, features).value());
     const virtio::QueuePlace place = queue->place();
     auto& words = slot.registers.words;
     CHECK(words[0x38] == 4);

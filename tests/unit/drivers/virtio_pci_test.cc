@@ -170,10 +170,10 @@ TEST_CASE("virtio over PCI: features, queues and messages, modern and legacy") {
     CHECK((features & 0x30000000) == 0x30000000);
     CHECK((f.words[1] & 4) != 0); // driven: it may master the bus
     CHECK(found->queue_limit(2) == 0);
-    std::unique_ptr<virtio::SplitQueue> queues[2];
+    std::unique_ptr<virtio::Queue> queues[2];
     for (std::uint16_t q : {0, 1}) {
         queues[q].reset(virtio::make_queue(*found, q, 64, 0, features).value());
-        const virtio::SplitQueue& queue = *queues[q];
+        const virtio::Queue& queue = *queues[q];
         const virtio::QueuePlace place = queue.place();
         CHECK(place.size == (legacy ? 256 : 64));
         const unsigned vector = vectors == 0 ? 0xffff : vectors > q ? q : 0;

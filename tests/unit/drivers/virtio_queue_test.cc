@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Split queues and the talk before them, with devices that are honest and devices that are not.
+// Queues of both kinds and the talk before them, with devices that are honest and devices that are
+// not.
 #include <support/failing_allocator.h>
 #include <support/fake_virtio.h>
 #include <support/test_memory.h>
+
+#include <drupe/virtio/packed_queue.h>
+#include <drupe/virtio/split_queue.h>
 
 #include <random>
 
@@ -23,7 +27,7 @@ struct Request {
 struct Rig {
     TestMemory memory{256};
     FakeTransport transport;
-    SplitQueue* queue = nullptr;
+    Queue* queue = nullptr;
     std::uint64_t agreed = 0;
 
     explicit Rig(std::uint64_t features, std::uint16_t size = 8, std::uint16_t table = 4,
@@ -34,7 +38,7 @@ struct Rig {
         queue = make_queue(transport, 0, size, table, agreed).value();
         start(transport);
     }
-    ~Rig() { OwnPtr<SplitQueue> gone(queue); }
+    ~Rig() { OwnPtr<Queue> gone(queue); }
     DeviceQueue& device() { return transport.queue[0]; }
     void poke(unsigned used_word, std::uint16_t value) { device().set_used(used_word, value); }
     Result<void> add(Request& request, unsigned pieces = 1) {
@@ -70,7 +74,7 @@ TEST_CASE("queues: no larger than device and driver want, and none where there i
     CHECK(make_queue(rig.transport, 1, 8, 0, 0).error() == Errc::not_found);
     rig.transport.queues = 2;
     rig.transport.set_status(0);
-    OwnPtr<SplitQueue> small(make_queue(rig.transport, 1, 8, 0, 0).value());
+    OwnPtr<Queue> small(make_queue(rig.transport, 1, 8, 0, 0).value());
     CHECK(small->place().size == 4);
     CHECK(SplitQueue::create(
               {.size = 6, .used_alignment = 4, .table_entries = 0, .has_event_index = false}, {},
@@ -87,7 +91,8 @@ TEST_CASE("legacy queues lie as one address says") {
 }
 
 TEST_CASE("random traffic with an honest device: all comes back, once, with what was written") {
-    const std::uint64_t features = GENERATE(0ull, 1ull << 28, 1ull << 29, 3ull << 28);
+    const std::uint64_t features =
+        GENERATE(0ull, feature_packed) | GENERATE(0ull, 1ull << 28, 1ull << 29, 3ull << 28);
     const unsigned seed = GENERATE(range(0u, 8u));
     Rig rig(features);
     rig.device().has_event_index = (features & feature_event_index) != 0;
@@ -149,7 +154,7 @@ TEST_CASE("random traffic with an honest device: all comes back, once, with what
 }
 
 TEST_CASE("interrupts: asked for or not, and never one missed") {
-    const std::uint64_t features = GENERATE(0ull, 1ull << 29);
+    const std::uint64_t features = GENERATE(0ull, feature_packed) | GENERATE(0ull, 1ull << 29);
     Rig rig(features);
     Request a, b;
     REQUIRE(rig.add(a));
@@ -171,7 +176,7 @@ TEST_CASE("interrupts: asked for or not, and never one missed") {
 }
 
 TEST_CASE("a device that sleeps is told, one that does not is spared") {
-    const std::uint64_t features = GENERATE(0ull, 1ull << 29);
+    const std::uint64_t features = GENERATE(0ull, feature_packed) | GENERATE(0ull, 1ull << 29);
     Rig rig(features);
     Request a, b;
     rig.device().wants_notice = false;
@@ -186,7 +191,8 @@ TEST_CASE("a device that sleeps is told, one that does not is spared") {
 }
 
 TEST_CASE("a device that lies is not listened to, and everything is still to be had back") {
-    Rig rig(0);
+    const bool is_packed = GENERATE(false, true);
+    Rig rig(is_packed ? std::uint64_t{feature_packed} : 0);
     Request a, b;
     REQUIRE(rig.add(a));
     REQUIRE(rig.add(b, 2));
@@ -194,10 +200,15 @@ TEST_CASE("a device that lies is not listened to, and everything is still to be 
     const Chain first = rig.device().pop(), second = rig.device().pop();
     const int lie = GENERATE(0, 1, 2, 3);
     switch (lie) {
-    case 0: rig.device().push(8, 0); break;                // no such descriptor
-    case 1: rig.device().push(0x10000, 0); break;          // more than 16 bits
-    case 2: rig.device().push(second.head + 1u, 0); break; // not the first of a request
-    case 3: rig.poke(1, 3); break;                         // more than there were
+    case 0: rig.device().push(8, 0); break;                            // no such descriptor
+    case 1: rig.device().push(is_packed ? 0xffff : 0x10000, 0); break; // more than 16 bits
+    case 2: rig.device().push(second.head + 1u, 0); break;             // not the first of a request
+    case 3:
+        if (is_packed)
+            rig.device().push(7, 0); // a number that is not out
+        else
+            rig.poke(1, 3); // more than there were
+        break;
     }
     CHECK(rig.queue->take().error() == Errc::io);
     CHECK(rig.queue->is_broken());
@@ -210,7 +221,7 @@ TEST_CASE("a device that lies is not listened to, and everything is still to be 
 }
 
 TEST_CASE("what comes back twice comes back once, and no longer than it was") {
-    Rig rig(feature_indirect);
+    Rig rig(feature_indirect | GENERATE(0ull, feature_packed));
     Request a, b;
     REQUIRE(rig.add(a, 3));
     REQUIRE(rig.add(b, 1));
@@ -226,7 +237,7 @@ TEST_CASE("what comes back twice comes back once, and no longer than it was") {
 }
 
 TEST_CASE("requests that never fit are told from those that do not fit now") {
-    Rig rig(0);
+    Rig rig(GENERATE(0ull, feature_packed));
     Request a, b;
     CHECK(rig.add(a, 9).error() == Errc::too_big);
     REQUIRE(rig.add(a, 8));
@@ -235,12 +246,57 @@ TEST_CASE("requests that never fit are told from those that do not fit now") {
     CHECK(rig.queue->abandon() == &a);
 }
 
+TEST_CASE("packed: offered and modern, it is what there is; a legacy device has none") {
+    FakeTransport device;
+    device.features |= feature_packed;
+    CHECK(negotiate(device, 0).value() == (feature_version_1 | feature_packed));
+    device.legacy = true;
+    CHECK(negotiate(device, 0).value() == 0);
+}
+
+TEST_CASE("packed: chains across the end of the ring, given back in another order") {
+    Rig rig(feature_packed | GENERATE(0ull, 1ull << 29), 8, 0);
+    Request r[3];
+    for (int round = 0; round < 40; round++) {
+        // Seven descriptors each round: every place of the ring begins a chain once.
+        for (unsigned i = 0; i < 3; i++) REQUIRE(rig.add(r[i], 1u << i));
+        REQUIRE(rig.queue->publish());
+        Chain chains[3];
+        for (Chain& chain : chains) chain = rig.device().pop();
+        CHECK(chains[2].writable.size() == 4);
+        for (const unsigned i : {2, 0, 1}) rig.device().push(chains[i].head, 16u << i);
+        for (const unsigned i : {2, 0, 1}) {
+            const auto got = rig.queue->take().value();
+            REQUIRE(got);
+            CHECK(got->owner == &r[i]);
+            CHECK(got->written == 16u << i);
+        }
+        CHECK_FALSE(rig.queue->take().value());
+        CHECK_FALSE(rig.queue->expect_interrupt());
+    }
+    CHECK(rig.queue->in_flight() == 0);
+}
+
+TEST_CASE("packed: what was added is not the device's before it is published") {
+    Rig rig(feature_packed, 8, 0);
+    Request a, b;
+    REQUIRE(rig.add(a, 2));
+    REQUIRE(rig.add(b, 2));
+    CHECK_FALSE(rig.device().has_request());
+    REQUIRE(rig.queue->publish());
+    rig.device().pop();
+    rig.device().pop();
+    CHECK_FALSE(rig.device().has_request());
+    while (rig.queue->abandon()) {}
+}
+
 TEST_CASE("without memory there is no queue, and nothing is kept") {
+    const std::uint64_t features = GENERATE(0ull, feature_packed);
     TestMemory memory(256);
     FakeTransport device;
     for (std::size_t n = 1; n <= 2; n++) {
         testing::FailingAllocator failing(n);
-        auto made = make_queue(device, 0, 8, 0, 0);
+        auto made = make_queue(device, 0, 8, 0, features);
         CHECK(made.error() == Errc::no_memory);
     }
     CHECK(memory.leaked() == 0);

@@ -1,77 +1,29 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A split virtqueue ([virtio] "Split Virtqueues"): requests to a device, and their return. Knows no
-// transport and allocates no memory that the device sees. The device is not trusted: what it
-// returns is checked against a private record of what was given to it, and one that lies is not
-// listened to any more.
-//
-// Not locked: one caller at a time. Context: any.
+// [virtio] "Split Virtqueues": descriptors, and a ring in each direction that names them.
 #pragma once
 
-#include <drupe/base/ref_ptr.h>
-#include <drupe/base/result.h>
-#include <drupe/base/units.h>
-
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
+#include <drupe/virtio/queue.h>
 
 namespace drupe::virtio {
 
-/// Memory as the device addresses it.
-struct Piece {
-    PhysAddr at;
-    std::uint32_t bytes;
-};
-
-/// Where a queue's parts lie, for the transport to tell the device.
-struct QueuePlace {
-    PhysAddr descriptors, available, used;
-    std::uint16_t size;
-};
-
-class SplitQueue {
+class SplitQueue final : public Queue {
 public:
-    struct Shape {
-        std::uint16_t size;           // requests' pieces that fit, a power of two
-        std::uint16_t used_alignment; // 4; 4096 for a legacy device, which gets one address
-        std::uint16_t table_entries;  // of each request's indirect table; 0: none are used
-        bool has_event_index;
-    };
     /// The memory that a queue of this shape takes.
     static std::size_t bytes_needed(const Shape& shape);
     /// `memory`: zeros, aligned to 4096, at `at` for the device, as long as the queue lives.
     /// no_memory; invalid: the shape is none, or the memory too small.
     static Result<OwnPtr<SplitQueue>> create(const Shape& shape, std::span<std::byte> memory,
                                              PhysAddr at);
-    ~SplitQueue();
-    SplitQueue(const SplitQueue&) = delete;
-    SplitQueue& operator=(const SplitQueue&) = delete;
+    ~SplitQueue() override;
 
-    QueuePlace place() const;
-
-    /// Prepares a request: pieces for the device to read, then pieces for it to write. The owner
-    /// comes back with its completion. no_space: not now; too_big: never.
-    Result<void> add(std::span<const Piece> readable, std::span<const Piece> writable, void* owner);
-    /// Shows the device what was added. True: it wants to be notified.
-    [[nodiscard]] bool publish();
-
-    struct Completion {
-        void* owner;
-        std::uint32_t written; // bytes, at most those the request offered
-    };
-    /// A finished request; nothing when there is none. io: the device returned what it was not
-    /// given, now or before.
-    Result<std::optional<Completion>> take();
-    /// Asks for an interrupt at the next completion. True: one has come meanwhile, take it first.
-    [[nodiscard]] bool expect_interrupt();
-    void silence_interrupts();
-
-    /// Ends the use of the queue. The owner of a request that the device still has; null: none is
-    /// left. The device has been reset, or is beyond trust.
-    void* abandon();
-    bool is_broken() const { return is_broken_; }
-    std::uint16_t in_flight() const { return in_flight_; }
+    QueuePlace place() const override;
+    Result<void> add(std::span<const Piece> readable, std::span<const Piece> writable,
+                     void* owner) override;
+    [[nodiscard]] bool publish() override;
+    Result<std::optional<Completion>> take() override;
+    [[nodiscard]] bool expect_interrupt() override;
+    void silence_interrupts() override;
+    void* abandon() override;
 
 private:
     struct Descriptor;
@@ -99,11 +51,9 @@ private:
     Record* const records_;
     std::uint16_t free_ = 0; // first free descriptor
     std::uint16_t free_count_;
-    std::uint16_t in_flight_ = 0; // requests
     std::uint16_t next_ = 0;      // available index to come
     std::uint16_t published_ = 0; // as the device sees it
     std::uint16_t last_used_ = 0; // used index looked at
-    bool is_broken_ = false;
 };
 
 } // namespace drupe::virtio

@@ -5,7 +5,7 @@
 
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
-#include <drupe/virtio/split_queue.h>
+#include <drupe/virtio/queue.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +50,7 @@ enum Feature : std::uint64_t {
     feature_indirect = 1ull << 28,
     feature_event_index = 1ull << 29,
     feature_version_1 = 1ull << 32,
+    feature_packed = 1ull << 34,
 };
 
 /// Resets the device and agrees on features: those of `wanted` that it offers, and what the rings
@@ -63,11 +64,11 @@ void give_up(Transport& transport);
 /// A 64-bit field, both halves of one time.
 std::uint64_t read_field64(Transport& transport, std::size_t offset);
 
-/// A queue of the device with memory of its own, at most `size` long. `table_entries` as in
-/// SplitQueue::Shape, if `features` allow it. The queue and its memory live for ever: what a device
-/// has been told of cannot be taken back for sure. not_found: no such queue; no_memory, io,
-/// invalid.
-Result<SplitQueue*> make_queue(Transport& transport, std::uint16_t queue, std::uint16_t size,
-                               std::uint16_t table_entries, std::uint64_t features);
+/// A queue of the device with memory of its own, at most `size` long, split or packed as `features`
+/// say. `table_entries` as in Queue::Shape, if they allow it. The queue and its memory live for
+/// ever: what a device has been told of cannot be taken back for sure. not_found: no such queue;
+/// no_memory, io, invalid.
+Result<Queue*> make_queue(Transport& transport, std::uint16_t queue, std::uint16_t size,
+                          std::uint16_t table_entries, std::uint64_t features);
 
 } // namespace drupe::virtio
