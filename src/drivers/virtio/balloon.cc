@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t has_statistics = 1 << 1, deflates_when_short = 1 << 2;
 enum Field : std::size_t { target = 0, actual = 4 }; // in pages of 4096 bytes
-enum Queue : std::uint16_t { inflation, deflation, statistics };
+enum : std::uint16_t { inflation, deflation, statistics };
 enum Tag : std::uint16_t { free_memory = 4, all_memory = 5, available_memory = 6 };
 constexpr unsigned statistic_count = 3;
 constexpr std::int64_t retry = 1'000'000'000; // nanoseconds
@@ -76,7 +76,7 @@ std::uint32_t Balloon::held() {
 }
 
 /// Tells the device of pages and waits until it knows. False: it is beyond trust.
-bool Balloon::tell(SplitQueue& queue, std::uint16_t index, const std::uint32_t* numbers,
+bool Balloon::tell(Queue& queue, std::uint16_t index, const std::uint32_t* numbers,
                    std::uint32_t count) {
     const Piece piece{mm::virt_to_phys(numbers), count * std::uint32_t{sizeof *numbers}};
     if (!queue.add({&piece, 1}, {}, this)) return false;

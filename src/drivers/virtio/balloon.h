@@ -44,17 +44,16 @@ private:
     void deflate(std::uint32_t most);
     void tell_late();
     void answer();
-    bool tell(SplitQueue& queue, std::uint16_t index, const std::uint32_t* numbers,
-              std::uint32_t count);
+    bool tell(Queue& queue, std::uint16_t index, const std::uint32_t* numbers, std::uint32_t count);
     void push(Chunk* chunk);
     Chunk* pop();
     std::uint32_t held();
     static void on_interrupt(void* self, std::uint16_t);
 
     Transport& transport_;
-    SplitQueue* inflation_ = nullptr;
-    SplitQueue* deflation_ = nullptr;
-    SplitQueue* statistics_ = nullptr; // null: the device wants none
+    Queue* inflation_ = nullptr;
+    Queue* deflation_ = nullptr;
+    Queue* statistics_ = nullptr; // null: the device wants none
     Statistic* answer_ = nullptr;
     std::uint32_t last_target_ = 0;
     bool is_short_ = false; // there was too little memory for what the device wants

@@ -34,7 +34,7 @@ private:
     void fail_all(Exchanges& done) REQUIRES(lock_);
 
     Transport* transport_ = nullptr;
-    SplitQueue* ring_ = nullptr;
+    Queue* ring_ = nullptr;
     std::uint16_t index_ = 0;
     SpinLock<LockRank::device_queue> lock_;
     Exchanges waiting_ GUARDED_BY(lock_);
