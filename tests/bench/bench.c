@@ -34,6 +34,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -280,13 +281,34 @@ static int spawn(pthread_t* t, void* (*f)(void*)) {
 }
 static long NP; /* ping-pong count handed to the peer */
 static int fa[2], fb[2];
-static void* pp_pipe(void* x) {
-    char c;
+static ssize_t PB; /* bytes of one message */
+static void* pp_message(void* x) {
+    uint64_t v;
     for (long i = 0; i < NP; i++) {
-        if (read(fa[0], &c, 1) != 1) break;
-        if (write(fb[1], &c, 1) != 1) break;
+        if (read(fa[0], &v, PB) != PB) break;
+        if (write(fb[1], &v, PB) != PB) break;
     }
     return x;
+}
+/* Messages to the peer through fa and back through fb. */
+static void pingpong(const char* name, int bytes) {
+    pthread_t t;
+    uint64_t v = 1;
+    char row[64];
+    snprintf(row, sizeof row, "%s_rt", name);
+    NP = 5000 * scale;
+    PB = bytes;
+    CK(spawn(&t, pp_message));
+    timed(name);
+    uint64_t a = now();
+    for (long i = 0; i < NP; i++) {
+        if (write(fa[1], &v, PB) != PB || read(fb[0], &v, PB) != PB) {
+            puts("E pp");
+            break;
+        }
+    }
+    rep(row, now() - a, NP);
+    pthread_join(t, 0);
 }
 static sem_t s1, s2;
 static void* pp_sem(void* x) {
@@ -322,25 +344,29 @@ static void t_threads(void) {
             break;
         } pthread_join(t, 0));
     if (want("pingpong_pipe")) {
-        NP = 5000 * scale;
         CK(pipe(fa));
         CK(pipe(fb));
-        CK(spawn(&t, pp_pipe));
-        char c = 1;
-        timed("pingpong_pipe");
-        uint64_t a = now();
-        for (long i = 0; i < NP; i++) {
-            if (write(fa[1], &c, 1) != 1 || read(fb[0], &c, 1) != 1) {
-                puts("E pp");
-                break;
-            }
-        }
-        rep("pingpong_pipe_rt", now() - a, NP);
-        pthread_join(t, 0);
+        pingpong("pingpong_pipe", 1);
         close(fa[0]);
         close(fa[1]);
         close(fb[0]);
         close(fb[1]);
+    }
+    if (want("pingpong_socket")) {
+        int pair[2];
+        CK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+        fa[1] = fb[0] = pair[0];
+        fa[0] = fb[1] = pair[1];
+        pingpong("pingpong_socket", 1);
+        close(pair[0]);
+        close(pair[1]);
+    }
+    if (want("pingpong_eventfd")) {
+        CK(fa[0] = fa[1] = eventfd(0, 0));
+        CK(fb[0] = fb[1] = eventfd(0, 0));
+        pingpong("pingpong_eventfd", 8);
+        close(fa[0]);
+        close(fb[0]);
     }
     if (want("pingpong_sem")) {
         NP = 5000 * scale;

@@ -7,6 +7,7 @@
 #include <drupe/base/assert.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace drupe::sched {
 namespace {
@@ -48,7 +49,7 @@ void Entity::set_policy(Policy policy, int realtime_priority) {
 }
 
 void RunQueue::set_parameters(Entity& entity, Policy policy, int realtime_priority, int nice) {
-    DRUPE_ASSERT(!entity.is_queued());
+    DRUPE_ASSERT(!entity.is_queued() && !entity.hook_.is_linked());
     const std::int64_t owed = entity.lag_ * entity.weight_;
     entity.set_policy(policy, realtime_priority);
     entity.set_nice(nice);
@@ -108,8 +109,7 @@ void RunQueue::renew(Entity& entity) { entity.vdeadline_ = entity.vruntime_ + en
     entity.vdeadline_ = entity.vruntime_ + entity.first_turn_;
 }
 
-[[gnu::always_inline]] inline void RunQueue::insert(Entity& entity) {
-    queued_.store(queued() + 1, std::memory_order_relaxed);
+[[gnu::always_inline]] inline void RunQueue::link(Entity& entity) {
     if (entity.is_realtime()) {
         entity.place_ = Entity::Place::realtime;
         realtime_.insert(entity);
@@ -122,9 +122,15 @@ void RunQueue::renew(Entity& entity) { entity.vdeadline_ = entity.vruntime_ + en
     }
 }
 
+[[gnu::always_inline]] inline void RunQueue::insert(Entity& entity) {
+    queued_.store(queued() + 1, std::memory_order_relaxed);
+    link(entity);
+}
+
 [[gnu::always_inline]] inline void RunQueue::remove(Entity& entity) {
     queued_.store(queued() - 1, std::memory_order_relaxed);
     switch (entity.place_) {
+    case Entity::Place::handed: handed_ = nullptr; break;
     case Entity::Place::eligible: eligible_.remove(entity); break;
     case Entity::Place::waiting: waiting_.remove(entity); break;
     case Entity::Place::realtime: realtime_.remove(entity); break;
@@ -135,6 +141,7 @@ void RunQueue::renew(Entity& entity) { entity.vdeadline_ = entity.vruntime_ + en
 
 void RunQueue::enqueue(Entity& entity, Nanos now) {
     DRUPE_ASSERT(entity.place_ == Entity::Place::none);
+    enqueue_handed(now); // it came first
     entity.turn_used_ = {0};
     entity.sequence_ = ++sequence_;
     if (!entity.is_realtime()) {
@@ -144,8 +151,20 @@ void RunQueue::enqueue(Entity& entity, Nanos now) {
     insert(entity);
 }
 
+[[gnu::noinline]] void RunQueue::join(Nanos now) {
+    Entity& entity = *std::exchange(handed_, nullptr);
+    place(entity, now);
+    add_weight(entity);
+    link(entity);
+}
+
 void RunQueue::dequeue(Entity& entity, Nanos now) {
+    const bool was_handed = &entity == handed_;
     remove(entity);
+    if (was_handed) { // it never joined
+        set_weight(weight_);
+        return;
+    }
     if (!entity.is_realtime()) drop_weight(entity);
     entity.since_ = now;
 }
@@ -169,6 +188,7 @@ void RunQueue::dequeue(Entity& entity, Nanos now) {
 
 Entity* RunQueue::pick(Nanos now) {
     if (queued() == 0) return nullptr;
+    enqueue_handed(now);
     Entity* next = realtime_.top();
     if (!next) next = pick_fair();
     remove(*next);
@@ -234,6 +254,7 @@ void RunQueue::put_back(Entity& running, Nanos now, Because because) {
 }
 
 void RunQueue::rejoin(Entity& running, Nanos now) {
+    enqueue_handed(now);
     running.turn_used_ = {0};
     if (running.is_realtime()) return;
     place(running, now);
@@ -243,6 +264,28 @@ void RunQueue::rejoin(Entity& running, Nanos now) {
 void RunQueue::leave(Entity& running, Nanos now) {
     account(running, now);
     if (!running.is_realtime()) drop_weight(running);
+}
+
+Entity* RunQueue::leave_and_pick(Entity& running, Nanos now) {
+    if (!handed_ || running.weight_ != weight_) {
+        leave(running, now);
+        return pick(now);
+    }
+    // One fair thread hands the CPU to another, and nobody else wants it: nothing is owed to
+    // anybody, and the average is wherever the one that runs stands.
+    running.used_ = running.used_ + (now - running.since_);
+    running.since_ = now;
+    running.lag_ = 0;
+    Entity& next = *std::exchange(handed_, nullptr);
+    queued_.store(0, std::memory_order_relaxed);
+    next.place_ = Entity::Place::none;
+    next.lag_ = 0;
+    next.vruntime_ = base_ = running.vruntime_;
+    weighted_ = 0;
+    next.vdeadline_ = base_ + next.first_turn_;
+    next.since_ = next.picked_at_ = now;
+    set_weight(next.weight_);
+    return &next;
 }
 
 bool RunQueue::should_preempt(const Entity& running, const Entity& woken, Nanos now) const {

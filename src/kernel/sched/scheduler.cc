@@ -66,8 +66,9 @@ void Scheduler::first_run(void* thread) {
 
 // ---- switching
 
-Thread& Scheduler::pick_locked(Cpu& cpu, Nanos now) {
-    if (Entity* next = cpu.queue.pick(now)) return static_cast<Thread&>(*next);
+/// The queue's choice; when it had none, another CPU's.
+inline Thread& Scheduler::picked_or_idle(Cpu& cpu, Entity* picked, Nanos now) {
+    if (picked) return static_cast<Thread&>(*picked);
     if (is_alone()) return *cpu.idle;
     if (Thread* stolen = steal_for(cpu, now)) return *stolen;
     return *cpu.idle;
@@ -137,6 +138,7 @@ void Scheduler::look_again(Cpu& cpu) {
     } else {
         const Nanos now = time::now();
         cpu.queue.account(*cpu.running, now);
+        cpu.queue.enqueue_handed(now);
         if (!is_alone()) surplus = find_surplus_locked(cpu, now, target);
         if (cpu.queue.is_turn_over(*cpu.running))
             request_switch_locked(cpu);
@@ -161,9 +163,9 @@ void Scheduler::block() {
     if (self.state() == ThreadState::blocked) {
         DRUPE_ASSERT(!self.is_idle_);
         const Nanos now = time::now();
-        cpu.queue.leave(self, now);
+        Entity* next = cpu.queue.leave_and_pick(self, now);
         ++self.voluntary_switches_;
-        switch_to_locked(cpu, self, pick_locked(cpu, now), now);
+        switch_to_locked(cpu, self, picked_or_idle(cpu, next, now), now);
     } else {
         unlock(cpu);
     }
@@ -190,7 +192,7 @@ void Scheduler::settle_locked(Cpu& cpu, Thread& thread) NO_THREAD_SAFETY_ANALYSI
         at = &lock_cpu_of(thread);
         ++moves;
     }
-    make_runnable_locked(*thread.cpu, thread, time::now());
+    make_runnable_locked(*thread.cpu, thread);
     unlock(*thread.cpu);
 }
 
@@ -205,13 +207,31 @@ void Scheduler::send_locked(Cpu& cpu, Thread& thread, Cpu& target) NO_THREAD_SAF
         settle_locked(at, thread); // changed its affinity on the way
         return;
     }
-    make_runnable_locked(at, thread, now);
+    make_runnable_locked(at, thread);
     unlock(at);
 }
 
-void Scheduler::make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now) {
+inline void Scheduler::make_runnable_locked(Cpu& cpu, Thread& thread) {
     thread.state_.store(ThreadState::runnable, std::memory_order_relaxed);
     ++cpu.wakeups;
+    if (!hand_locked(cpu, thread)) enqueue_locked(cpu, thread, time::now());
+}
+
+/// Who wakes a thread is often about to wait for it: until that is known, the woken one stands in
+/// front of the queue, and the CPU passes to it without anything that concerns the others. The
+/// running thread is protected for so long anyway, then look_again() queues who still stands there.
+bool Scheduler::hand_locked(Cpu& cpu, Thread& thread) {
+    if (&cpu != current().cpu || cpu.running == cpu.idle) return false; // timers are armed here
+    const Nanos limit = RunQueue::protected_until(*cpu.running);
+    const bool is_watched = cpu.slice_timer.is_armed() && cpu.slice_timer.deadline() <= limit;
+    if (!is_watched && time::now() >= limit) return false; // may be for it at once
+    if (!cpu.queue.hand(*cpu.running, thread)) return false;
+    if (!is_watched) cpu.slice_timer.arm(limit);
+    if (!is_alone()) call_idle(cpu, thread);
+    return true;
+}
+
+void Scheduler::enqueue_locked(Cpu& cpu, Thread& thread, Nanos now) {
     if (thread.realtime_priority() > cpu.priority.load(std::memory_order_relaxed))
         note_priority(cpu, thread);
     if (cpu.running == cpu.idle) {
@@ -245,7 +265,7 @@ void Scheduler::wake(Thread& thread) {
         thread.state_.store(ThreadState::running, std::memory_order_relaxed);
         unlock(cpu);
     } else if (is_alone()) { // nowhere else to settle
-        make_runnable_locked(cpu, thread, time::now());
+        make_runnable_locked(cpu, thread);
         unlock(cpu);
     } else {
         settle_locked(cpu, thread);
@@ -278,7 +298,7 @@ void Scheduler::preempt() {
     } else if (!self.is_idle_) {
         cpu.queue.put_back(self, now, RunQueue::Because::preempted);
     }
-    Thread& next = pick_locked(cpu, now);
+    Thread& next = picked_or_idle(cpu, cpu.queue.pick(now), now);
     self.state_.store(&next == &self ? ThreadState::running : ThreadState::runnable,
                       std::memory_order_relaxed);
     if (&next == &self) {
@@ -335,9 +355,9 @@ void Scheduler::exit_current() {
     DRUPE_ASSERT(!self.is_idle_);
     cpu.queue.lock.lock();
     const Nanos now = time::now();
-    cpu.queue.leave(self, now);
+    Entity* next = cpu.queue.leave_and_pick(self, now);
     self.state_.store(ThreadState::dead, std::memory_order_relaxed);
-    switch_to_locked(cpu, self, pick_locked(cpu, now), now);
+    switch_to_locked(cpu, self, picked_or_idle(cpu, next, now), now);
     DRUPE_ASSERT(!"a dead thread runs");
     __builtin_unreachable();
 }

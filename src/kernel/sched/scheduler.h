@@ -48,10 +48,12 @@ public:
 private:
     /// Takes the lock of the CPU it returns; the caller says so by assert_held().
     static Cpu& lock_cpu_of(const Thread& thread);
-    static void make_runnable_locked(Cpu& cpu, Thread& thread, Nanos now) REQUIRES(cpu.queue.lock);
+    static void make_runnable_locked(Cpu& cpu, Thread& thread) REQUIRES(cpu.queue.lock);
+    static bool hand_locked(Cpu& cpu, Thread& thread) REQUIRES(cpu.queue.lock);
+    static void enqueue_locked(Cpu& cpu, Thread& thread, Nanos now) REQUIRES(cpu.queue.lock);
     static void request_switch_locked(Cpu& cpu) REQUIRES(cpu.queue.lock);
     static void watch_slice_locked(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
-    static Thread& pick_locked(Cpu& cpu, Nanos now) REQUIRES(cpu.queue.lock);
+    static Thread& picked_or_idle(Cpu& cpu, Entity* picked, Nanos now) REQUIRES(cpu.queue.lock);
     static void switch_to_locked(Cpu& cpu, Thread& from, Thread& to, Nanos now)
         RELEASE(cpu.queue.lock);
     static void settle_locked(Cpu& cpu, Thread& thread) RELEASE(cpu.queue.lock);

@@ -191,6 +191,7 @@ std::string Machine::check_cpus() const NO_THREAD_SAFETY_ANALYSIS {
         }
         if ((queues != 0 || runs != 0) && !thread.is_realtime()) {
             weight[home] += thread.weight();
+            if (&thread == kernel_cpu(home).queue.handed()) continue;
             const std::int64_t lag =
                 kernel_cpu(home).queue.lag_of(thread) * thread.weight() / (1 << 14);
             largest_lag_ = std::max({largest_lag_, lag, -lag});
@@ -200,6 +201,7 @@ std::string Machine::check_cpus() const NO_THREAD_SAFETY_ANALYSIS {
         if (runnable[n] != kernel_cpu(n).queue.queued()) return "a queue holds a stranger";
         if (weight[n] != kernel_cpu(n).queue.load())
             return "a queue's weight is not the sum of weights";
+        if (std::string broken = check_handed(kernel_cpu(n)); !broken.empty()) return broken;
     }
     if (largest_lag_ > options_.lag_bound.ns)
         return "lag of " + std::to_string(largest_lag_) + " ns";

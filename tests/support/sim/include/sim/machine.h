@@ -20,6 +20,10 @@
 #include <string>
 #include <vector>
 
+namespace drupe::sched {
+struct Cpu;
+}
+
 namespace sim {
 
 class Random {
@@ -79,6 +83,7 @@ public:
     /// The invariant that does not hold, or an empty string.
     std::string check() const;
     std::string check_cpus() const;
+    static std::string check_handed(const drupe::sched::Cpu& cpu);
     /// The largest lag seen, in nanoseconds of service.
     std::int64_t largest_lag() const { return largest_lag_; }
 

@@ -37,7 +37,7 @@ public:
     int realtime_priority() const { return realtime_priority_; }
     bool is_realtime() const { return policy_ == Policy::fifo || policy_ == Policy::round_robin; }
     std::uint32_t weight() const { return weight_; }
-    bool is_queued() const { return hook_.is_linked(); }
+    bool is_queued() const { return place_ != Place::none; }
     VirtualTime vruntime() const { return vruntime_; }
     VirtualTime vdeadline() const { return vdeadline_; }
     /// CPU time accounted so far.
@@ -45,7 +45,7 @@ public:
 
 private:
     friend class RunQueue;
-    enum class Place : std::uint8_t { none, eligible, waiting, realtime };
+    enum class Place : std::uint8_t { none, handed, eligible, waiting, realtime };
     void set_nice(int nice);
     void set_policy(Policy policy, int realtime_priority);
     void set_weight();
@@ -82,6 +82,27 @@ public:
 
     /// A thread that was not runnable joins; what it was owed when it left is honoured.
     void enqueue(Entity& entity, Nanos now) REQUIRES(lock);
+    /// The same for one that the running thread woke and that may get the CPU from it directly,
+    /// when it leaves before anybody else joins: until then it waits in front of the queue. False,
+    /// and nothing is done: it has to be enqueued, for somebody waits already or they are not both
+    /// fair. The caller sees to it that somebody looks again by protected_until(running).
+    bool hand(const Entity& running, Entity& woken) REQUIRES(lock) {
+        if (queued() != 0 || running.is_realtime() || woken.is_realtime() ||
+            running.policy_ == Policy::idle)
+            return false;
+        handed_ = &woken;
+        woken.place_ = Entity::Place::handed;
+        woken.sequence_ = ++sequence_;
+        queued_.store(1, std::memory_order_relaxed);
+        load_.store(weight_ + woken.weight_, std::memory_order_relaxed);
+        return true;
+    }
+    /// Who waits in front of the queue; null: nobody.
+    const Entity* handed() const REQUIRES(lock) { return handed_; }
+    /// It takes its place in the queue, as all do; the running thread's account is up to now.
+    void enqueue_handed(Nanos now) REQUIRES(lock) {
+        if (handed_) join(now);
+    }
     /// A queued thread goes (its parameters change, or it moves to another CPU).
     void dequeue(Entity& entity, Nanos now) REQUIRES(lock);
     /// Takes the thread to run next out of the queue and starts its account; null: none.
@@ -91,6 +112,8 @@ public:
     void put_back(Entity& running, Nanos now, Because because) REQUIRES(lock);
     /// The running thread stops being runnable.
     void leave(Entity& running, Nanos now) REQUIRES(lock);
+    /// The same, followed by pick().
+    Entity* leave_and_pick(Entity& running, Nanos now) REQUIRES(lock);
     /// The running thread, after leave() and a change of its parameters, is runnable again.
     void rejoin(Entity& running, Nanos now) REQUIRES(lock);
     /// Charges the running thread up to `now`.
@@ -100,6 +123,10 @@ public:
     bool should_preempt(const Entity& running, const Entity& woken, Nanos now) const REQUIRES(lock);
     /// Has the running thread used up its turn while others wait?
     bool is_turn_over(const Entity& running) const REQUIRES(lock);
+    /// Until when no wake-up of a fair thread takes the CPU from this one.
+    static Nanos protected_until(const Entity& running) {
+        return running.picked_at_ + wakeup_granularity;
+    }
     /// When to look again; never() when nobody waits or the running thread's policy has no slice.
     Nanos next_decision(const Entity& running, Nanos now) const REQUIRES(lock);
 
@@ -122,6 +149,7 @@ public:
     /// For checkers.
     template <class Visit>
     void for_each_queued(Visit visit) const REQUIRES(lock) {
+        if (handed_) visit(*handed_);
         eligible_.for_each(visit);
         waiting_.for_each(visit);
         realtime_.for_each(visit);
@@ -154,6 +182,8 @@ private:
     bool is_eligible(const Entity& entity) const REQUIRES(lock) {
         return (entity.vruntime_ - base_) * weight_ <= weighted_;
     }
+    void join(Nanos now) REQUIRES(lock);
+    void link(Entity& entity) REQUIRES(lock);
     void insert(Entity& entity) REQUIRES(lock);
     void remove(Entity& entity) REQUIRES(lock);
     Entity* pick_fair() REQUIRES(lock);
@@ -167,6 +197,8 @@ private:
     PairingHeap<Entity, &Entity::hook_, EarlierStart>
         waiting_ GUARDED_BY(lock); // not eligible then
     PairingHeap<Entity, &Entity::hook_, HigherPriority> realtime_ GUARDED_BY(lock);
+    // Of the others it knows nothing yet: it is in queued_ and load_, in no heap and no average.
+    Entity* handed_ GUARDED_BY(lock) = nullptr;
     std::atomic<std::size_t> queued_{0}; // changes with the lock held
     std::uint64_t sequence_ GUARDED_BY(lock) = 0;
     // The average of the fair threads here, running one included, is base_ + weighted_ / weight_.
