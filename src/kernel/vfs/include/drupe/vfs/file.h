@@ -122,7 +122,9 @@ private:
     std::atomic<EpollEntry*> epoll_entries_{nullptr}; // under the epolls' links mutex
 
 public:
-    // fcntl's F_SETOWN and friends; kept for the program, signals come from the owner's room.
+    // fcntl's F_SETOWN and friends: process/file_owner.h knows what they mean.
+    std::atomic<std::uint8_t> owner_type{1};
+    std::atomic<std::uint32_t> owner_uid{0}, owner_euid{0};
     std::atomic<std::int32_t> owner{0};
     std::atomic<std::int32_t> owner_signal{0};
 };
