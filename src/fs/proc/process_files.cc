@@ -173,7 +173,7 @@ void write_memory(FormatSink& out, process::Image& image) {
     const mm::SpaceStats m = memory_of(&image);
     const auto range = [](VirtAddr from, VirtAddr to) { return (to - from) / 1024; };
     format_to(out, "VmPeak:\t{:8} kB\nVmSize:\t{:8} kB\nVmLck:\t{:8} kB\nVmPin:\t{:8} kB\n",
-              kib(m.most_mapped), kib(m.mapped), 0, 0);
+              kib(m.most_mapped), kib(m.mapped), kib(m.locked), 0);
     format_to(out, "VmHWM:\t{:8} kB\nVmRSS:\t{:8} kB\nVmData:\t{:8} kB\nVmStk:\t{:8} kB\n",
               kib(m.most_resident), kib(m.resident), kib(m.data), kib(m.stack));
     format_to(out, "VmExe:\t{:8} kB\nVmLib:\t{:8} kB\nVmPTE:\t{:8} kB\nVmSwap:\t{:8} kB\n",

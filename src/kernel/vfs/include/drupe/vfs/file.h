@@ -62,6 +62,8 @@ public:
     virtual EpollFile* as_epoll() { return nullptr; }
     /// Memory for mmap. wrong_device by default; access when the open mode does not allow it.
     virtual Result<RefPtr<mm::VmObject>> mappable(bool shared, bool writable);
+    /// Does it want to hear of writes through shared mappings (written())?
+    virtual bool tells_mapped_writes() const { return false; }
     virtual Result<void> sync(bool data_only);
     /// getdents. not_directory by default.
     virtual Result<void> read_directory(DirectorySink& sink);
