@@ -6,6 +6,7 @@
 
 #include <drupe/mm/address_space.h>
 #include <drupe/process/task_table.h>
+#include <drupe/process/user_usage.h>
 #include <drupe/sched/cpu.h>
 #include <drupe/vfs/fd_table.h>
 
@@ -198,7 +199,8 @@ Result<void> write_status(FormatSink& out, Process& process, Subject subject) {
     const RefPtr<process::Image> image = process.image_now();
     if (image && s.state != 'Z') write_memory(out, *image);
     const std::uint64_t limit = process.limit(process::Resource::pending_signals).soft;
-    format_to(out, "CoreDumping:\t0\nThreads:\t{}\nSigQ:\t0/{}\n", s.threads, limit);
+    format_to(out, "CoreDumping:\t0\nThreads:\t{}\nSigQ:\t{}/{}\n", s.threads,
+              process::used_by(c.uid, process::PerUser::pending_signals), limit);
     format_to(out, "SigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\n",
               s.pending.raw(), s.shared_pending.raw(), s.blocked.raw(), s.ignored.raw());
     // User 0 has every capability, nobody else has any.

@@ -6,7 +6,12 @@
 
 namespace drupe::process {
 
-enum class PerUser : std::uint8_t { files_under_way, count };
+enum class PerUser : std::uint8_t {
+    files_under_way,
+    pending_signals, // queued ones, and timers, which have one each
+    locked_memory,   // bytes of segments (SHM_LOCK)
+    count
+};
 
 std::uint64_t used_by(std::uint32_t uid, PerUser what);
 /// False, and nothing is counted: more than `limit` would be in use, or there is no memory.
