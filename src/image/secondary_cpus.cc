@@ -73,6 +73,10 @@ void bring_up_all(void*) {
 
 void start_secondary_cpus() {
     const std::size_t count = state.machine->cpus.all().size();
+    if (const std::size_t off = state.machine->cpus.dropped)
+        log(LogLevel::warning,
+            "{} of {} CPUs stay off: this kernel runs at most {} (build option max_cpus)", off,
+            count + off, count);
     if (count <= 1) return;
     boot_cpu = arch::hardware_id();
     auto helper = sched::Thread::create("cpus", bring_up_all, nullptr);

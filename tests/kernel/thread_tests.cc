@@ -121,12 +121,19 @@ KTEST(two_threads_take_turns) {
 
 constinit std::atomic<unsigned> ran{0};
 
+/// Which use scalable vectors, where the machine has them: the CPU takes a program's from it.
 bool run_threads(unsigned count) {
     ran = 0;
     for (unsigned i = 0; i < count; i++) {
         auto thread = sched::Thread::create(
-            "short", [](void*) { ran++; }, nullptr);
+            "short",
+            [](void*) {
+                (void)arch::sve_enable();
+                ran++;
+            },
+            nullptr);
         if (!thread.ok()) return false;
+        arch::context_make_user(thread.value()->context(), 0);
         thread.value()->start();
     }
     const Nanos deadline = after(1000);

@@ -16,7 +16,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <sys/syscall.h>
@@ -26,10 +28,18 @@
 
 namespace sim {
 
+/// The number and the handler of one call.
+#define DRUPE_CALL(side, name, ...)                                                                \
+    (side).call(SYS_##name, drupe::syscall::name __VA_OPT__(, ) __VA_ARGS__)
+/// The same, noted under the text of the line.
+#define DRUPE_NOTE(side, name, ...)                                                                \
+    (side).note(#name "(" #__VA_ARGS__ ")", DRUPE_CALL(side, name, __VA_ARGS__))
+
 /// Where a script runs, and what it saw.
 class Side {
 public:
-    Side(Program* program, std::vector<std::string>& notes) : log(notes), program_(program) {}
+    Side(Program* program, std::vector<std::string>& notes, Programs* machine = nullptr)
+        : log(notes), program_(program), machine_(machine) {}
     ~Side() {
         for (std::thread& t : threads_) t.join();
     }
@@ -67,11 +77,40 @@ public:
                     left_--;
                 }) > 0);
     }
+    /// Counts the signal in `caught`. From the script's first thread.
+    void catch_signal(int signo, unsigned long flags = 0) {
+        caught[signo] = 0;
+        if (!program_) {
+            struct sigaction action {};
+            action.sa_handler = [](int number) { caught[number]++; };
+            action.sa_flags = static_cast<int>(flags);
+            ::sigaction(signo, &action, nullptr);
+            return;
+        }
+        struct {
+            Word handler, flags, restorer, mask;
+        } action{machine_->handler([](Program&, int number, const SigInfo&) { caught[number]++; }),
+                 flags, 0, 0};
+        REQUIRE(DRUPE_CALL(*this, rt_sigaction, signo, &action, nullptr, 8) == 0);
+    }
     void sleep(long milliseconds) {
         struct {
             std::int64_t seconds, nanoseconds;
         } t{0, milliseconds * 1'000'000};
         call(SYS_nanosleep, drupe::syscall::nanosleep, &t, nullptr);
+    }
+    /// Until another thread, that has nothing left to do but to wait, does so.
+    void await_sleep(std::int64_t thread) {
+        if (program_) return sleep(1);
+        const std::string path = "/proc/self/task/" + std::to_string(thread) + "/stat";
+        for (char state = 'R'; state != 'S';) {
+            std::ifstream in(path);
+            std::string text;
+            std::getline(in, text);
+            const auto name_end = text.rfind(')');
+            if (name_end == std::string::npos) return; // it has ended
+            state = text[name_end + 2];
+        }
     }
     /// Until every thread that was started has ended.
     void join() {
@@ -81,6 +120,7 @@ public:
     }
 
     std::vector<std::string>& log;
+    static inline std::atomic<int> caught[65];
 
 private:
     template <class Wanted, class Given>
@@ -104,16 +144,10 @@ private:
             return static_cast<long>(given);
     }
     Program* program_;
+    Programs* machine_;
     std::atomic<int> left_{0};
     std::vector<std::thread> threads_;
 };
-
-/// The number and the handler of one call.
-#define DRUPE_CALL(side, name, ...)                                                                \
-    (side).call(SYS_##name, drupe::syscall::name __VA_OPT__(, ) __VA_ARGS__)
-/// The same, noted under the text of the line.
-#define DRUPE_NOTE(side, name, ...)                                                                \
-    (side).note(#name "(" #__VA_ARGS__ ")", DRUPE_CALL(side, name, __VA_ARGS__))
 
 /// Runs the script on the simulated machine, in an empty folder that is its working directory, and
 /// gives what it noted.
@@ -127,7 +161,7 @@ inline std::vector<std::string> run_here(const std::function<void(Side&)>& scrip
         auto& who = drupe::process::current_context();
         who.fs->set_root(fs->root());
         who.fs->set_cwd(fs->root());
-        Side side(&p, notes);
+        Side side(&p, notes, &programs);
         script(side);
         side.join();
         who.files->close_all();

@@ -173,3 +173,224 @@ TEST_CASE("an owner runs with the priority of those who wait, through a chain, a
         CHECK(b == 0);
     });
 }
+
+namespace {
+
+constexpr int wait_for_lock = FUTEX_WAIT_REQUEUE_PI | FUTEX_PRIVATE_FLAG;
+constexpr int move_to_lock = FUTEX_CMP_REQUEUE_PI | FUTEX_PRIVATE_FLAG;
+
+struct Pair {
+    std::uint32_t condition, lock;
+    std::atomic<int> waiting, done;
+    std::atomic<std::int64_t> waiter; // the last one's thread
+};
+Pair pair;
+
+std::int64_t await(Side& s, std::uint32_t value = 0, timespec* until = nullptr) {
+    return s.call(SYS_futex, syscall::futex, &pair.condition, wait_for_lock, value, until,
+                  &pair.lock, 0);
+}
+std::int64_t move(Side& s, long most, std::uint32_t value = 0, int wake = 1,
+                  std::uint32_t* lock = &pair.lock) {
+    return s.call(SYS_futex, syscall::futex, &pair.condition, move_to_lock, wake, most, lock,
+                  value);
+}
+std::int64_t on_condition(Side& s, int operation, long second_count = 0) {
+    return s.call(SYS_futex, syscall::futex, &pair.condition, operation | FUTEX_PRIVATE_FLAG, 1,
+                  second_count, &pair.lock, 0);
+}
+void begin() {
+    pair.condition = pair.lock = 0;
+    pair.waiting = pair.done = 0;
+}
+void announce(Side& s) {
+    pair.waiter = DRUPE_CALL(s, gettid);
+    pair.waiting++;
+}
+/// Until `count` threads have announced themselves, and the last one sleeps.
+void await_waiters(Side& s, int count) {
+    while (pair.waiting < count) s.sleep(1);
+    s.await_sleep(pair.waiter);
+}
+/// Another thread that waits; what it saw lands in `seen`.
+void start_waiter(Side& s, std::int64_t& seen, bool notes_word = false) {
+    const int before = pair.waiting;
+    s.start([&seen, notes_word](Side& other) {
+        announce(other);
+        seen = await(other);
+        if (notes_word) seen = seen * 10 + ((pair.lock & FUTEX_TID_MASK) == tid(other));
+        if (seen >= 0) futex(other, &pair.lock, unlock_pi);
+        pair.done++;
+    });
+    await_waiters(s, before + 1);
+}
+
+} // namespace
+
+TEST_CASE("waits that move to a lock are refused as on Linux") {
+    check_both([](Side& s) {
+        begin();
+        s.note("value", await(s, 1));
+        timespec past{1, 0}, wrong{1, 2'000'000'000};
+        s.note("past", await(s, 0, &past));
+        s.note("wrong", await(s, 0, &wrong));
+        s.note("same word", s.call(SYS_futex, syscall::futex, &pair.lock, wait_for_lock, 0, nullptr,
+                                   &pair.lock, 0));
+        s.note("wall clock", s.call(SYS_futex, syscall::futex, &pair.condition,
+                                    wait_for_lock | FUTEX_CLOCK_REALTIME, 0, &past, &pair.lock, 0));
+        s.note("nobody", move(s, 1));
+        s.note("word", pair.lock);
+        s.note("value", move(s, 1, 1));
+        s.note("wake none", move(s, 1, 0, 0));
+        s.note("wake two", move(s, 1, 0, 2));
+        s.note("negative", move(s, -1));
+        s.note("same word", move(s, 1, 0, 1, &pair.condition));
+        s.note("no lock", move(s, 1, 0, 1, nullptr));
+        s.note("clock", on_condition(s, FUTEX_CMP_REQUEUE_PI | FUTEX_CLOCK_REALTIME, 1));
+
+        std::int64_t seen = -1;
+        start_waiter(s, seen);
+        s.note("wake", on_condition(s, FUTEX_WAKE));
+        s.note("requeue", on_condition(s, FUTEX_REQUEUE, 1));
+        s.note("cmp_requeue", on_condition(s, FUTEX_CMP_REQUEUE, 1));
+        std::uint32_t other = 0;
+        s.note("another lock", move(s, 1, 0, 1, &other));
+        pair.lock = 0x3fff'fff0; // nobody's
+        s.note("no owner", move(s, 1));
+        pair.lock = 0;
+        s.note("at last", move(s, 0));
+        s.join();
+        s.note("seen", seen);
+        s.note("word", pair.lock);
+        // One that waits otherwise.
+        s.start([](Side& plain) {
+            announce(plain);
+            futex(plain, &pair.condition, FUTEX_WAIT | FUTEX_PRIVATE_FLAG);
+        });
+        await_waiters(s, 2);
+        s.note("plain", move(s, 1));
+        s.note("wake", on_condition(s, FUTEX_WAKE));
+    });
+}
+
+TEST_CASE("waiters move to a free lock, to a held one, and leave it, as on Linux") {
+    check_both([](Side& s) {
+        begin();
+        std::int64_t seen[3] = {-1, -1, -1};
+        start_waiter(s, seen[0], true);
+        s.note("free", move(s, 5));
+        s.join();
+        s.note("seen", seen[0]);
+        s.note("word", pair.lock);
+        // Held by who moves them.
+        begin();
+        futex(s, &pair.lock, lock_pi);
+        for (auto& each : seen) start_waiter(s, each, true);
+        s.note("two", move(s, 1));
+        s.note("waiters", pair.lock == (tid(s) | FUTEX_WAITERS));
+        s.note("the third", move(s, 5));
+        s.sleep(20);
+        s.note("done", pair.done);
+        s.note("unlock", futex(s, &pair.lock, unlock_pi));
+        s.join();
+        for (auto each : seen) s.note("seen", each);
+        s.note("word", pair.lock);
+        // A free lock that three want.
+        begin();
+        for (auto& each : seen) start_waiter(s, each, true);
+        s.note("all", move(s, INT32_MAX));
+        s.join();
+        for (auto each : seen) s.note("seen", each);
+        s.note("word", pair.lock);
+        // The time is over while it waits for the lock.
+        begin();
+        futex(s, &pair.lock, lock_pi);
+        s.start([&](Side& other) {
+            timespec until{};
+            DRUPE_CALL(other, clock_gettime, CLOCK_MONOTONIC, &until);
+            until.tv_sec++;
+            announce(other);
+            seen[0] = await(other, 0, &until);
+        });
+        await_waiters(s, 1);
+        s.note("move", move(s, 1));
+        s.join();
+        s.note("seen", seen[0]);
+        s.note("unlock", futex(s, &pair.lock, unlock_pi));
+        s.note("word", pair.lock);
+        // It holds the lock that it waits for.
+        begin();
+        s.start([&](Side& other) {
+            futex(other, &pair.lock, lock_pi);
+            announce(other);
+            seen[0] = await(other);
+            pair.done++;
+        });
+        await_waiters(s, 1);
+        s.note("its own", move(s, 1));
+        s.note("done", pair.done);
+        pair.lock = 0;
+        s.note("free", move(s, 1));
+        s.join();
+        s.note("seen", seen[0]);
+    });
+}
+
+TEST_CASE("a signal ends a wait for a lock, and an owner's death passes it on, as on Linux") {
+    check_both([](Side& s) {
+        static std::atomic<std::uint32_t> who;
+        static std::int64_t seen;
+        s.catch_signal(SIGUSR1);
+        for (bool moved : {false, true}) {
+            begin();
+            who = 0;
+            seen = 1;
+            futex(s, &pair.lock, lock_pi);
+            s.start([](Side& other) {
+                who = tid(other);
+                announce(other);
+                seen = await(other);
+                pair.done++;
+            });
+            await_waiters(s, 1);
+            if (moved) s.note("move", move(s, 1));
+            const int before = Side::caught[SIGUSR1];
+            DRUPE_CALL(s, tkill, static_cast<int>(who.load()), SIGUSR1);
+            while (Side::caught[SIGUSR1] == before) s.sleep(1);
+            while (moved && pair.done == 0) s.sleep(1);
+            s.await_sleep(who); // the handler done, it waits again, or has ended
+            s.note("done", pair.done);
+            if (!moved) s.note("move", move(s, 1));
+            s.note("unlock", futex(s, &pair.lock, unlock_pi));
+            s.join();
+            s.note("seen", seen);
+            s.note("mine", pair.lock != 0 && (pair.lock & FUTEX_TID_MASK) == who);
+        }
+        static struct {
+            void* next;
+            long offset;
+            void* pending;
+        } head;
+        static struct { void* next; } entry;
+        begin();
+        s.start([](Side& owner) {
+            entry = {&head};
+            head = {reinterpret_cast<char*>(&entry) + 1,
+                    reinterpret_cast<char*>(&pair.lock) - reinterpret_cast<char*>(&entry), nullptr};
+            DRUPE_CALL(owner, set_robust_list, &head, 24);
+            futex(owner, &pair.lock, lock_pi);
+            pair.done++;
+            owner.sleep(200);
+        });
+        while (pair.done == 0) s.sleep(1);
+        s.start([](Side& other) {
+            announce(other);
+            seen = await(other);
+            seen = seen * 10 + ((pair.lock & ~FUTEX_WAITERS) == (tid(other) | FUTEX_OWNER_DIED));
+        });
+        await_waiters(s, 1);
+        s.note("move", move(s, 1));
+        s.join();
+        s.note("seen", seen);
+    });
+}

@@ -57,7 +57,8 @@ std::int64_t Program::enter(const std::function<Result<Word>()>& handler) {
     if (result.ok()) {
         frame_.set_return(result.value());
     } else {
-        if (result.error() == Errc::restart || result.error() == Errc::restart_no_handler)
+        if (result.error() == Errc::restart || result.error() == Errc::restart_no_handler ||
+            result.error() == Errc::restart_always)
             proc::record_interrupted({1000, {}});
         frame_.set_return(static_cast<Word>(syscall::to_return_value(result.error())));
     }

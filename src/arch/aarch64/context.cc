@@ -4,6 +4,8 @@
 
 #include "asm_offsets.h"
 
+#include <new>
+
 extern "C" void context_first_run();
 
 namespace drupe::arch {
@@ -15,6 +17,8 @@ void context_init(Context& context, void* stack_top, void (*entry)(void*), void*
     context.x19_x30[11] = reinterpret_cast<std::uint64_t>(&context_first_run);
     context.sp = reinterpret_cast<std::uint64_t>(stack_top);
 }
+
+void context_release(Context& context) { ::operator delete(context.sve); }
 
 void context_make_user(Context& context, std::uint64_t tls) {
     context.tpidr_el0 = tls;

@@ -2,6 +2,9 @@
 #include <drupe/arch/cpu_features.h>
 #include <drupe/arch/elf_abi.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace drupe::arch {
 namespace {
 
@@ -18,5 +21,14 @@ constexpr std::uint64_t sve_record = 16 + 32 * longest_vector + 17 * longest_vec
 std::uint64_t hwcap() { return cpu_features().hwcap; }
 std::uint64_t hwcap2() { return cpu_features().hwcap2; }
 std::uint64_t minimum_signal_stack() { return plain_frame + (cpu_features().sve ? sve_record : 0); }
+
+/// x0 to x30, sp, pc, pstate; as if the program ran at EL0 anywhere.
+void core_registers(const TrapFrame& frame, std::uint64_t (&to)[core_register_count]) {
+    constexpr std::uint64_t mode = 0x1f; // [arm/arm] "SPSR_EL1": M[4:0]
+    std::copy(std::begin(frame.x), std::end(frame.x), to);
+    to[31] = frame.user_sp;
+    to[32] = frame.elr;
+    to[33] = frame.spsr & ~mode;
+}
 
 } // namespace drupe::arch

@@ -32,6 +32,7 @@ void context_make_user(Context&, std::uint64_t) {}
 void context_copy_fpu(Context&) {}
 void reset_user_context() {}
 std::uint64_t user_tls() { return 0; }
+void fpu_save(FpuState& state) { state = {}; }
 
 // The simulated CPU has no scalable vectors.
 std::size_t sve_vector_length() { return 0; }

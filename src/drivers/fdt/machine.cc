@@ -250,7 +250,7 @@ private:
 
 void add_reservations(const void* tree, MachineInfo& machine) {
     const int count = fdt_num_mem_rsv(tree);
-    for (int i = 0; i < count && !machine.reserved.overflowed; i++) {
+    for (int i = 0; i < count && machine.reserved.dropped == 0; i++) {
         std::uint64_t base = 0, bytes = 0;
         if (fdt_get_mem_rsv(tree, i, &base, &bytes) == 0 && bytes != 0)
             machine.reserved.add({PhysAddr{base}, bytes});

@@ -6,6 +6,7 @@
 
 #include <drupe/mm/address_space.h>
 #include <drupe/process/task_table.h>
+#include <drupe/process/user_usage.h>
 #include <drupe/sched/cpu.h>
 #include <drupe/vfs/fd_table.h>
 
@@ -173,7 +174,7 @@ void write_memory(FormatSink& out, process::Image& image) {
     const mm::SpaceStats m = memory_of(&image);
     const auto range = [](VirtAddr from, VirtAddr to) { return (to - from) / 1024; };
     format_to(out, "VmPeak:\t{:8} kB\nVmSize:\t{:8} kB\nVmLck:\t{:8} kB\nVmPin:\t{:8} kB\n",
-              kib(m.most_mapped), kib(m.mapped), 0, 0);
+              kib(m.most_mapped), kib(m.mapped), kib(m.locked), 0);
     format_to(out, "VmHWM:\t{:8} kB\nVmRSS:\t{:8} kB\nVmData:\t{:8} kB\nVmStk:\t{:8} kB\n",
               kib(m.most_resident), kib(m.resident), kib(m.data), kib(m.stack));
     format_to(out, "VmExe:\t{:8} kB\nVmLib:\t{:8} kB\nVmPTE:\t{:8} kB\nVmSwap:\t{:8} kB\n",
@@ -198,7 +199,8 @@ Result<void> write_status(FormatSink& out, Process& process, Subject subject) {
     const RefPtr<process::Image> image = process.image_now();
     if (image && s.state != 'Z') write_memory(out, *image);
     const std::uint64_t limit = process.limit(process::Resource::pending_signals).soft;
-    format_to(out, "CoreDumping:\t0\nThreads:\t{}\nSigQ:\t0/{}\n", s.threads, limit);
+    format_to(out, "CoreDumping:\t0\nThreads:\t{}\nSigQ:\t{}/{}\n", s.threads,
+              process::used_by(c.uid, process::PerUser::pending_signals), limit);
     format_to(out, "SigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\n",
               s.pending.raw(), s.shared_pending.raw(), s.blocked.raw(), s.ignored.raw());
     // User 0 has every capability, nobody else has any.

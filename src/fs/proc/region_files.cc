@@ -118,12 +118,15 @@ void write_counts(FormatSink& out, mm::AddressSpace& space, const mm::RegionInfo
     line("Referenced:", kib(r.present));
     line("Anonymous:", kib(r.anonymous));
     for (const char* none : {"LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:",
-                             "Shared_Hugetlb:", "Private_Hugetlb:", "Swap:", "SwapPss:", "Locked:"})
+                             "Shared_Hugetlb:", "Private_Hugetlb:", "Swap:", "SwapPss:"})
         line(none, 0);
-    format_to(out, "THPeligible:    0\nVmFlags: {}{}{}{}mr mw me {}\n",
+    const bool is_locked = region.locked != mm::Locked::no;
+    line("Locked:", is_locked ? kib(r.present) : 0);
+    format_to(out, "THPeligible:    0\nVmFlags: {}{}{}{}mr mw me {}{}\n",
               has(region.perm, Perm::read) ? "rd " : "", writable ? "wr " : "",
               has(region.perm, Perm::exec) ? "ex " : "",
-              region.sharing == mm::Sharing::shared ? "sh " : "", region.grows_down ? "gd" : "");
+              region.sharing == mm::Sharing::shared ? "sh " : "", region.grows_down ? "gd " : "",
+              is_locked ? "lo " : "");
 }
 
 template <class Each>

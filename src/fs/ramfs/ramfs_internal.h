@@ -17,6 +17,8 @@ class RamFs : public vfs::FileSystem {
 public:
     explicit RamFs(std::string_view type) : type_(type) {}
     std::string_view type() const override { return type_; }
+    /// As on Linux, whose tmpfs and devtmpfs are spared the faults that this takes.
+    bool tells_mapped_writes() const override { return !type_.ends_with("tmpfs"); }
     vfs::FileSystemStats stats() override;
     bool keeps_entries() const override { return true; }
     Result<void> make_root(const vfs::NewNode& node);

@@ -6,6 +6,7 @@
 #include <drupe/base/format.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/process/process.h>
+#include <drupe/process/user_usage.h>
 
 namespace drupe::ipc {
 
@@ -140,7 +141,26 @@ Segment::Segment(Key k, std::uint32_t flags, std::uint64_t size, RefPtr<mm::VmOb
     : Object(k, flags), bytes(size), pages(std::move(memory)), creator(caller_pid()) {
     total_pages.fetch_add(page_count().n);
 }
-Segment::~Segment() { total_pages.fetch_sub(page_count().n); }
+Segment::~Segment() {
+    unlock();
+    total_pages.fetch_sub(page_count().n);
+}
+
+bool Segment::lock(std::uint64_t limit) {
+    if (owner.mode & locked) return true;
+    const std::uint32_t uid = process::current_process().credentials.uid;
+    if (!process::use_more(uid, process::PerUser::locked_memory, page_count().bytes(), limit))
+        return false;
+    locked_uid_ = uid;
+    owner.mode |= locked;
+    return true;
+}
+
+void Segment::unlock() {
+    if (!(owner.mode & locked)) return;
+    process::use_less(locked_uid_, process::PerUser::locked_memory, page_count().bytes());
+    owner.mode &= ~std::uint32_t{locked};
+}
 
 Result<int> get_segment(Key key, std::uint64_t bytes, std::uint32_t flags) {
     SegmentMaker maker(bytes);

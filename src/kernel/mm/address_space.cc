@@ -42,6 +42,14 @@ void set_up(Region& region, const MapRequest& request, VirtAddr at) {
     region.no_reserve = request.no_reserve;
     region.is_counted = request.is_counted;
     region.at_fork = request.at_fork;
+    region.tells_writes = request.tells_writes;
+}
+
+/// How pages are brought in beforehand: private ones become the process's own; a file need not hear
+/// of writes that nobody made yet.
+arch::Access access_for(Sharing sharing, Perm perm) {
+    return sharing == Sharing::private_copy && has(perm, Perm::write) ? arch::Access::write
+                                                                      : arch::Access::read;
 }
 
 } // namespace
@@ -101,10 +109,11 @@ void AddressSpace::switch_to(AddressSpace* space) {
         deactivate();
 }
 
-Result<void> AddressSpace::check_limits(const MapRequest& request) const {
+Result<void> AddressSpace::check_limits(const MapRequest& request, Locked locked) const {
     if (region_count_ >= max_regions) return Errc::no_memory;
     const std::size_t pages = request.pages.n;
     if (mapped_ + pages > limits_.address_space >> page_shift) return Errc::no_memory;
+    if (locked != Locked::no && !may_lock(pages)) return Errc::would_block;
     if (request.sharing != Sharing::private_copy || !has(request.perm, Perm::write)) return {};
     if (data_ + pages > limits_.data >> page_shift) return Errc::no_memory;
     // What can never be filled is refused now, while the program can still handle it.
@@ -147,17 +156,18 @@ Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
             at = TRY(map_locked(request, spares, doomed));
         }
     }
-    if (request.populate) {
-        const bool write = has(request.perm, Perm::write);
-        // A mapping that could not be filled is a mapping all the same.
-        (void)populate(at, request.pages, write ? arch::Access::write : arch::Access::read);
-    }
+    // A mapping that could not be filled is a mapping all the same.
+    if (request.populate)
+        (void)populate(at, request.pages, access_for(request.sharing, request.perm)).ok();
+    else if (request.locked != Locked::no || locks_future())
+        (void)bring_in(at, request.pages).ok();
     return at;
 }
 
 Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request, Spares& spares,
                                           Doomed& doomed) {
-    TRY(check_limits(request));
+    const Locked locked = std::max(request.locked, future_.load(std::memory_order_relaxed));
+    TRY(check_limits(request, locked));
     const VirtAddr at = TRY(place(request));
     const VirtAddr end = at + request.pages.bytes();
     const bool replaces = request.placement == Placement::fixed && !is_free(at, end - at);
@@ -176,6 +186,7 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request, Spares& spa
         }
     }
     set_up(region, request, at);
+    region.locked = locked;
     insert(region);
     return at;
 }
@@ -185,6 +196,7 @@ Region* AddressSpace::extend_neighbour(const MapRequest& request, VirtAddr at, D
     if (request.grows_down) return nullptr;
     Region probe;
     set_up(probe, request, at);
+    probe.locked = std::max(request.locked, future_.load(std::memory_order_relaxed));
     Region* above = first_above(at);
     Region* below = above ? RegionTree::prev(*above) : regions_.last();
     if (below && below->continues_as(probe)) {
@@ -307,6 +319,57 @@ Result<void> AddressSpace::set_at_fork(VirtAddr at, PageCount pages, AtFork at_f
         [&](Region& r) { r.at_fork = at_fork; });
 }
 
+bool AddressSpace::may_lock(std::size_t more) const {
+    return locked_ + more <= limits_.locked >> page_shift;
+}
+
+void AddressSpace::change_locked(Region& region, Locked locked) {
+    account(region, -1);
+    region.locked = locked;
+    account(region, 1);
+}
+
+Result<void> AddressSpace::set_locked(VirtAddr at, PageCount pages, Locked locked) {
+    if (locked != Locked::no) {
+        Guard guard(lock_);
+        const VirtAddr end = at + pages.bytes();
+        std::size_t already = 0;
+        for (const Region* r = first_above(at); r && r->begin < end; r = RegionTree::next(*r))
+            if (r->locked != Locked::no)
+                already += (std::min(r->end, end) - std::max(r->begin, at)) >> page_shift;
+        if (!may_lock(pages.n - already)) return Errc::no_memory;
+    }
+    return change_regions(
+        at, pages, [](const Region&) -> Result<void> { return {}; },
+        [&](Region& r) {
+            lock_.assert_held();
+            change_locked(r, locked);
+        });
+}
+
+Result<void> AddressSpace::lock_all(std::optional<Locked> current, Locked future) {
+    Doomed doomed;
+    Guard guard(lock_);
+    if (current && *current != Locked::no && mapped_ > limits_.locked >> page_shift)
+        return Errc::no_memory;
+    future_.store(future, std::memory_order_relaxed);
+    if (!current) return {};
+    for (Region* r = regions_.first(); r; r = RegionTree::next(*r)) change_locked(*r, *current);
+    merge_around(VirtAddr{0}, user_end, doomed);
+    return {};
+}
+
+Result<void> AddressSpace::bring_in(VirtAddr at, PageCount pages) {
+    const VirtAddr end = at + pages.bytes();
+    RegionInfo info{};
+    for (; at < end && region_above(at, info) && info.begin < end; at = info.end) {
+        if (info.locked != Locked::yes) continue;
+        const VirtAddr from = std::max(at, info.begin), to = std::min(end, info.end);
+        TRY(populate(from, {(to - from) >> page_shift}, access_for(info.sharing, info.perm)));
+    }
+    return {};
+}
+
 Result<VirtAddr> AddressSpace::stack_begin(VirtAddr at) {
     Guard guard(lock_);
     const Region* r = first_above(at);
@@ -323,7 +386,9 @@ Result<void> AddressSpace::write_back(VirtAddr at, PageCount pages) {
     for (VirtAddr reached = at; reached < end; reached = info.end) {
         if (!region_above(reached, info) || info.begin >= end) return Errc::no_memory;
         holes = holes || info.begin > reached;
-        if (info.object && info.sharing == Sharing::shared) TRY(info.object->write_back());
+        if (!info.object || info.sharing != Sharing::shared) continue;
+        TRY(info.object->write_back());
+        hear_of_writes(std::max(reached, info.begin), std::min(end, info.end));
     }
     return holes ? Result<void>{Errc::no_memory} : Result<void>{};
 }
@@ -392,6 +457,7 @@ bool AddressSpace::region_above(VirtAddr at, RegionInfo& out) {
            .sharing = r->sharing,
            .grows_down = r->grows_down,
            .is_break = r->begin < break_ && r->end > break_start_ && !r->object,
+           .locked = r->locked,
            .first_page = r->first_page,
            .object = r->object,
            .file = r->file};
@@ -405,6 +471,7 @@ SpaceStats AddressSpace::stats() {
             .resident = {resident_},
             .data = {data_},
             .stack = {stack_},
+            .locked = {locked_},
             .most_mapped = {std::max(most_mapped_, mapped_)},
             .most_resident = {std::max(most_resident_, resident_)},
             .tables = {table_.tables()},

@@ -61,7 +61,8 @@ Region* AddressSpace::grow(Region& stack, VirtAddr page, FaultOutcome& why) {
         below && below->perm != Perm::none && (page < below->end || page - below->end < stack_gap);
     const bool collides = below && page < below->end;
     if (over_limit || gap_gone || collides || page < user_begin ||
-        mapped_ + (more >> page_shift) > limits_.address_space >> page_shift) {
+        mapped_ + (more >> page_shift) > limits_.address_space >> page_shift ||
+        (stack.locked != Locked::no && !may_lock(more >> page_shift))) {
         why = near ? FaultOutcome::stack_overflow : FaultOutcome::no_mapping;
         return nullptr;
     }
@@ -149,7 +150,12 @@ FaultOutcome AddressSpace::fault_present(const Region& region, VirtAddr page, Ma
         if (access == Access::write && !is_shared && !is_alone)
             return copy_private(region, page, present.frame);
         if (has(region.perm, Perm::exec)) sync_instructions(present.frame);
-        table_.protect(page, user_perm(region.perm, is_shared || is_alone));
+        const bool was_written = has(present.perm, Perm::write);
+        if (region.tells_writes && access == Access::write && !was_written) region.file->written();
+        const bool is_writable =
+            is_shared ? region.is_writable_early() || was_written || access == Access::write
+                      : is_alone;
+        table_.protect(page, user_perm(region.perm, is_writable));
     }
     table_.flush(page, {1});
     return FaultOutcome::resolved;
@@ -195,10 +201,13 @@ FaultOutcome AddressSpace::fault_object(Region& region, VirtAddr page, Access ac
         }
     } else {
         retain_frame(frame);
-        if (!enter(region, page, frame, region.sharing == Sharing::shared)) {
+        const bool is_write = region.sharing == Sharing::shared && access == Access::write;
+        if (!enter(region, page, frame, region.is_writable_early() || is_write)) {
             release_frame(frame);
             return FaultOutcome::no_memory;
         }
+        // Here it costs nothing: also where a write is not told that finds the page.
+        if (is_write && region.file) region.file->written();
         map_around(region, object, page);
     }
     table_.publish();
@@ -211,7 +220,7 @@ void AddressSpace::map_around(Region& region, VmObject& object, VirtAddr page) {
     const VirtAddr from = std::max(group, region.begin);
     const VirtAddr to = std::min(group + fault_around_pages * page_size, region.end);
     const bool is_code = has(region.perm, Perm::exec);
-    const Perm perm = user_perm(region.perm, region.sharing == Sharing::shared);
+    const Perm perm = user_perm(region.perm, region.is_writable_early());
     PageIndex::Cursor present(object.pages_);
     resident_ += table_.fill(from, {(to - from) / page_size}, perm,
                              [&, first = region.page_index(from)](std::size_t i) {

@@ -82,14 +82,30 @@ void AddressSpace::reprotect(Region& region) {
     bool changed = false;
     SpinGuard guard(table_lock_);
     table_.protect_range(region.begin, region.pages(), [&](VirtAddr, Mapping m) {
+        const bool is_shared = region.sharing == Sharing::shared;
         const bool writable =
-            may_write && (region.sharing == Sharing::shared || is_exclusive(frame_of(m.frame)));
+            may_write && (is_shared ? region.is_writable_early() || has(m.perm, Perm::write)
+                                    : is_exclusive(frame_of(m.frame)));
         const Perm perm = user_perm(region.perm, writable);
         if (has(perm, Perm::exec)) sync_instructions(m.frame);
         changed = true;
         return perm;
     });
     if (changed) table_.flush(region.begin, region.pages());
+}
+
+// The next write to each page of the range is told again, where regions do that.
+void AddressSpace::hear_of_writes(VirtAddr at, VirtAddr end) {
+    Guard guard(lock_);
+    for (Region* r = first_above(at); r && r->begin < end; r = RegionTree::next(*r)) {
+        if (!r->tells_writes) continue;
+        const VirtAddr from = std::max(r->begin, at), to = std::min(r->end, end);
+        SpinGuard table_guard(table_lock_);
+        table_.protect_range(from, {(to - from) >> page_shift}, [](VirtAddr, Mapping m) {
+            return arch::without(m.perm, Perm::write);
+        });
+        table_.flush(from, {(to - from) >> page_shift});
+    }
 }
 
 // Entries of a region that moves. On no_memory everything is where it was.
@@ -171,6 +187,7 @@ Result<OwnPtr<AddressSpace>> AddressSpace::clone() {
             region->begin = r->begin;
             region->end = r->end;
             region->copy_kind(*r);
+            region->locked = Locked::no;
             region->first_page = r->first_page;
             region->grows_down = r->grows_down;
             // The pages first: once inserted, a truncation may reach the copy's table. On no_memory

@@ -35,6 +35,7 @@ void AddressSpace::account(const Region& region, std::int64_t sign) {
     if (region.sharing == Sharing::private_copy && has(region.perm, arch::Perm::write))
         data_ += pages;
     if (region.grows_down) stack_ += pages;
+    if (region.locked != Locked::no) locked_ += pages;
 }
 
 void AddressSpace::insert(Region& region) {

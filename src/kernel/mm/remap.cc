@@ -39,11 +39,12 @@ Result<VirtAddr> AddressSpace::remap(VirtAddr at, PageCount old_pages, PageCount
                        .first_page = region->object ? region->page_index(at) : 0,
                        .no_reserve = region->no_reserve,
                        .is_counted = region->is_counted,
+                       .locked = region->locked,
                        .may = region->may};
     const std::size_t more = new_pages.n > old_pages.n ? new_pages.n - old_pages.n : 0;
     MapRequest growth = request;
     growth.pages = {more};
-    if (more != 0) TRY(check_limits(growth));
+    if (more != 0) TRY(check_limits(growth, region->locked));
     if (!fixed && old_pages.n != 0 && old_end == region->end &&
         more <= (user_end - old_end) >> page_shift && is_free(old_end, growth.pages.bytes())) {
         set_bounds(*region, region->begin, old_end + growth.pages.bytes());

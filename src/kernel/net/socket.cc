@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/net/socket.h>
 #include <drupe/process/process.h>
+#include <drupe/process/user_usage.h>
 #include <drupe/time/clock.h>
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -22,6 +24,31 @@ Identity real_identity() {
 Identity effective_identity() {
     const process::Process& self = process::current_process();
     return {self.pid, self.credentials.euid, self.credentials.egid};
+}
+
+Peer running_peer() {
+    IrqGuard guard{process::tasks_lock()};
+    return {effective_identity(), process::current_process().credentials.groups};
+}
+
+Rights::~Rights() {
+    delete[] files_;
+    if (charged_ != 0) process::use_less(charged_uid_, process::PerUser::files_under_way, charged_);
+}
+
+Result<void> Rights::charge() {
+    using process::PerUser;
+    const process::Process& self = process::current_process();
+    const std::uint32_t uid = self.credentials.uid;
+    if (process::used_by(uid, PerUser::files_under_way) >
+            self.limit(process::Resource::open_files).soft &&
+        !self.credentials.is_privileged())
+        return Errc::too_many_references;
+    if (!process::use_more(uid, PerUser::files_under_way, count_, process::Limit::infinite))
+        return Errc::no_memory;
+    charged_ = count_;
+    charged_uid_ = uid;
+    return {};
 }
 
 Result<OwnPtr<Rights>> Rights::create(std::size_t capacity) {
@@ -48,6 +75,19 @@ Result<std::size_t> Socket::read(vfs::IoBuffer& buffer) {
 Result<std::size_t> Socket::write(vfs::IoBuffer& buffer) {
     Outgoing message{.data = buffer};
     return send(message);
+}
+
+std::size_t Socket::bytes_to_skip(std::uint32_t message_flags) const {
+    if (!(message_flags & msg_peek)) return 0;
+    return static_cast<std::size_t>(std::max(peek_offset.load(std::memory_order_relaxed), 0));
+}
+
+void Socket::move_peek_offset(std::int64_t bytes) {
+    const std::int32_t offset = peek_offset.load(std::memory_order_relaxed);
+    if (offset < 0) return;
+    peek_offset.store(
+        static_cast<std::int32_t>(std::clamp<std::int64_t>(offset + bytes, 0, INT32_MAX)),
+        std::memory_order_relaxed);
 }
 
 Nanos Socket::deadline(std::uint32_t message_flags,

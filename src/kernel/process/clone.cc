@@ -64,7 +64,7 @@ Result<Pid> publish(Process& process, NewThread& fresh, Kinship kinship) {
     IrqGuard tasks{tasks_lock()};
     const Pid id = TRY(allocate_id_locked());
     IrqGuard guard{process.actions->lock};
-    if (process.is_exiting || process.survivor) return Errc::would_block;
+    if (process.is_exiting || process.survivor || process.core_dump) return Errc::would_block;
     UserThread& user = *fresh.user;
     user.context.files = user.files.get();
     user.context.fs = user.fs.get();

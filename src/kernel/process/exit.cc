@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Death: of a thread, of a process with its last thread, and what parents and children see of it.
+#include "core_dump.h"
 #include "send.h"
 #include "use_space.h"
 
@@ -57,7 +58,7 @@ bool remove_thread(Process& process, UserThread& self, int code) {
         hand_over_locked(process, self);
         // While senders cannot look: a timer's node may be among them.
         self.pending.clear(SignalSet::all());
-        if (process.thread_count <= 1) process.thread_gone.wake_all();
+        if (process.thread_count <= 1 || process.core_dump) process.thread_gone.wake_all();
         if (process.thread_count == 0 && !process.is_exiting) {
             process.is_exiting = true;
             process.status = WaitStatus::exited(code);
@@ -84,6 +85,15 @@ RefPtr<Process> bury_locked(Process& dead) REQUIRES(tasks_lock()) {
     return keep;
 }
 
+/// False: the parent will not wait.
+bool notify_of_end_locked(Process& dead, int signo) REQUIRES(tasks_lock()) {
+    const WaitStatus status = dead.status;
+    if (!status.is_killed())
+        return notify_parent_locked(dead, signo, child_exited, status.code());
+    return notify_parent_locked(dead, signo, status.has_dumped() ? child_dumped : child_killed,
+                                status.signal());
+}
+
 /// Children get another parent; the dead ones among them are reported to it again, or buried.
 RefPtr<Process> pass_on_one_child(Process& process) {
     IrqGuard guard{tasks_lock()};
@@ -99,9 +109,7 @@ RefPtr<Process> pass_on_one_child(Process& process) {
             (void)send_signal_locked(
                 *child, SigInfo::from_user(signo, si_user, process.pid, process.credentials.uid));
     if (child->is_zombie) {
-        const SignalCode code = child->status.is_killed() ? child_killed : child_exited;
-        const int what = child->status.is_killed() ? child->status.signal() : child->status.code();
-        if (!notify_parent_locked(*child, sigchld, code, what)) return bury_locked(*child);
+        if (!notify_of_end_locked(*child, sigchld)) return bury_locked(*child);
     }
     return RefPtr<Process>(child);
 }
@@ -131,11 +139,7 @@ RefPtr<Process> become_zombie(Process& process) {
     IrqGuard guard{tasks_lock()};
     process.is_zombie = true;
     release_orphaned_group_locked(process);
-    const bool killed = process.status.is_killed();
-    const bool waits =
-        notify_parent_locked(process, process.exit_signal, killed ? child_killed : child_exited,
-                             killed ? process.status.signal() : process.status.code());
-    if (waits) return nullptr;
+    if (notify_of_end_locked(process, process.exit_signal)) return nullptr;
     return bury_locked(process);
 }
 
@@ -165,6 +169,7 @@ Result<void> init(ProgramEnded ended) {
     fresh->pid = fresh->group = fresh->session = pid;
     add_process_locked(*fresh);
     the_reaper = fresh.leak();
+    register_core_pattern();
     return {};
 }
 
@@ -214,7 +219,7 @@ Result<void> become_only_thread() {
     Process& process = *self.process;
     {
         IrqGuard guard{process.actions->lock};
-        if (process.is_exiting || process.survivor) return Errc::interrupted;
+        if (process.is_exiting || process.survivor || process.core_dump) return Errc::interrupted;
         process.survivor = &self;
         for (sched::Thread& thread : process.threads)
             if (thread.user != &self) kick(*thread.user);

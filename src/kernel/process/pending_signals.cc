@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/process/pending_signals.h>
 
+#include <drupe/process/user_usage.h>
+
 namespace drupe::process {
 
 void PendingSignals::drop(QueuedSignal& node) {
-    if (node.is_allocated) delete &node;
+    if (!node.is_allocated) return;
+    use_less(node.charged_uid, PerUser::pending_signals, 1);
+    delete &node;
 }
 
 bool PendingSignals::add(QueuedSignal& node) {

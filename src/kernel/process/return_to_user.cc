@@ -4,6 +4,7 @@
 #include <drupe/process/return_to_user.h>
 
 #include "alternate_stack.h"
+#include "core_dump.h"
 #include "report.h"
 #include "send.h"
 
@@ -71,7 +72,7 @@ void park(Process& process) {
 
 void stop(Process& process, int signo) {
     IrqGuard guard{process.actions->lock};
-    if (process.is_exiting || process.is_stopped) return;
+    if (process.is_exiting || process.is_stopped || process.core_dump) return;
     process.is_stopped = true;
     process.status = WaitStatus::stopped(signo);
     kick_all(process);
@@ -86,7 +87,11 @@ void take_default(UserThread& self, const SigInfo& info, arch::TrapFrame& frame)
         if (info.signo != sigstop && is_orphaned_group(process.group)) return;
         stop(process, info.signo);
         return;
-    case DefaultAction::core:
+    case DefaultAction::core: {
+        report_death(self, info, frame);
+        const bool has_dumped = dump_core(self, info, frame);
+        exit_process(has_dumped ? WaitStatus::dumped(info.signo) : WaitStatus::killed(info.signo));
+    }
     case DefaultAction::terminate:
         report_death(self, info, frame);
         exit_process(WaitStatus::killed(info.signo));
@@ -157,6 +162,8 @@ void finish_call_for_handler(UserThread& self, const SignalAction& action, arch:
 void take_all(UserThread& self, arch::TrapFrame& frame, bool& interrupted) {
     Process& process = *self.process;
     for (;;) {
+        if (process.core_dump) [[unlikely]]
+            attend_core_dump(self, frame);
         if (process.is_exiting || (process.survivor && process.survivor != &self)) exit_thread(0);
         if (process.is_stopped) {
             park(process);

@@ -5,6 +5,8 @@
 
 #include "send.h"
 
+#include <drupe/process/user_usage.h>
+
 #include <drupe/sched/thread.h>
 
 #include <algorithm>
@@ -103,18 +105,35 @@ bool send_locked(const Sending& s) REQUIRES(tasks_lock()) {
     return outcome.queued;
 }
 
+/// Counted as the target's user's. Standard signals of the kernel and of kill(2) need no leave.
+/// Null: there is no memory, or the user has too many.
+QueuedSignal* allocate_node(const Process& target, const SigInfo& info) {
+    const std::uint32_t uid = target.credentials.uid;
+    const bool needs_leave = is_realtime(info.signo) || info.code < 0;
+    const std::uint64_t limit =
+        needs_leave ? target.limit(Resource::pending_signals).soft : Limit::infinite;
+    if (!use_more(uid, PerUser::pending_signals, 1, limit)) return nullptr;
+    auto* node = new (std::nothrow) QueuedSignal;
+    if (!node) {
+        use_less(uid, PerUser::pending_signals, 1);
+        return nullptr;
+    }
+    node->info = info;
+    node->is_allocated = true;
+    node->charged_uid = uid;
+    return node;
+}
+
 Result<void> send_info_locked(Process& process, UserThread* target, const SigInfo& info)
     REQUIRES(tasks_lock()) {
     if (info.signo == 0) return {};
-    auto* node = new (std::nothrow) QueuedSignal;
+    QueuedSignal* const node = allocate_node(process, info);
     if (!node) {
         if (is_realtime(info.signo) && info.code != si_user) return Errc::would_block;
         send_locked({process, target, info.signo, nullptr});
         return {};
     }
-    node->info = info;
-    node->is_allocated = true;
-    if (!send_locked({process, target, info.signo, node})) delete node;
+    if (!send_locked({process, target, info.signo, node})) PendingSignals::drop(*node);
     return {};
 }
 

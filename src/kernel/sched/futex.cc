@@ -5,10 +5,12 @@
 // the page is brought in without the lock, and everything is looked at again.
 #include <drupe/sched/futex.h>
 
+#include "pi_waiter.h"
 #include "scheduler.h"
 
 #include <drupe/arch/cpu.h>
 #include <drupe/arch/user_access.h>
+#include <drupe/base/scope_exit.h>
 #include <drupe/sched/wait_queue.h>
 
 #include <atomic>
@@ -28,6 +30,9 @@ struct FutexWaiter {
     std::atomic<Bucket*> home{nullptr};
     // Until a waker has done with this: it says so last, with the lock still held.
     std::atomic<bool> is_awaited{false};
+    // Waits for this lock: only a move to it ends the wait, and its bitset meets no wake-up.
+    PiWaiter* promised = nullptr;
+    FutexKey promised_key{};
 };
 
 /// First in, first out. Zero when empty, so that the table costs nothing in the image.
@@ -225,6 +230,25 @@ std::size_t futex_wake(FutexKey key, std::size_t most, std::uint32_t bitset) {
     return wake_locked(bucket, key, most, bitset);
 }
 
+namespace {
+
+constinit std::atomic<std::uint32_t> promised_waiters{0}; // a hint; alone, so relaxed
+
+bool has_promised_locked(Bucket& bucket, FutexKey key) REQUIRES(bucket.lock) {
+    for (FutexWaiter* w = bucket.first.load(std::memory_order_relaxed); w; w = w->next)
+        if (w->key == key && w->promised) return true;
+    return false;
+}
+
+} // namespace
+
+bool futex_has_lock_waiter(FutexKey key) {
+    if (promised_waiters.load(std::memory_order_relaxed) == 0) return false;
+    Bucket& bucket = bucket_of(key);
+    SpinGuard guard{bucket.lock};
+    return has_promised_locked(bucket, key);
+}
+
 Result<FutexRequeued> futex_requeue(const FutexRequeue& request) {
     Bucket& from = bucket_of(request.from);
     FutexRequeued done{};
@@ -236,6 +260,7 @@ Result<FutexRequeued> futex_requeue(const FutexRequeue& request) {
             if (seen.ok()) {
                 if (request.expected && seen.value() != request.expected->value)
                     return Errc::would_block;
+                if (has_promised_locked(from, request.from)) return Errc::invalid;
                 done.woken = wake_locked(from, request.from, request.wake, futex_any);
                 if (!(request.from == request.to))
                     chain = detach_locked(from, request.from, request.move);
@@ -246,6 +271,98 @@ Result<FutexRequeued> futex_requeue(const FutexRequeue& request) {
     }
     if (chain) done.moved = attach(chain, request.to);
     return done;
+}
+
+Result<void> futex_wait_for_lock(FutexKey key, FutexExpectation expected, const PiRequest& lock,
+                                 const Deadline& deadline) {
+    const WallClockWatch watch(deadline);
+    PiWaiter promised{.thread = &current(), .id = lock.own_id};
+    FutexWaiter waiter{.key = key,
+                       .bitset = 0,
+                       .thread = &current(),
+                       .promised = &promised,
+                       .promised_key = lock.key};
+    promised_waiters.fetch_add(1, std::memory_order_relaxed);
+    const ScopeExit gone{[] { promised_waiters.fetch_sub(1, std::memory_order_relaxed); }};
+    for (;;) {
+        TRY(join_or_fail(waiter, expected));
+        const Nanos until = deadline.monotonic();
+        const Errc reason = reason_to_stop(until, Interruptible::yes);
+        if (reason == Errc::ok) block(until);
+        Scheduler::finish_wait();
+        if (!remove(waiter)) break;
+        if (reason != Errc::ok) return reason == Errc::restart ? Errc::restart_always : reason;
+    }
+    const Result<void> outcome = pi_wait_queued(lock, promised, deadline);
+    // Repeated, the call would find the first word changed.
+    if (!outcome.ok() && outcome.error() == Errc::restart_always) return Errc::would_block;
+    return outcome;
+}
+
+namespace {
+
+/// The most urgent waiter on `key`; of equals the longest waiting. invalid: one of them does not
+/// wait for that lock.
+Result<FutexWaiter*> next_for_lock(Bucket& bucket, FutexKey key, FutexKey lock)
+    REQUIRES(bucket.lock) {
+    FutexWaiter* best = nullptr;
+    const auto urgency = [](const FutexWaiter& w) {
+        return w.thread->is_realtime() ? w.thread->realtime_priority() : 0;
+    };
+    for (FutexWaiter* w = bucket.first.load(std::memory_order_relaxed); w; w = w->next) {
+        if (!(w->key == key)) continue;
+        if (!w->promised || !(w->promised_key == lock)) return Errc::invalid;
+        if (!best || urgency(*w) > urgency(*best)) best = w;
+    }
+    return best;
+}
+
+/// What moving waiters to one lock has come to.
+struct LockMove {
+    PiRequest lock; // own_id is each waiter's in turn
+    std::size_t most;
+    std::size_t moved = 0;
+    OwnPtr<PiLock> fresh;
+};
+
+Result<PiStep> move_locked(Bucket& bucket, FutexKey from, LockMove& move, PiSeen seen)
+    REQUIRES(bucket.lock) {
+    while (move.moved < move.most) {
+        FutexWaiter* const w = TRY(next_for_lock(bucket, from, move.lock.key));
+        if (!w) break;
+        move.lock.own_id = w->promised->id;
+        const PiStep step = TRY(pi_enter_for(move.lock, seen, *w->promised, move.fresh));
+        if (step == PiStep::again || step == PiStep::page_absent) return step;
+        bucket.unlink(*w);
+        move.moved++;
+        if (step == PiStep::done) {
+            seen = {.id = w->promised->id, .owner = RefPtr<Thread>(w->thread)};
+            Scheduler::wake(*w->thread);
+        }
+        w->is_awaited.store(false, std::memory_order_release); // the last touch: wake_locked()
+    }
+    return PiStep::done;
+}
+
+} // namespace
+
+Result<std::size_t> futex_requeue_to_lock(FutexKey from, FutexExpectation expected,
+                                          const PiRequest& lock, std::size_t most) {
+    Bucket& bucket = bucket_of(from);
+    LockMove move{.lock = lock, .most = most, .fresh = TRY(make_own<PiLock>())};
+    for (;;) {
+        TRY(arch::user_load(expected.word));
+        TRY(pi_bring_in(lock.word));
+        PiSeen seen = TRY(pi_look(lock));
+        SpinGuard guard{bucket.lock};
+        if (move.moved == 0) {
+            const auto value = peek(expected.word);
+            if (!value.ok()) continue;
+            if (value.value() != expected.value) return Errc::would_block;
+        }
+        if (TRY(move_locked(bucket, from, move, std::move(seen))) == PiStep::done)
+            return move.moved;
+    }
 }
 
 } // namespace drupe::sched

@@ -4,7 +4,7 @@
 // other futexes, a page that is absent is brought in without the lock, and all is looked at again.
 // Parameters of a thread that was found under the tasks lock are set under it, and timers' alarms
 // take that lock: so this one lies below it, and interrupts are masked.
-#include <drupe/sched/pi_futex.h>
+#include "pi_waiter.h"
 
 #include <drupe/arch/user_access.h>
 #include <drupe/sched/thread.h>
@@ -13,25 +13,6 @@
 #include <algorithm>
 
 namespace drupe::sched {
-
-struct PiWaiter {
-    Thread* thread;
-    std::uint32_t id;
-    PiLock* lock = nullptr;
-    PiWaiter* next = nullptr;
-    bool is_owner = false;   // it was given the lock
-    bool owner_died = false; // and has to say so in the word itself
-};
-
-/// A lock that somebody waits for, or that is on its way from a thread that died.
-struct PiLock {
-    FutexKey key{};
-    Thread* owner = nullptr;
-    PiWaiter* waiters = nullptr; // the longest waiting first
-    bool is_passing = false;     // its word does not name the owner yet
-    PiLock* next = nullptr;      // in the bucket
-    PiLock* next_held = nullptr; // of the owner's
-};
 
 namespace {
 
@@ -147,7 +128,7 @@ Result<std::uint32_t> peek(VirtAddr word) {
     return arch::user_load(word);
 }
 
-enum class Step : std::uint8_t { done, queued, again, page_absent };
+using Step = PiStep;
 
 /// Writes the word where it still holds `seen`.
 Step exchange(VirtAddr word, std::uint32_t seen, std::uint32_t desired) {
@@ -157,27 +138,14 @@ Step exchange(VirtAddr word, std::uint32_t seen, std::uint32_t desired) {
     return found.value() == seen ? Step::done : Step::again;
 }
 
-/// Brings the word's page in, writable.
-Result<void> bring_in(VirtAddr word) {
-    const std::uint32_t value = TRY(arch::user_load(word));
-    TRY(arch::user_compare_exchange(word, value, value));
-    return {};
-}
-
 bool waits_for(const Thread* thread, const Thread& target) REQUIRES(state.lock) {
     for (; thread; thread = thread->pi.waits ? thread->pi.waits->lock->owner : nullptr)
         if (thread == &target) return true;
     return false;
 }
 
-/// What a caller found out about the owner before it took the lock.
-struct Seen {
-    std::uint32_t id;
-    RefPtr<Thread> owner;
-};
-
 /// Takes the lock if it is free, else joins the queue (with `waiter`, null: would_block).
-Result<Step> enter(const PiRequest& request, const Seen& seen, PiWaiter* waiter,
+Result<Step> enter(const PiRequest& request, const PiSeen& seen, PiWaiter* waiter,
                    OwnPtr<PiLock>& fresh) {
     IrqGuard guard{state.lock};
     const auto word = peek(request.word);
@@ -191,7 +159,7 @@ Result<Step> enter(const PiRequest& request, const Seen& seen, PiWaiter* waiter,
         return Errc::invalid;
     if (!lock && (!seen.owner || seen.owner->pi.has_ended)) return Errc::no_process;
     if (!waiter) return Errc::would_block;
-    if (waits_for(lock ? lock->owner : seen.owner.get(), current())) return Errc::deadlock;
+    if (waits_for(lock ? lock->owner : seen.owner.get(), *waiter->thread)) return Errc::deadlock;
     if (!lock) {
         const Step marked = exchange(request.word, value, value | futex_waiters);
         if (marked != Step::done) return marked;
@@ -203,17 +171,9 @@ Result<Step> enter(const PiRequest& request, const Seen& seen, PiWaiter* waiter,
         set_owner(*lock, seen.owner.get());
     }
     append(*lock, *waiter);
-    prepare_to_wait();
+    if (waiter->thread == &current()) prepare_to_wait(); // any other announced its wait already
     adjust_chain(lock->owner);
     return Step::queued;
-}
-
-Result<Seen> look(const PiRequest& request) {
-    const std::uint32_t id = TRY(arch::user_load(request.word)) & futex_owner_mask;
-    if (id == request.own_id) return Errc::deadlock;
-    Seen seen{.id = id, .owner = {}};
-    if (id != 0) seen.owner = request.find_thread(id);
-    return seen;
 }
 
 /// The owner died with the lock: the new one writes its name into the word, and that.
@@ -259,18 +219,51 @@ Result<void> wait(const PiRequest& request, PiWaiter& waiter, const Deadline& de
     return waiter.owner_died ? take_over(request, waiter) : Result<void>{};
 }
 
+bool is_owner(const PiWaiter& waiter) {
+    IrqGuard guard{state.lock};
+    return waiter.is_owner;
+}
+
 } // namespace
+
+Result<void> pi_bring_in(VirtAddr word) {
+    const std::uint32_t value = TRY(arch::user_load(word));
+    TRY(arch::user_compare_exchange(word, value, value));
+    return {};
+}
+
+Result<PiSeen> pi_look(const PiRequest& request) {
+    const std::uint32_t id = TRY(arch::user_load(request.word)) & futex_owner_mask;
+    PiSeen seen{.id = id, .owner = {}};
+    if (id != 0) seen.owner = request.find_thread(id);
+    return seen;
+}
+
+Result<PiStep> pi_enter_for(const PiRequest& request, const PiSeen& seen, PiWaiter& waiter,
+                            OwnPtr<PiLock>& fresh) {
+    if (seen.id == waiter.id) return Errc::deadlock;
+    const Step step = TRY(enter(request, seen, &waiter, fresh));
+    if (step == Step::done) waiter.is_owner = true;
+    return step;
+}
+
+Result<void> pi_wait_queued(const PiRequest& request, PiWaiter& waiter, const Deadline& deadline) {
+    prepare_to_wait();
+    if (!is_owner(waiter)) return wait(request, waiter, deadline);
+    finish_wait(); // given already, so no further wake-up comes
+    return waiter.owner_died ? take_over(request, waiter) : Result<void>{};
+}
 
 Result<void> pi_lock(const PiRequest& request, const Deadline& deadline) {
     const WallClockWatch watch(deadline);
     OwnPtr<PiLock> fresh = TRY(make_own<PiLock>());
     PiWaiter waiter{.thread = &current(), .id = request.own_id};
     for (;;) {
-        const Seen seen = TRY(look(request));
-        switch (TRY(enter(request, seen, &waiter, fresh))) {
+        const PiSeen seen = TRY(pi_look(request));
+        switch (TRY(pi_enter_for(request, seen, waiter, fresh))) {
         case Step::done: return {};
         case Step::queued: return wait(request, waiter, deadline);
-        case Step::page_absent: TRY(bring_in(request.word)); break;
+        case Step::page_absent: TRY(pi_bring_in(request.word)); break;
         case Step::again: break;
         }
     }
@@ -279,10 +272,11 @@ Result<void> pi_lock(const PiRequest& request, const Deadline& deadline) {
 Result<void> pi_try_lock(const PiRequest& request) {
     OwnPtr<PiLock> none;
     for (;;) {
-        const Seen seen = TRY(look(request));
+        const PiSeen seen = TRY(pi_look(request));
+        if (seen.id == request.own_id) return Errc::deadlock;
         const Step step = TRY(enter(request, seen, nullptr, none));
         if (step == Step::done) return {};
-        if (step == Step::page_absent) TRY(bring_in(request.word));
+        if (step == Step::page_absent) TRY(pi_bring_in(request.word));
     }
 }
 
@@ -315,7 +309,7 @@ Result<void> pi_unlock(const PiRequest& request) {
     for (;;) {
         const Step step = TRY(leave(request));
         if (step == Step::done) return {};
-        if (step == Step::page_absent) TRY(bring_in(request.word));
+        if (step == Step::page_absent) TRY(pi_bring_in(request.word));
     }
 }
 

@@ -63,6 +63,7 @@ void Thread::destroy(Thread* thread) { Scheduler::destroy(thread); }
 
 void Scheduler::destroy(Thread* thread) {
     DRUPE_ASSERT(thread->state() == ThreadState::dead || thread->state() == ThreadState::created);
+    arch::context_release(thread->saved);
     if (thread->stack_top_) hooks.stacks.release(thread->stack_top_);
     delete thread;
 }

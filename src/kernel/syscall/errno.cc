@@ -69,6 +69,7 @@ constexpr Row rows[] = {
     {Errc::shut_down, 32, "EPIPE"},
     {Errc::address_in_use, 98, "EADDRINUSE"},
     {Errc::already_connected, 106, "EISCONN"},
+    {Errc::too_many_references, 109, "ETOOMANYREFS"},
     {Errc::wrong_type, 91, "EPROTOTYPE"},
     {Errc::no_option, 92, "ENOPROTOOPT"},
     {Errc::message_size, 90, "EMSGSIZE"},

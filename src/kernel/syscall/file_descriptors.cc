@@ -2,6 +2,7 @@
 // dup, fcntl, flock, ioctl: what is done to descriptors and open files.
 #include "file_call.h"
 
+#include <drupe/process/file_owner.h>
 #include <drupe/process/process.h>
 #include <drupe/vfs/paged_file.h>
 #include <drupe/vfs/pipe.h>
@@ -12,6 +13,7 @@
 namespace drupe::syscall {
 
 using namespace vfs;
+using process::FileOwner;
 
 Result<Word> dup(int fd) {
     TaskContext& who = caller();
@@ -171,14 +173,27 @@ Result<Word> seals(File& file, int op, Word argument) {
     return Word{0};
 }
 
+/// A negative number names a group.
+Result<Word> set_owner(File& file, std::int32_t who) {
+    if (who == INT32_MIN) return Errc::invalid;
+    const FileOwner owner = who < 0 ? TRY(FileOwner::create(FileOwner::Type::group, -who))
+                                    : TRY(FileOwner::create(FileOwner::Type::process, who));
+    owner.store_in(file);
+    return Word{0};
+}
+
 Result<Word> owner(File& file, int op, Word argument) {
     struct OwnerEx {
         std::int32_t type, pid;
     };
-    enum { by_thread, by_process, by_group };
+    using Type = FileOwner::Type;
     switch (op) {
-    case f_setown: file.owner = static_cast<std::int32_t>(argument); return Word{0};
-    case f_getown: return static_cast<Word>(static_cast<std::int64_t>(file.owner.load()));
+    case f_setown: return set_owner(file, static_cast<std::int32_t>(argument));
+    case f_getown: {
+        const FileOwner owner(file);
+        const std::int64_t id = owner.id();
+        return static_cast<Word>(owner.type() == Type::group ? -id : id);
+    }
     case f_setsig:
         if (argument > 64) return Errc::invalid;
         file.owner_signal = static_cast<std::int32_t>(argument);
@@ -186,14 +201,14 @@ Result<Word> owner(File& file, int op, Word argument) {
     case f_getsig: return static_cast<Word>(file.owner_signal.load());
     case f_setown_ex: {
         const OwnerEx value = TRY(arch::get_user<OwnerEx>(VirtAddr{argument}));
-        if (value.type < by_thread || value.type > by_group) return Errc::invalid;
-        file.owner = value.type == by_group ? -value.pid : value.pid;
+        if (value.type < 0 || value.type > static_cast<int>(Type::group)) return Errc::invalid;
+        TRY(FileOwner::create(static_cast<Type>(value.type), value.pid)).store_in(file);
         return Word{0};
     }
     default: {
-        const std::int32_t who = file.owner.load();
-        const OwnerEx value{who < 0 ? by_group : by_process, who < 0 ? -who : who};
-        TRY(arch::put_user(VirtAddr{argument}, value));
+        const FileOwner owner(file);
+        TRY(arch::put_user(VirtAddr{argument},
+                           OwnerEx{static_cast<std::int32_t>(owner.type()), owner.id()}));
         return Word{0};
     }
     }

@@ -30,6 +30,8 @@ enum FutexCommand : int {
     futex_trylock_pi = 8,
     futex_wait_bitset = 9,
     futex_wake_bitset = 10,
+    futex_wait_requeue_pi = 11,
+    futex_cmp_requeue_pi = 12,
     futex_lock_pi2 = 13,
 };
 constexpr int futex_private_flag = 128;
@@ -89,11 +91,18 @@ Result<std::uint64_t> wait_relative(const Wait& w) {
                   static_cast<std::uint64_t>(deadline.ns)}});
 }
 
+/// invalid: a waiter there can only be moved to a lock.
+Result<std::uint64_t> wake_on(sched::FutexKey key, std::uint32_t most,
+                              std::uint32_t bitset = sched::futex_any) {
+    // Linux wakes one also when asked for none.
+    const std::size_t woken = sched::futex_wake(key, std::max(most, 1u), bitset);
+    if (woken < most && sched::futex_has_lock_waiter(key)) return Errc::invalid;
+    return woken;
+}
+
 Result<std::uint64_t> wake(VirtAddr word, std::uint32_t most, std::uint32_t bitset, Scope scope) {
     if (bitset == 0) return Errc::invalid;
-    const sched::FutexKey key = TRY(make_key(word, scope));
-    // Linux wakes one also when asked for none.
-    return sched::futex_wake(key, std::max(most, 1u), bitset);
+    return wake_on(TRY(make_key(word, scope)), most, bitset);
 }
 
 /// FUTEX_WAKE_OP's third value: an operation on the second word, and a test of what it held.
@@ -152,8 +161,8 @@ Result<std::uint64_t> wake_op(const Pair& pair, WakeOp op) {
         if (seen == old) break;
         old = seen;
     }
-    std::uint64_t woken = sched::futex_wake(first, std::max(pair.first_count, 1u));
-    if (op.holds(old)) woken += sched::futex_wake(second, std::max(pair.second_count, 1u));
+    std::uint64_t woken = TRY(wake_on(first, pair.first_count));
+    if (op.holds(old)) woken += TRY(wake_on(second, pair.second_count));
     return woken;
 }
 
@@ -183,14 +192,17 @@ RefPtr<sched::Thread> find_thread(std::uint32_t id) {
     return found;
 }
 
-/// Locks that inherit priorities.
+/// A lock that inherits priorities, as the caller wants it.
+Result<sched::PiRequest> pi_request(VirtAddr word, Scope scope) {
+    return sched::PiRequest{.key = TRY(make_key(word, scope)),
+                            .word = word,
+                            .own_id = static_cast<std::uint32_t>(process::current_user().tid),
+                            .find_thread = &find_thread};
+}
+
 Result<std::uint64_t> pi_call(int command, VirtAddr word, Scope scope,
                               const sched::Deadline& deadline) {
-    const sched::PiRequest request{.key = TRY(make_key(word, scope)),
-                                   .word = word,
-                                   .own_id =
-                                       static_cast<std::uint32_t>(process::current_user().tid),
-                                   .find_thread = &find_thread};
+    const sched::PiRequest request = TRY(pi_request(word, scope));
     if (command == futex_unlock_pi)
         TRY(sched::pi_unlock(request));
     else if (command == futex_trylock_pi)
@@ -198,6 +210,27 @@ Result<std::uint64_t> pi_call(int command, VirtAddr word, Scope scope,
     else
         TRY(sched::pi_lock(request, deadline));
     return 0;
+}
+
+Result<std::uint64_t> wait_for_lock(const Wait& w, VirtAddr lock) {
+    if (w.word == lock) return Errc::invalid;
+    const sched::PiRequest request = TRY(pi_request(lock, w.scope));
+    const sched::FutexKey key = TRY(make_key(w.word, w.scope));
+    if (key == request.key) return Errc::invalid;
+    TRY(sched::futex_wait_for_lock(key, {w.word, w.value}, request, w.deadline));
+    return 0;
+}
+
+Result<std::uint64_t> requeue_to_lock(const Pair& pair, std::uint32_t expected) {
+    // That one is woken is the lock's business: it may be free.
+    if (pair.first_count != 1 || static_cast<std::int32_t>(pair.second_count) < 0 ||
+        pair.first == pair.second)
+        return Errc::invalid;
+    const sched::FutexKey from = TRY(make_key(pair.first, pair.scope));
+    const sched::PiRequest lock = TRY(pi_request(pair.second, pair.scope));
+    if (from == lock.key) return Errc::invalid;
+    return TRY(sched::futex_requeue_to_lock(from, {pair.first, expected}, lock,
+                                            std::size_t{pair.second_count} + 1));
 }
 
 /// FUTEX_WAIT counts from now, FUTEX_WAIT_BITSET names a time.
@@ -221,7 +254,7 @@ Scope scope_of(int operation) {
     const int command = command_of(operation);
     const Scope scope = scope_of(operation);
     if ((operation & futex_clock_realtime) != 0 && command != futex_wait_bitset &&
-        command != futex_lock_pi2)
+        command != futex_lock_pi2 && command != futex_wait_requeue_pi)
         return Errc::not_implemented;
     const Pair pair{word, second, value, static_cast<std::uint32_t>(raw(timeout)), scope};
     switch (command) {
@@ -233,6 +266,11 @@ Scope scope_of(int operation) {
                      TRY(read_deadline(operation, command, timeout))};
         return plain ? wait_relative(w) : wait(w);
     }
+    case futex_wait_requeue_pi: {
+        const auto deadline = TRY(read_deadline(operation, command, timeout));
+        return wait_for_lock({word, value, sched::futex_any, scope, deadline}, second);
+    }
+    case futex_cmp_requeue_pi: return requeue_to_lock(pair, value3);
     case futex_wake_bitset: return wake(word, value, value3, scope);
     case futex_wake_op: return wake_op(pair, WakeOp(value3));
     case futex_requeue: return requeue(pair, nullptr);
@@ -247,7 +285,7 @@ Scope scope_of(int operation) {
     }
     case futex_unlock_pi:
     case futex_trylock_pi: return pi_call(command, word, scope, sched::Deadline(Nanos::never()));
-    default: return Errc::not_implemented; // moving waiters to such locks among them
+    default: return Errc::not_implemented;
     }
 }
 
@@ -259,7 +297,7 @@ Result<std::uint64_t> futex(VirtAddr word, int operation, std::uint32_t value, V
                             VirtAddr second, std::uint32_t value3) {
     if ((operation & futex_private_flag) != 0 && is_word(word)) {
         if (operation == (futex_wake | futex_private_flag))
-            return sched::futex_wake(process::private_futex_key(word), std::max(value, 1u));
+            return wake_on(process::private_futex_key(word), value);
         const int command = command_of(operation);
         // Without a timeout it does not matter by which clock.
         const bool is_plain = operation == (futex_wait | futex_private_flag);

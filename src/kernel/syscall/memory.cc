@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // mmap and its family. Flags and their refusals as [linux] mman-common.h, mm/mmap.c and
 // mm/madvise.c have them on arm64.
+#include "memory_call.h"
+
 #include <drupe/arch/user_access.h>
-#include <drupe/mm/address_space.h>
-#include <drupe/process/process.h>
 #include <drupe/syscall/handlers.h>
 #include <drupe/vfs/fd_table.h>
 
@@ -44,29 +44,8 @@ enum MapFlags : unsigned {
 };
 enum RemapFlags : unsigned { remap_may_move = 1, remap_fixed = 2 };
 enum SyncFlags : unsigned { sync_async = 1, sync_invalidate = 2, sync_sync = 4 };
-enum LockFlags : unsigned { lock_current = 1, lock_future = 2, lock_on_fault = 4 };
 
 AddressSpace& space() { return process::current_process().image->space(); }
-
-/// For calls that take addresses or data: with the process's limits as they are now.
-AddressSpace& limited_space() {
-    process::Process& process = process::current_process();
-    AddressSpace& space = process.image->space();
-    const auto soft = [&](process::Resource r) {
-        return process.limits[static_cast<std::size_t>(r)].soft;
-    };
-    space.set_limits({.address_space = soft(process::Resource::address_space),
-                      .data = soft(process::Resource::data),
-                      .stack = soft(process::Resource::stack)});
-    return space;
-}
-
-/// Without a tag: the top byte is the program's own ([arm/arm] "Address tagging").
-VirtAddr untag(VirtAddr at) {
-    constexpr unsigned tag_bits = 8;
-    return VirtAddr{
-        static_cast<std::uint64_t>(static_cast<std::int64_t>(raw(at) << tag_bits) >> tag_bits)};
-}
 
 Perm perm_of(unsigned prot) {
     Perm perm = Perm::none;
@@ -103,6 +82,7 @@ Result<void> map_file(mm::MapRequest& request, const vfs::FileRef& file, std::ui
     if (request.object) request.file = RefPtr<mm::MappedFile>(file.get());
     request.first_page = offset >> page_shift;
     request.is_counted = shared && has(request.may, Perm::write) && file->hears_of_mappings();
+    request.tells_writes = shared && has(request.may, Perm::write) && file->tells_mapped_writes();
     return {};
 }
 
@@ -123,8 +103,14 @@ Result<void> decode_flags(mm::MapRequest& request, unsigned flags) {
     request.grows_down = (flags & map_grows_down) != 0;
     if (request.grows_down && request.sharing == mm::Sharing::shared) return Errc::invalid;
     request.no_reserve = (flags & map_no_reserve) != 0;
-    request.populate =
-        (flags & map_locked) || (flags & (map_populate | map_nonblock)) == map_populate;
+    request.populate = (flags & (map_populate | map_nonblock)) == map_populate;
+    if (flags & map_locked) {
+        const process::Process& self = process::current_process();
+        if (!self.credentials.is_privileged() &&
+            self.limit(process::Resource::locked_memory).soft == 0)
+            return Errc::not_permitted;
+        request.locked = mm::Locked::yes;
+    }
     return {};
 }
 
@@ -174,7 +160,20 @@ enum Advice : int {
     advice_dont_need_locked,
 };
 
+/// msync with MS_INVALIDATE, and advice that lets pages go, are not for locked memory.
+bool has_locked(AddressSpace& space, const Range& range) {
+    mm::RegionInfo info{};
+    const VirtAddr end = range.at + range.pages.bytes();
+    for (VirtAddr at = range.at; at < end && space.region_above(at, info) && info.begin < end;
+         at = info.end)
+        if (info.locked != mm::Locked::no) return true;
+    return false;
+}
+
 Result<void> advise(AddressSpace& space, const Range& range, int advice) {
+    const bool lets_go = advice == advice_dont_need || advice == advice_free ||
+                         advice == advice_cold || advice == advice_page_out;
+    if (lets_go && has_locked(space, range)) return Errc::invalid;
     switch (advice) {
     // Hints about what is not done here: only the range has to be right.
     case advice_normal:
@@ -209,6 +208,19 @@ Result<std::uint64_t> done(Result<void> outcome) {
 }
 
 } // namespace
+
+AddressSpace& limited_space() {
+    const process::Process& process = process::current_process();
+    AddressSpace& space = process.image->space();
+    const auto soft = [&](process::Resource r) { return process.limit(r).soft; };
+    space.set_limits({.address_space = soft(process::Resource::address_space),
+                      .data = soft(process::Resource::data),
+                      .stack = soft(process::Resource::stack),
+                      .locked = process.credentials.is_privileged()
+                                    ? UINT64_MAX
+                                    : soft(process::Resource::locked_memory)});
+    return space;
+}
 
 Result<std::uint64_t> mmap(VirtAddr at, std::uint64_t bytes, int prot, int flags, int fd,
                            std::int64_t offset) {
@@ -270,12 +282,23 @@ Result<std::uint64_t> mremap(VirtAddr at, std::uint64_t old_bytes, std::uint64_t
     const bool fixed = (flags & remap_fixed) != 0;
     if (fixed && (flags & remap_may_move) == 0) return Errc::invalid;
     if (fixed && raw(target) == 0) return Errc::invalid;
-    return raw(
-        TRY(space().remap(untag(at), PageCount::covering(old_bytes), PageCount::covering(new_bytes),
-                          (flags & remap_may_move) != 0, fixed ? target : VirtAddr{0})));
+    AddressSpace& target_space = limited_space();
+    const PageCount pages = PageCount::covering(new_bytes);
+    const VirtAddr moved =
+        TRY(target_space.remap(untag(at), PageCount::covering(old_bytes), pages,
+                               (flags & remap_may_move) != 0, fixed ? target : VirtAddr{0}));
+    (void)target_space.bring_in(moved, pages).ok(); // as much as it can
+    return raw(moved);
 }
 
-Result<std::uint64_t> brk(VirtAddr wanted) { return raw(limited_space().set_break(wanted)); }
+Result<std::uint64_t> brk(VirtAddr wanted) {
+    AddressSpace& target = limited_space();
+    const VirtAddr now = target.set_break(wanted);
+    if (target.locks_future()) [[unlikely]]
+        (void)target.bring_in(target.break_start(), PageCount::covering(now - target.break_start()))
+            .ok();
+    return raw(now);
+}
 
 Result<std::uint64_t> madvise(VirtAddr at, std::uint64_t bytes, int advice) {
     const auto range = page_range(at, bytes);
@@ -295,6 +318,7 @@ Result<std::uint64_t> msync(VirtAddr at, std::uint64_t bytes, int flags) {
     const Range range = TRY(page_range(at, bytes));
     if (range.pages.n == 0) return std::uint64_t{0};
     AddressSpace& target = space();
+    if ((bits & sync_invalidate) && has_locked(target, range)) return Errc::busy;
     if (bits & sync_sync) return done(target.write_back(range.at, range.pages));
     return done(target.is_mapped(range.at, range.pages) ? Result<void>{} : Errc::no_memory);
 }
@@ -311,38 +335,5 @@ Result<std::uint64_t> mincore(VirtAddr at, std::uint64_t bytes, VirtAddr vector)
     }
     return std::uint64_t{0};
 }
-
-// Nothing is ever written out to a disk to make room, so memory that is present is locked. What is
-// left to do is to make it present.
-Result<std::uint64_t> mlock2(VirtAddr at, std::uint64_t bytes, int flags) {
-    if ((flags & ~1) != 0) return Errc::invalid; // MLOCK_ONFAULT
-    const VirtAddr first = align_down(untag(at), page_size);
-    const Range range = TRY(page_range(first, bytes + (untag(at) - first)));
-    if (range.pages.n == 0) return std::uint64_t{0};
-    AddressSpace& target = space();
-    if (!target.is_mapped(range.at, range.pages)) return Errc::no_memory;
-    if (flags != 0) return std::uint64_t{0};
-    const auto outcome = target.populate(range.at, range.pages, arch::Access::write);
-    return done(outcome ? outcome : Errc::no_memory);
-}
-
-Result<std::uint64_t> mlock(VirtAddr at, std::uint64_t bytes) { return mlock2(at, bytes, 0); }
-
-Result<std::uint64_t> munlock(VirtAddr at, std::uint64_t bytes) {
-    const VirtAddr first = align_down(untag(at), page_size);
-    const Range range = TRY(page_range(first, bytes + (untag(at) - first)));
-    if (range.pages.n != 0 && !space().is_mapped(range.at, range.pages)) return Errc::no_memory;
-    return std::uint64_t{0};
-}
-
-Result<std::uint64_t> mlockall(int flags) {
-    const auto bits = static_cast<unsigned>(flags);
-    if (bits == 0 || (bits & ~(lock_current | lock_future | lock_on_fault)) != 0 ||
-        bits == lock_on_fault)
-        return Errc::invalid;
-    return std::uint64_t{0};
-}
-
-Result<std::uint64_t> munlockall() { return std::uint64_t{0}; }
 
 } // namespace drupe::syscall

@@ -52,7 +52,7 @@ SigInfo info_of(const WaitResult& result) {
         code = child_continued;
         what = sigcont;
     } else if (status.is_killed()) {
-        code = child_killed;
+        code = status.has_dumped() ? child_dumped : child_killed;
         what = status.signal();
     } else if (!status.is_exited()) {
         code = child_stopped;

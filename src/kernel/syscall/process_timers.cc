@@ -5,6 +5,7 @@
 #include <drupe/time/clock.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace drupe::syscall {
@@ -160,13 +161,19 @@ ProcessTimers::ProcessTimers(process::Process& process)
       virtual_(process, TimeSource::Kind::process_cpu, process::sigvtalrm),
       profiling_(process, TimeSource::Kind::process_cpu, process::sigprof) {}
 
-ProcessTimers::~ProcessTimers() {
-    while (PosixTimer* t = timers_.front()) remove(*t);
-}
+// Not analysed: nobody else knows it any more.
+ProcessTimers::~ProcessTimers() NO_THREAD_SAFETY_ANALYSIS { remove_all(); }
 
 void ProcessTimers::on_exec() {
     sched::MutexGuard guard(lock);
-    while (PosixTimer* t = timers_.front()) remove(*t);
+    remove_all();
+}
+
+void ProcessTimers::remove_all() {
+    for (std::size_t i = 0; i < capacity_; i++)
+        if (timers_[i]) remove(*timers_[i]);
+    delete[] std::exchange(timers_, nullptr);
+    capacity_ = lowest_free_ = 0;
 }
 
 Result<ProcessTimers*> ProcessTimers::of_current() {
@@ -187,20 +194,25 @@ SignalTimer& ProcessTimers::interval_timer(int which) {
     return which == 0 ? real_ : which == 1 ? virtual_ : profiling_;
 }
 
-PosixTimer* ProcessTimers::find(int id) {
-    for (PosixTimer& t : timers_)
-        if (t.id == id) return &t;
-    return nullptr;
-}
-
-int ProcessTimers::free_id() {
-    int id = 0;
-    while (find(id)) ++id;
-    return id;
+Result<void> ProcessTimers::add(PosixTimer& timer) {
+    while (lowest_free_ < capacity_ && timers_[lowest_free_]) lowest_free_++;
+    if (lowest_free_ == capacity_) {
+        const std::size_t wanted = std::max<std::size_t>(8, capacity_ * 2);
+        auto** const larger = new (std::nothrow) PosixTimer* [wanted] {};
+        if (!larger) return Errc::no_memory;
+        std::copy_n(timers_, capacity_, larger);
+        delete[] std::exchange(timers_, larger);
+        capacity_ = wanted;
+    }
+    timer.id = static_cast<int>(lowest_free_);
+    timers_[lowest_free_++] = &timer;
+    return {};
 }
 
 void ProcessTimers::remove(PosixTimer& timer) {
-    timers_.remove(timer);
+    const auto id = static_cast<std::size_t>(timer.id);
+    timers_[id] = nullptr;
+    lowest_free_ = std::min(lowest_free_, id);
     timer.set({0}, {0});
     process::withdraw_signal(process_, timer.node);
     delete &timer;

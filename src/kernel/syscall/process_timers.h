@@ -8,6 +8,7 @@
 #include <drupe/base/ref_ptr.h>
 #include <drupe/process/process.h>
 #include <drupe/process/signal.h>
+#include <drupe/process/user_usage.h>
 #include <drupe/sched/cpu.h>
 #include <drupe/sched/mutex.h>
 #include <drupe/sched/thread.h>
@@ -77,15 +78,17 @@ private:
 
 /// A timer of timer_create(2).
 struct PosixTimer : SignalTimer {
-    PosixTimer(int timer_id, int clock_id, TimeSource source, Fire fire)
-        : SignalTimer(std::move(source), fire), id(timer_id), clock(clock_id) {}
-    int id;
+    /// `uid` has been charged for its signal.
+    PosixTimer(int clock_id, TimeSource source, Fire fire, std::uint32_t uid)
+        : SignalTimer(std::move(source), fire), clock(clock_id), charged_uid(uid) {}
+    int id = -1; // by add()
     int clock;
     process::Pid target_tid = 0; // 0: the process
     bool is_silent = false;      // SIGEV_NONE
     process::Process* process = nullptr;
     process::QueuedSignal node;
-    ListHook hook;
+    std::uint32_t charged_uid = 0; // its signal counts as this user's
+    ~PosixTimer() { process::use_less(charged_uid, process::PerUser::pending_signals, 1); }
 };
 
 class ProcessTimers final : public process::ProcessExtension {
@@ -101,9 +104,11 @@ public:
 
     sched::Mutex lock; // everything below, and setting any timer
     /// The timer, or null.
-    PosixTimer* find(int id) REQUIRES(lock);
-    int free_id() REQUIRES(lock);
-    void add(PosixTimer& timer) REQUIRES(lock) { timers_.push_back(timer); }
+    PosixTimer* find(int id) REQUIRES(lock) {
+        return id >= 0 && static_cast<std::size_t>(id) < capacity_ ? timers_[id] : nullptr;
+    }
+    /// Gives it the lowest id that is free. no_memory: it stays the caller's.
+    Result<void> add(PosixTimer& timer) REQUIRES(lock);
     void remove(PosixTimer& timer) REQUIRES(lock);
 
 private:
@@ -114,7 +119,10 @@ private:
     };
     process::Process& process_;
     IntervalTimer real_, virtual_, profiling_;
-    IntrusiveList<PosixTimer, &PosixTimer::hook> timers_ GUARDED_BY(lock);
+    void remove_all() REQUIRES(lock);
+    PosixTimer** timers_ GUARDED_BY(lock) = nullptr; // by id
+    std::size_t capacity_ GUARDED_BY(lock) = 0;
+    std::size_t lowest_free_ GUARDED_BY(lock) = 0; // none below is
 };
 
 } // namespace drupe::syscall

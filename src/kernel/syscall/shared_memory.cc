@@ -84,13 +84,12 @@ Result<Word> set_locked(ipc::Segment& segment, bool locked) {
     if (!self.credentials.is_privileged()) {
         TRY(segment.check_owner());
         if (locked && limit == 0) return Errc::not_permitted;
-        if (locked && segment.bytes > limit) return Errc::no_memory;
     }
     if (segment.is_removed) return Errc::removed;
-    if (locked)
-        segment.owner.mode |= ipc::Segment::locked;
-    else
-        segment.owner.mode &= ~std::uint32_t{ipc::Segment::locked};
+    if (!locked)
+        segment.unlock();
+    else if (!segment.lock(self.credentials.is_privileged() ? process::Limit::infinite : limit))
+        return Errc::no_memory;
     return Word{0};
 }
 

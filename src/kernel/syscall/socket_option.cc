@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
+#include <utility>
 
 namespace drupe::syscall {
 namespace {
@@ -35,10 +37,13 @@ enum Option : int {
     so_rcvtimeo,
     so_sndtimeo,
     so_acceptconn = 30,
+    so_passsec = 34,
     so_sndbufforce = 32,
     so_rcvbufforce,
     so_protocol = 38,
     so_domain,
+    so_peek_off = 42,
+    so_peergroups = 59,
     so_rcvtimeo_new = 66, // the same on 64-bit machines
     so_sndtimeo_new,
 };
@@ -61,6 +66,7 @@ std::uint32_t switch_of(int option) {
     case so_oobinline: return net::switch_oob_inline;
     case so_reuseport: return net::switch_reuse_port;
     case so_passcred: return net::switch_pass_credentials;
+    case so_passsec: return net::switch_pass_security;
     default: return 0;
     }
 }
@@ -128,6 +134,7 @@ Result<void> set_number(net::Socket& socket, int option, std::int32_t value) {
         if ((value < 0 || value > 6) && !is_privileged()) return Errc::not_permitted;
         socket.priority = value;
         return {};
+    case so_peek_off: socket.peek_offset = value; return {};
     default: return Errc::no_option;
     }
 }
@@ -152,6 +159,7 @@ Result<std::int32_t> get_number(net::Socket& socket, int option) {
     case so_rcvlowat: return socket.receive_low_mark.load();
     case so_sndlowat: return 1;
     case so_priority: return socket.priority.load();
+    case so_peek_off: return socket.peek_offset.load();
     case so_error: {
         const Errc errc = socket.take_error();
         return errc == Errc::ok ? 0 : static_cast<std::int32_t>(-to_return_value(errc));
@@ -167,6 +175,18 @@ Result<Word> put_value(const void* value, std::size_t size, VirtAddr at, VirtAdd
     const auto bytes = std::min(size, static_cast<std::size_t>(room));
     TRY(arch::copy_to_user(at, value, bytes));
     TRY(arch::put_user(length_at, static_cast<std::int32_t>(bytes)));
+    return Word{0};
+}
+
+/// All of them or, with no room for that, how much it takes.
+Result<Word> put_groups(const net::Peer& peer, VirtAddr at, VirtAddr length_at) {
+    if (peer.identity.pid == 0) return Errc::no_data;
+    const auto ids =
+        peer.groups ? std::as_const(*peer.groups).ids() : std::span<const std::uint32_t>{};
+    const auto room = TRY(arch::get_user<std::int32_t>(length_at));
+    TRY(arch::put_user(length_at, static_cast<std::int32_t>(ids.size_bytes())));
+    if (static_cast<std::size_t>(room) < ids.size_bytes()) return Errc::out_of_range;
+    TRY(arch::copy_to_user(at, ids.data(), ids.size_bytes()));
     return Word{0};
 }
 
@@ -228,9 +248,10 @@ Result<Word> getsockopt(int fd, int level, int option, VirtAddr at, VirtAddr len
         return put_value(&linger, sizeof linger, at, length_at);
     }
     case so_peercred: {
-        const net::Identity peer = socket->peer_identity();
+        const net::Identity peer = socket->peer_credentials().identity;
         return put_value(&peer, sizeof peer, at, length_at);
     }
+    case so_peergroups: return put_groups(socket->peer_credentials(), at, length_at);
     default: {
         const std::int32_t value = TRY(get_number(*socket, option));
         return put_value(&value, sizeof value, at, length_at);

@@ -119,6 +119,18 @@ Result<void> check_event(const UserSigevent& event) {
     return {};
 }
 
+/// would_block: the user has too many signals queued, of which a timer has one. no_memory.
+Result<OwnPtr<PosixTimer>> create_charged(int clock, TimeSource source) {
+    const process::Process& self = process::current_process();
+    const std::uint32_t uid = self.credentials.uid;
+    if (!process::use_more(uid, process::PerUser::pending_signals, 1,
+                           self.limit(process::Resource::pending_signals).soft))
+        return Errc::would_block;
+    auto timer = make_own<PosixTimer>(clock, std::move(source), &fire_posix, uid);
+    if (!timer.ok()) process::use_less(uid, process::PerUser::pending_signals, 1);
+    return timer;
+}
+
 UserItimerspec to_user_spec(const TimerSetting& setting) {
     return {to_timespec(setting.interval), to_timespec(setting.left)};
 }
@@ -133,16 +145,19 @@ Result<std::uint64_t> timer_create(int clock, VirtAddr event_at, VirtAddr id_at)
     TRY(check_event(event));
     ProcessTimers* timers = TRY(ProcessTimers::of_current());
     sched::MutexGuard guard(timers->lock);
-    const int id = timers->free_id();
-    auto timer = TRY(make_own<PosixTimer>(id, clock, std::move(source), &fire_posix));
+    auto timer = TRY(create_charged(clock, std::move(source)));
     timer->process = &process::current_process();
     timer->is_silent = event.notify == sigev_none;
     timer->target_tid = event.notify == sigev_thread_id ? event.tid : 0;
+    TRY(timers->add(*timer));
+    PosixTimer& added = *timer.leak();
+    const int id = added.id;
     const std::uint64_t value = raw(event_at) != 0 ? event.value : static_cast<std::uint64_t>(id);
-    timer->node.info = process::SigInfo::from_timer(event.signo, id, value);
-    TRY(arch::put_user(id_at, std::int32_t{id}));
-    timers->add(*timer.leak());
-    return 0;
+    added.node.info = process::SigInfo::from_timer(event.signo, id, value);
+    const Errc told = arch::put_user(id_at, std::int32_t{id}).error();
+    if (told == Errc::ok) return 0;
+    timers->remove(added);
+    return told;
 }
 
 Result<std::uint64_t> timer_settime(int id, int flags, VirtAddr wanted, VirtAddr before) {

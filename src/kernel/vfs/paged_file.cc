@@ -33,6 +33,8 @@ public:
         touch();
         return RefPtr<mm::VmObject>(&paged().pages());
     }
+    bool tells_mapped_writes() const override { return inode().fs().tells_mapped_writes(); }
+    void written() override { inode().touch_modified(); }
     Result<void> sync(bool) override { return {}; }
     Result<void> truncate(std::uint64_t size) override { return paged().truncate(size); }
     Result<void> allocate(int mode, std::uint64_t offset, std::uint64_t length) override {

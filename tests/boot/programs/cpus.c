@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { most = 8, page = 4096 };
+enum { most = 16, page = 4096 };
 static int cpus;
 
 typedef void* (*Body)(void*);

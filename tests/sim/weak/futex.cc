@@ -3,6 +3,7 @@
 #include <weak/runner.h>
 
 #include <drupe/sched/futex.h>
+#include <drupe/sched/pi_futex.h>
 #include <drupe/sched/thread.h>
 
 #include <atomic>
@@ -74,5 +75,34 @@ weak::Scenario interrupted{"a waiter that leaves is not touched any more", [](st
                                    });
                                });
                            }};
+
+weak::Scenario to_a_lock{
+    "a waiter that is given a lock is not touched any more", [](std::uint64_t seed) {
+        weak::kernel::play(seed, 2, [] {
+            std::atomic<std::uint32_t> word{0}, lock{0};
+            const sched::FutexKey key{&word, 0};
+            const auto request = [&](std::uint32_t id) {
+                return sched::PiRequest{{&lock, 4096}, address_of(lock), id, [](std::uint32_t) {
+                                            return RefPtr<sched::Thread>();
+                                        }};
+            };
+            weak::kernel::Gate gate{2};
+            Threads threads;
+            threads.start(1, [&] {
+                sched::current().post_work(sched::work_signal);
+                gate.pass();
+                for (int i = 0; i < 4; ++i) {
+                    (void)sched::futex_wait_for_lock(key, {address_of(word), 0}, request(1),
+                                                     Nanos::never());
+                    lock.store(0, std::memory_order_relaxed);
+                }
+            });
+            threads.start(0, [&] {
+                gate.pass();
+                for (int i = 0; i < 4; ++i)
+                    (void)sched::futex_requeue_to_lock(key, {address_of(word), 0}, request(2), 1);
+            });
+        });
+    }};
 
 } // namespace

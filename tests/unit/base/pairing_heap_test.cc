@@ -4,6 +4,7 @@
 #include <drupe/base/pairing_heap.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <random>
 #include <set>
@@ -101,4 +102,61 @@ TEST_CASE("an element is inserted once and removed once") {
     CHECK_THROWS(heap.insert(item));
     heap.remove(item);
     CHECK_THROWS(heap.remove(item));
+}
+
+namespace {
+
+std::uint64_t comparisons = 0;
+
+struct Alarm {
+    std::uint64_t at = 0;
+    HeapHook hook;
+    struct Earlier {
+        bool operator()(const Alarm& a, const Alarm& b) const {
+            comparisons++;
+            return a.at < b.at;
+        }
+    };
+};
+using Alarms = PairingHeap<Alarm, &Alarm::hook, Alarm::Earlier>;
+
+/// Comparisons for each change of a heap that holds `count`: alarms are put off, run out and are
+/// set again, in any order.
+double cost_among(std::size_t count, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    std::vector<Alarm> all(count);
+    Alarms heap;
+    for (Alarm& a : all) {
+        a.at = random();
+        heap.insert(a);
+    }
+    const std::size_t rounds = 2 * count; // the first pop pays for what was put in
+    comparisons = 0;
+    for (std::size_t i = 0; i < rounds; i++) {
+        Alarm* changed = &all[random() % count];
+        if (random() % 2)
+            heap.remove(*changed);
+        else
+            changed = heap.pop();
+        changed->at = random();
+        heap.insert(*changed);
+    }
+    const double cost = static_cast<double>(comparisons) / static_cast<double>(rounds);
+    while (heap.pop()) {}
+    return cost;
+}
+
+} // namespace
+
+TEST_CASE("an element among 100,000 costs no more than the logarithm says") {
+    // 100 times as many, 5/3 of the logarithm.
+    const std::uint64_t seed = GENERATE(range(std::uint64_t{0}, std::uint64_t{4}));
+    const double few = cost_among(10, seed), some = cost_among(1'000, seed),
+                 many = cost_among(100'000, seed);
+    INFO("comparisons: " << few << " among 10, " << some << " among 1,000, " << many
+                         << " among 100,000");
+    CHECK(many <= some * 5 / 3);
+    CHECK(few <= 2 * std::log2(10.0));
+    CHECK(some <= 2 * std::log2(1'000.0));
+    CHECK(many <= 2 * std::log2(100'000.0));
 }

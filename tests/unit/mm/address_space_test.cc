@@ -338,3 +338,76 @@ TEST_CASE_METHOD(Fixture, "memory is read while another space is the active one"
     CHECK(space->read(last, few).error() == Errc::fault);
     AddressSpace::deactivate();
 }
+
+namespace {
+/// A file that counts what it hears of.
+struct HearingFile final : MappedFile {
+    explicit HearingFile(unsigned& w) : writes(w) {}
+    unsigned& writes;
+    void written() override { writes++; }
+
+private:
+    void destroy_self() override { delete this; }
+};
+} // namespace
+
+TEST_CASE_METHOD(Fixture, "a file hears of the first write to a page, and again after msync") {
+    unsigned told = 0;
+    auto object = make_ref<TestObject>(std::uint64_t{8}, std::uint64_t{100}).value();
+    MapRequest r = anonymous(8 * page_size);
+    r.sharing = Sharing::shared;
+    r.object = RefPtr<VmObject>(object.get());
+    r.file = RefPtr<MappedFile>::adopt(new HearingFile(told));
+    r.tells_writes = true;
+    const VirtAddr at = space->map(r).value();
+    for (int i = 0; i < 8; i++) CHECK(reads(*space, at + i * page_size) == 100u + i);
+    CHECK(told == 0);
+    CHECK(writes(*space, at, 1));
+    CHECK(writes(*space, at, 2));
+    CHECK(writes(*space, at + page_size, 3));
+    CHECK(told == 2);
+    // Permissions that come and go do not make it deaf, nor tell what nobody wrote.
+    REQUIRE(space->protect(at, {8}, Perm::read));
+    REQUIRE(space->protect(at, {8}, rw));
+    CHECK(reads(*space, at + 2 * page_size) == 102);
+    CHECK(told == 2);
+    CHECK(writes(*space, at + 2 * page_size, 4));
+    CHECK(told == 3);
+    const unsigned before = told;
+    REQUIRE(space->write_back(at, {2}));
+    CHECK(reads(*space, at) == 2);
+    CHECK(told == before);
+    CHECK(writes(*space, at, 5));
+    CHECK(writes(*space, at + 2 * page_size, 6)); // not synced
+    CHECK(told == before + 1);
+    // A page that is not there yet is entered by the write itself, and a part of the region tells
+    // like the whole.
+    REQUIRE(space->discard(at, {8}));
+    REQUIRE(space->unmap(at + 3 * page_size, {1}));
+    CHECK(writes(*space, at + 5 * page_size, 7));
+    CHECK(writes(*space, at + 5 * page_size, 8));
+    CHECK(told == before + 2);
+    // Where it need not hear of all, it hears of the write that brings the page in.
+    REQUIRE(space->unmap(at, {8}));
+    r.tells_writes = false;
+    r.placement = Placement::fixed;
+    r.at = at;
+    REQUIRE(space->map(r).ok());
+    CHECK(reads(*space, at) == 5);
+    CHECK(writes(*space, at, 5));
+    CHECK(told == before + 2);
+    REQUIRE(space->discard(at, {8}));
+    CHECK(writes(*space, at, 5));
+    CHECK(told == before + 3);
+    r.placement = Placement::anywhere;
+    r.at = VirtAddr{};
+    // Private copies are nobody's business.
+    r.sharing = Sharing::private_copy;
+    const VirtAddr own = space->map(r).value();
+    CHECK(writes(*space, own, 9));
+    CHECK(told == before + 3);
+    REQUIRE(space->unmap(own, {8}));
+    REQUIRE(space->unmap(at, {8}));
+    r.file = nullptr;
+    r.object = nullptr;
+}

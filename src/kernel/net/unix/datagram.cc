@@ -60,6 +60,14 @@ Result<void> UnixSocket::send_packet_to(Packet& packet, Outgoing& message, Nanos
     }
 }
 
+/// The first message that the offset of peeking reaches; `skip`: of its bytes.
+Packet* UnixSocket::first_message(const Incoming& message, std::size_t& skip) {
+    skip = bytes_to_skip(message.flags);
+    const bool has_offset =
+        (message.flags & msg_peek) && peek_offset.load(std::memory_order_relaxed) >= 0;
+    return has_offset ? endpoint_->message_at(skip) : endpoint_->front();
+}
+
 Result<std::size_t> UnixSocket::receive_datagram(Incoming& message) {
     Endpoint& self = *endpoint_;
     if (type == SocketType::sequential && self.state.load() != State::connected)
@@ -71,32 +79,40 @@ Result<std::size_t> UnixSocket::receive_datagram(Incoming& message) {
             self.is_shut(no_receive); // before the look: no end before what was sent
         {
             sched::MutexGuard guard(self.reading);
-            if (Packet* packet = self.front()) return read_one(*packet, message);
+            std::size_t skip = 0;
+            if (Packet* packet = first_message(message, skip))
+                return read_one(*packet, message, skip);
         }
         if (is_over && (until.ns != 0 || type == SocketType::sequential)) return std::size_t{0};
         if (until.ns == 0) return Errc::would_block;
         const Result<void> waited = self.readable.wait_until(
-            [&] { return self.has_packets() || self.is_shut(no_receive) || self.has_error(); },
+            [&] {
+                std::size_t skip = 0;
+                return first_message(message, skip) || self.is_shut(no_receive) || self.has_error();
+            },
             until);
         if (!waited.ok()) return wait_error(waited.error(), until);
     }
 }
 
 /// Also a message that the program's memory could not take is gone, as on Linux.
-Result<std::size_t> UnixSocket::read_one(Packet& packet, Incoming& message) {
+Result<std::size_t> UnixSocket::read_one(Packet& packet, Incoming& message, std::size_t skip) {
     const bool peeks = (message.flags & msg_peek) != 0;
     if (!peeks) endpoint_->take(packet);
-    const std::size_t size = packet.size;
+    packet.is_peeked = true;
+    const std::size_t size = packet.size - skip;
     const std::size_t bytes = std::min(size, message.data.size());
     Errc errc = Errc::ok;
     if (bytes != 0) {
-        const Result<std::size_t> put = message.data.put(packet.bytes(), bytes);
+        const Result<std::size_t> put = message.data.put(packet.bytes() + skip, bytes);
         if (!put.ok() || put.value() != bytes) errc = Errc::fault;
     }
     if (errc == Errc::ok) {
         describe(packet, message);
         message.sent_at = packet.sent_at;
         errc = move_rights(packet, message).error();
+        move_peek_offset(peeks ? static_cast<std::int64_t>(bytes)
+                               : -static_cast<std::int64_t>(packet.size));
     }
     if (bytes < size) message.flags_out |= msg_trunc;
     if (!peeks) {

@@ -3,6 +3,8 @@
 
 #include "table.h"
 
+#include <utility>
+
 namespace drupe::net {
 namespace {
 
@@ -24,6 +26,16 @@ void Endpoint::set_name(RefPtr<UnixName> name) {
 RefPtr<Endpoint> Endpoint::peer() {
     SpinGuard guard(lock_);
     return peer_;
+}
+
+void Endpoint::set_peer_credentials(Peer credentials) {
+    SpinGuard guard(lock_);
+    std::swap(peer_credentials_, credentials); // the former go without the lock
+}
+
+Peer Endpoint::peer_credentials() {
+    SpinGuard guard(lock_);
+    return peer_credentials_;
 }
 
 void Endpoint::set_peer(RefPtr<Endpoint> peer) {
@@ -72,6 +84,7 @@ Result<void> Endpoint::deliver(Packet& packet, const Endpoint& sender) {
     if (type == SocketType::datagram && is_full() && &sender != this && peer_.get() != &sender)
         return Errc::would_block;
     queue_.push_back(packet);
+    if (packet.is_urgent) urgent_.store(&packet, std::memory_order_relaxed);
     packets_.store(packets_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return {};
 }
@@ -86,11 +99,16 @@ Packet* Endpoint::after(Packet& packet) {
     return queue_.next(packet);
 }
 
+void Endpoint::unlink(Packet& packet) {
+    queue_.remove(packet);
+    if (&packet == urgent()) urgent_.store(nullptr, std::memory_order_relaxed);
+    packets_.store(packets_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+}
+
 void Endpoint::take(Packet& packet) {
     {
         SpinGuard guard(lock_);
-        queue_.remove(packet);
-        packets_.store(packets_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+        unlink(packet);
     }
     if (type == SocketType::datagram || packet.connection) room.wake_all(key_out);
     if (is_room_wanted.load(std::memory_order_relaxed)) Table::get().tell_of_room(*this);
@@ -98,6 +116,7 @@ void Endpoint::take(Packet& packet) {
 
 void Endpoint::take_all(PacketList& into) {
     while (Packet* packet = queue_.pop_front()) into.push_back(*packet);
+    urgent_.store(nullptr, std::memory_order_relaxed);
     packets_.store(0, std::memory_order_relaxed);
 }
 
@@ -109,6 +128,15 @@ std::uint64_t Endpoint::queued_bytes(bool first_only) {
         if (first_only) break;
     }
     return sum;
+}
+
+Packet* Endpoint::message_at(std::size_t& skip) {
+    SpinGuard guard(lock_);
+    for (Packet& packet : queue_) {
+        if (skip < packet.size || (skip == 0 && !packet.is_peeked)) return &packet;
+        skip -= packet.size;
+    }
+    return nullptr;
 }
 
 void Endpoint::close() {

@@ -38,6 +38,9 @@ public:
     /// Another peer, or none; a datagram socket also forgets what its former one sent.
     void set_peer(RefPtr<Endpoint> peer);
     RefPtr<Endpoint> peer();
+    /// Set before the peer is.
+    void set_peer_credentials(Peer credentials);
+    Peer peer_credentials();
     UnixName* name() const { return name_.load(std::memory_order_acquire); }
     /// Once.
     void set_name(RefPtr<UnixName> name);
@@ -66,6 +69,26 @@ public:
         return packets_.load(std::memory_order_relaxed) > backlog.load(std::memory_order_relaxed);
     }
     std::uint64_t queued_bytes(bool first_only);
+    /// The message that holds byte `skip` of all; `skip` becomes the byte in it. Null: none does.
+    Packet* message_at(std::size_t& skip);
+
+    // The urgent byte of a stream (urgent.cc). The last one sent is it; taken out, it leaves an
+    // empty packet as a mark.
+    struct Reading {
+        bool peeks, keeps_urgent, has_read;
+    };
+    Packet* urgent() const { return urgent_.load(std::memory_order_relaxed); }
+    bool is_mark(const Packet& packet) const { return packet.left() == 0 || &packet == urgent(); }
+    /// The packet to read on with from `at`, a mark. What that drops goes to `gone`. Null: the
+    /// reader stops here, or there is none. Holding `reading`.
+    Packet* past_mark(Packet& at, Reading how, PacketList& gone);
+    /// The urgent byte is received, and the mark in front of it has had its day.
+    void use_urgent(Packet& packet, PacketList& gone);
+    bool is_at_mark();
+    /// Would a peek from byte `skip` on find something?
+    bool has_bytes_at(std::size_t skip, bool keeps_urgent);
+    /// SIGURG to the file's owner.
+    void tell_urgent();
 
     void set_error(Errc errc) { error_.store(errc); }
     Errc take_error() {
@@ -86,10 +109,8 @@ public:
     std::atomic<std::uint32_t> send_buffer{Socket::default_buffer};
     sched::Mutex reading;
     sched::WaitQueue readable, writable;
-    sched::WaitQueue room; // of this queue: senders and connectors wait
-    Identity peer_identity{
-        .pid = 0, .uid = nobody_id, .gid = nobody_id}; // written before the peer is
-    std::atomic<UnixSocket*> file{nullptr};            // null: not accepted yet, or gone
+    sched::WaitQueue room;                  // of this queue: senders and connectors wait
+    std::atomic<UnixSocket*> file{nullptr}; // null: not accepted yet, or gone
 
     // The table's, under its lock.
     ListHook all_hook, name_hook;
@@ -102,6 +123,8 @@ public:
 private:
     friend class Table;
     void take_all(PacketList& into) REQUIRES(lock_);
+    void unlink(Packet& packet) REQUIRES(lock_);
+    Packet* past_mark_locked(Packet* at, Reading how, PacketList& gone) REQUIRES(lock_);
 
     std::atomic<UnixName*> name_{nullptr}; // owned
     std::atomic<std::uint32_t> charged_{0};
@@ -110,7 +133,9 @@ private:
     std::atomic<Errc> error_{Errc::ok};
     SpinLock<LockRank::socket> lock_;
     RefPtr<Endpoint> peer_ GUARDED_BY(lock_);
+    Peer peer_credentials_ GUARDED_BY(lock_);
     PacketList queue_ GUARDED_BY(lock_);
+    std::atomic<Packet*> urgent_{nullptr}; // in the queue; written under lock_
 };
 
 } // namespace drupe::net

@@ -66,4 +66,10 @@ void dispose(PacketList& packets) {
     }
 }
 
+void forget(PacketList& packets) {
+    if (packets.is_empty()) return;
+    Table::get().uncount(packets); // with what came with the byte
+    dispose(packets);
+}
+
 } // namespace drupe::net

@@ -25,6 +25,8 @@ struct Packet {
     std::uint32_t size;      // may be cut before it is sent
     std::uint32_t taken = 0; // bytes read already
     std::uint32_t charge = 0;
+    bool is_urgent = false; // sent with MSG_OOB
+    bool is_peeked = false; // by somebody: an offset of peeking passes it even if it is empty
     Identity identity;
     Nanos sent_at{0};
     Endpoint* sender; // referenced
@@ -40,6 +42,9 @@ using PacketList = IntrusiveList<Packet, &Packet::hook>;
 
 /// Once. no_memory.
 Result<void> init_packets();
+
+/// Drops packets of a stream that a reader passed over.
+void forget(PacketList& packets);
 
 /// Destroys packets and whatever hangs on them: sockets sent by sockets that were sent, one after
 /// the other and not one inside the other. Context: thread, no spin lock held.

@@ -2,6 +2,7 @@
 // Streams: bytes without boundaries, in pieces that keep who sent them and what came with them.
 #include "unix_socket.h"
 
+#include <drupe/base/scope_exit.h>
 #include <drupe/process/process.h>
 #include <drupe/process/signal.h>
 
@@ -26,6 +27,7 @@ Errc broken(const Outgoing& message) {
 
 Result<std::size_t> UnixSocket::send_stream(Outgoing& message) {
     Endpoint& self = *endpoint_;
+    if ((message.flags & msg_oob) && message.data.size() == 0) return Errc::not_supported;
     if (message.to)
         return self.state.load() == State::connected ? Errc::already_connected
                                                      : Errc::not_supported;
@@ -39,10 +41,16 @@ Result<std::size_t> UnixSocket::send_stream(Outgoing& message) {
     while (message.data.size() != 0) {
         Errc errc = wait_for_send_room(until).error();
         if (errc == Errc::ok) {
-            const std::size_t bytes = std::min(message.data.size(), piece);
+            // The last byte is the urgent one, and travels alone.
+            const std::size_t left = message.data.size();
+            const bool is_urgent = (message.flags & msg_oob) && left == 1;
+            const std::size_t bytes =
+                std::min((message.flags & msg_oob) && !is_urgent ? left - 1 : left, piece);
             const Result<Packet*> packet = pack(message, bytes);
+            if (packet.ok()) packet.value()->is_urgent = is_urgent;
             errc = packet.ok() ? deliver(*packet.value(), *peer).error() : packet.error();
             if (errc == Errc::ok) {
+                if (is_urgent) peer->tell_urgent();
                 sent += bytes;
                 continue;
             }
@@ -64,37 +72,54 @@ bool may_follow(const Packet& packet, const Incoming& message, bool tells_sender
 
 } // namespace
 
-/// Reads what is there, behind the `done` bytes that were read before. Bytes read so far.
-Result<std::size_t> UnixSocket::read_pieces(Incoming& message, std::size_t done) {
+/// Reads what is there, behind the `done` bytes that were read before.
+Result<UnixSocket::Progress> UnixSocket::read_pieces(Incoming& message, std::size_t done) {
     Endpoint& self = *endpoint_;
     const bool peeks = (message.flags & msg_peek) != 0;
+    PacketList gone;
+    const ScopeExit drop{[&] { forget(gone); }};
+    std::size_t skip = bytes_to_skip(message.flags);
     Packet* next = self.front();
-    // A look reads from the front on each time.
-    for (std::size_t skipped = 0; peeks && next && skipped < done; next = self.after(*next))
-        skipped += next->left();
     while (next && message.data.size() != 0) {
+        if (self.is_mark(*next)) [[unlikely]] {
+            next = self.past_mark(*next, {peeks, has(switch_oob_inline), done != 0}, gone);
+            if (!next && done != 0) return Progress{done, true};
+        }
+        for (; next && skip >= next->left(); next = self.after(*next)) skip -= next->left();
+        if (!next) break;
         Packet& packet = *next;
-        if (done != 0 && !may_follow(packet, message, has(switch_pass_credentials))) break;
-        const std::size_t bytes = std::min<std::size_t>(packet.left(), message.data.size());
-        const Result<std::size_t> put = message.data.put(packet.bytes() + packet.taken, bytes);
+        if (done != 0 && !may_follow(packet, message, has(switch_pass_credentials)))
+            return Progress{done, true};
+        const std::size_t bytes = std::min<std::size_t>(packet.left() - skip, message.data.size());
+        const Result<std::size_t> put =
+            message.data.put(packet.bytes() + packet.taken + skip, bytes);
         if (!put.ok() || put.value() != bytes)
-            return done != 0 ? Result<std::size_t>(done) : Errc::fault;
+            return done != 0 ? Result<Progress>(Progress{done, true}) : Errc::fault;
         if (done == 0) describe(packet, message);
         done += bytes;
         const bool has_rights = packet.rights.get() != nullptr;
         TRY(move_rights(packet, message));
         if (peeks) {
+            move_peek_offset(static_cast<std::int64_t>(bytes));
+            skip = 0;
             next = has_rights ? nullptr : self.after(packet);
             continue;
         }
         packet.taken += static_cast<std::uint32_t>(bytes);
+        move_peek_offset(-static_cast<std::int64_t>(bytes));
         if (packet.left() != 0) break;
         self.take(packet);
         Packet::destroy(&packet);
-        if (has_rights) break;
+        if (has_rights) return Progress{done, true};
         next = self.front();
     }
-    return done;
+    return Progress{done, peeks && done != 0};
+}
+
+/// Is there something that read_pieces() would begin with?
+bool UnixSocket::has_unread(const Incoming& message) {
+    if (!(message.flags & msg_peek)) return endpoint_->has_packets();
+    return endpoint_->has_bytes_at(bytes_to_skip(message.flags), has(switch_oob_inline));
 }
 
 Result<std::size_t> UnixSocket::receive_stream(Incoming& message) {
@@ -110,26 +135,20 @@ Result<std::size_t> UnixSocket::receive_stream(Incoming& message) {
     for (;;) {
         {
             sched::MutexGuard guard(endpoint_->reading);
-            const std::size_t before = done;
-            done = TRY(read_pieces(message, done));
-            // Something else than lack of bytes ended it.
-            if (message.rights || (done != before && self.has_packets())) return done;
+            const Progress progress = TRY(read_pieces(message, done));
+            done = progress.done;
+            if (progress.is_over) return done;
         }
         if (done >= target) return done;
         if (const Errc pending = self.take_error(); pending != Errc::ok)
             return done != 0 ? Result<std::size_t>(done) : pending;
         if (self.is_shut(no_receive)) {
-            if (self.has_packets()) continue; // came just before
+            if (has_unread(message)) continue; // came just before
             return done;
         }
         if (until.ns == 0) return done != 0 ? Result<std::size_t>(done) : Errc::would_block;
-        const bool peeks = (message.flags & msg_peek) != 0;
-        const std::uint64_t seen = peeks ? done : 0;
         const Result<void> waited = self.readable.wait_until(
-            [&] {
-                return self.queued_bytes(!peeks) > seen || self.is_shut(no_receive) ||
-                       self.has_error();
-            },
+            [&] { return has_unread(message) || self.is_shut(no_receive) || self.has_error(); },
             until);
         if (!waited.ok())
             return done != 0 ? Result<std::size_t>(done) : wait_error(waited.error(), until);

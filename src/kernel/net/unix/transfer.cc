@@ -19,6 +19,7 @@ Result<void> UnixSocket::wait_for_send_room(Nanos until) {
 }
 
 Result<Packet*> UnixSocket::pack(Outgoing& message, std::size_t bytes) {
+    if (message.rights) TRY(message.rights->charge());
     Packet* packet = TRY(Packet::create(bytes, *endpoint_, message.identity));
     if (bytes != 0) {
         const Result<std::size_t> taken = message.data.take(packet->bytes(), bytes);
@@ -38,17 +39,18 @@ Result<void> UnixSocket::deliver(Packet& packet, Endpoint& to) {
         TRY(Table::get().send_rights(packet, move));
     else
         TRY(move());
-    to.readable.wake_all(vfs::poll_in | vfs::poll_rdnorm | vfs::poll_rdband);
+    to.readable.wake_all(vfs::poll_in | vfs::poll_pri | vfs::poll_rdnorm | vfs::poll_rdband);
     return {};
 }
 
 Result<std::size_t> UnixSocket::send(Outgoing& message) {
-    if (message.flags & msg_oob) return Errc::not_supported;
+    if ((message.flags & msg_oob) && type != SocketType::stream) return Errc::not_supported;
     return type == SocketType::stream ? send_stream(message) : send_datagram(message);
 }
 
 Result<std::size_t> UnixSocket::receive(Incoming& message) {
-    if (message.flags & msg_oob) return Errc::not_supported;
+    if (message.flags & msg_oob)
+        return type == SocketType::stream ? receive_urgent(message) : Errc::not_supported;
     return type == SocketType::stream ? receive_stream(message) : receive_datagram(message);
 }
 

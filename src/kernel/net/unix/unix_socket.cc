@@ -72,7 +72,8 @@ Result<SocketPair> create_unix_pair(SocketType type, std::uint32_t flags) {
     SocketPair pair{TRY(create_unix_socket(type, flags)), TRY(create_unix_socket(type, flags))};
     Endpoint& a = static_cast<UnixSocket&>(*pair.first).endpoint();
     Endpoint& b = static_cast<UnixSocket&>(*pair.second).endpoint();
-    a.peer_identity = b.peer_identity = effective_identity();
+    a.set_peer_credentials(running_peer());
+    b.set_peer_credentials(running_peer());
     a.set_peer(RefPtr<Endpoint>(&b));
     b.set_peer(RefPtr<Endpoint>(&a));
     a.state = b.state = State::connected;
@@ -166,7 +167,7 @@ Result<void> UnixSocket::listen(std::uint32_t backlog) {
     if (!endpoint_->name() || endpoint_->state.load() == State::connected) return Errc::invalid;
     constexpr std::uint32_t most = 4096; // net.core.somaxconn
     endpoint_->backlog = std::min(backlog, most);
-    endpoint_->peer_identity = effective_identity();
+    endpoint_->set_peer_credentials(running_peer());
     endpoint_->state = State::listening;
     endpoint_->room.wake_all();
     return {};
@@ -217,14 +218,14 @@ Result<void> UnixSocket::connect_stream(const Address& address) {
         if (endpoint_->state.load() == State::listening) return Errc::invalid;
         RefPtr<Endpoint> server = TRY(make_ref<Endpoint>(type));
         Packet* packet = TRY(Packet::create(0, *endpoint_, effective_identity()));
-        server->peer_identity = packet->identity;
+        server->set_peer_credentials(running_peer());
         server->set_name(RefPtr<UnixName>(listener->name()));
         server->set_peer(endpoint_);
         server->state = State::connected;
         packet->connection = RefPtr<Endpoint>(server).leak();
         Table::get().add(*server);
         // The client is connected before the server can be accepted.
-        endpoint_->peer_identity = listener->peer_identity;
+        endpoint_->set_peer_credentials(listener->peer_credentials());
         endpoint_->set_peer(server);
         endpoint_->state = State::connected;
         if (listener->deliver(*packet, *endpoint_).ok()) {
@@ -300,6 +301,7 @@ std::uint32_t UnixSocket::poll(vfs::PollWatcher* watcher) {
     if (self.is_shut(no_traffic)) events |= vfs::poll_hup;
     if (self.is_shut(no_receive)) events |= vfs::poll_rdhup | vfs::poll_in | vfs::poll_rdnorm;
     if (self.has_packets()) events |= vfs::poll_in | vfs::poll_rdnorm;
+    if (self.urgent()) events |= vfs::poll_pri;
     if (self.is_connection() && self.state.load() == State::closed) events |= vfs::poll_hup;
     bool is_writable = self.is_writable();
     if (is_writable && type == SocketType::datagram) {
@@ -312,13 +314,17 @@ std::uint32_t UnixSocket::poll(vfs::PollWatcher* watcher) {
 }
 
 Result<std::uint64_t> UnixSocket::ioctl(std::uint32_t request, std::uint64_t argument) {
-    enum : std::uint32_t { bytes_to_read = 0x541b, bytes_sent = 0x5411 };
+    enum : std::uint32_t { bytes_to_read = 0x541b, bytes_sent = 0x5411, at_mark = 0x8905 };
     std::uint64_t bytes = 0;
     if (request == bytes_to_read) {
         if (is_listening()) return Errc::invalid;
         bytes = endpoint_->queued_bytes(type == SocketType::datagram);
     } else if (request == bytes_sent) {
         bytes = endpoint_->charged();
+    } else if (request == at_mark) {
+        if (type != SocketType::stream) return Errc::not_supported;
+        sched::MutexGuard guard(endpoint_->reading);
+        bytes = endpoint_->is_at_mark();
     } else {
         return Errc::not_terminal;
     }

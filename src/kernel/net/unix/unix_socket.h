@@ -23,7 +23,7 @@ public:
     Result<std::size_t> receive(Incoming& message) override;
     Result<void> shut_down(Shutdown how) override;
     bool is_listening() override { return endpoint_->state.load() == State::listening; }
-    Identity peer_identity() override { return endpoint_->peer_identity; }
+    Peer peer_credentials() override { return endpoint_->peer_credentials(); }
     Errc take_error() override { return endpoint_->take_error(); }
     std::uint32_t send_buffer() const override { return endpoint_->send_buffer.load(); }
     void set_send_buffer(std::uint32_t bytes) override;
@@ -47,9 +47,15 @@ private:
     Result<void> send_packet_to(Packet& packet, Outgoing& message, Nanos deadline);
     Result<std::size_t> receive_stream(Incoming& message);
     Result<std::size_t> receive_datagram(Incoming& message);
-    Result<std::size_t> read_pieces(Incoming& message, std::size_t done)
-        REQUIRES(endpoint_->reading);
-    Result<std::size_t> read_one(Packet& packet, Incoming& message);
+    struct Progress {
+        std::size_t done;
+        bool is_over = false; // it ends here, whatever more is wanted
+    };
+    Result<Progress> read_pieces(Incoming& message, std::size_t done) REQUIRES(endpoint_->reading);
+    bool has_unread(const Incoming& message);
+    Packet* first_message(const Incoming& message, std::size_t& skip);
+    Result<std::size_t> read_one(Packet& packet, Incoming& message, std::size_t skip);
+    Result<std::size_t> receive_urgent(Incoming& message);
     void describe(Packet& packet, Incoming& message) const;
     Result<void> move_rights(Packet& packet, Incoming& message);
 

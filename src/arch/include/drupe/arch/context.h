@@ -15,12 +15,15 @@
 //   void context_init(Context&, void* stack_top, void (*entry)(void*), void* arg)
 //        The first switch to it calls entry(arg) on that stack, interrupts masked; entry never
 //        returns.
+//   void context_release(Context&)
+//        The thread has ended: gives back what the context owns beside itself.
 //   void context_switch(Context& from, Context& to)
 //        Interrupts masked. Returns when somebody switches back to `from`. Sets the thread pointer?
 //        No: the scheduler does, before the call.
 namespace drupe::arch {
 static_assert(requires(Context & a, Context& b, void* p, void (*f)(void*)) {
     { context_init(a, p, f, p) } -> std::same_as<void>;
+    { context_release(a) } -> std::same_as<void>;
     { context_switch(a, b) } -> std::same_as<void>;
 });
 } // namespace drupe::arch

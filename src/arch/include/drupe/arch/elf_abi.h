@@ -3,6 +3,8 @@
 // after the CPU's features were read. [linux] Documentation/arm64/elf_hwcaps.rst
 #pragma once
 
+#include <drupe/arch/trap.h>
+
 #include <cstdint>
 #include <string_view>
 
@@ -16,5 +18,9 @@ std::uint64_t hwcap2();
 std::uint64_t minimum_signal_stack();
 /// AT_PLATFORM.
 inline constexpr std::string_view platform_name = "aarch64";
+
+/// A core file's general registers (elf_gregset_t), of a program's frame.
+inline constexpr unsigned core_register_count = 34;
+void core_registers(const TrapFrame& frame, std::uint64_t (&to)[core_register_count]);
 
 } // namespace drupe::arch

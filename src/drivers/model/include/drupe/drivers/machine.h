@@ -19,11 +19,11 @@ struct Table {
     static constexpr std::size_t capacity = n;
     T items[n];
     std::size_t count = 0;
-    bool overflowed = false;
+    std::size_t dropped = 0; // for which there was no room
 
     bool add(const T& item) {
         if (count == capacity) {
-            overflowed = true;
+            dropped++;
             return false;
         }
         items[count++] = item;

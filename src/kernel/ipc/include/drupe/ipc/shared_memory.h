@@ -30,12 +30,19 @@ public:
     const RefPtr<mm::VmObject> pages;
     const std::int32_t creator;
     PageCount page_count() const { return PageCount::covering(bytes); }
+    /// SHM_LOCK: counted as the running process's user's until unlock(), or the end. False: that
+    /// would be more than `limit` bytes. Under the object's mutex.
+    bool lock(std::uint64_t limit);
+    void unlock();
 
     // Of the regions on it, which come and go under their spaces' locks.
     std::atomic<std::uint64_t> attached{0};
     std::atomic<std::int64_t> attach_time{0}, detach_time{0};
     std::atomic<std::int32_t> last_user{0};
     std::atomic<bool> is_doomed{false}; // goes with the last region
+
+private:
+    std::uint32_t locked_uid_ = 0; // while owner.mode says that it is locked
 };
 
 /// invalid (no such size), exists, not_found, access, no_space, no_memory.

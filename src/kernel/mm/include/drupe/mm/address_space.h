@@ -19,8 +19,10 @@
 #include <drupe/mm/vm_object.h>
 #include <drupe/sync/spin_lock.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace drupe::mm {
@@ -42,9 +44,11 @@ struct MapRequest {
     std::uint64_t first_page = 0; // of the object
     bool grows_down = false;      // a stack: extends on a fault just below, up to its limit
     bool populate = false;
-    bool no_reserve = false; // may be larger than all RAM
-    bool is_counted = false; // its file hears of every region, and no two of them are joined
+    bool no_reserve = false;   // may be larger than all RAM
+    bool is_counted = false;   // its file hears of every region, and no two of them are joined
+    bool tells_writes = false; // its file hears of the first write to a page, again after msync
     AtFork at_fork = AtFork::copy;
+    Locked locked = Locked::no; // at least what lock_all() said
     arch::Perm may =
         arch::Perm::read | arch::Perm::write | arch::Perm::exec; // upper bound for protect
 };
@@ -58,11 +62,12 @@ enum class FaultOutcome : std::uint8_t {
     no_memory,      // the process is to be killed with a message
 };
 
-/// Bounds a process may set itself (RLIMIT_AS, _DATA, _STACK), in bytes.
+/// Bounds a process may set itself (RLIMIT_AS, _DATA, _STACK, _MEMLOCK), in bytes.
 struct SpaceLimits {
     std::uint64_t address_space = UINT64_MAX;
     std::uint64_t data = UINT64_MAX;
     std::uint64_t stack = 8 << 20;
+    std::uint64_t locked = UINT64_MAX;
 };
 
 /// What /proc shows of a region.
@@ -72,16 +77,18 @@ struct RegionInfo {
     Sharing sharing;
     bool grows_down;
     bool is_break; // lies in [break start, break)
+    Locked locked;
     std::uint64_t first_page;
     RefPtr<VmObject> object;
     RefPtr<MappedFile> file;
 };
 
 struct SpaceStats {
-    PageCount mapped;                     // in regions
-    PageCount resident;                   // in the page table
-    PageCount data;                       // private, writable
-    PageCount stack;                      // growing regions
+    PageCount mapped;   // in regions
+    PageCount resident; // in the page table
+    PageCount data;     // private, writable
+    PageCount stack;    // growing regions
+    PageCount locked;
     PageCount most_mapped, most_resident; // at any time so far
     PageCount tables;
     std::size_t regions;
@@ -110,7 +117,7 @@ public:
     Result<OwnPtr<AddressSpace>> clone();
 
     /// invalid (no pages, unaligned, wraps), not_permitted (below user_begin), no_memory (no room,
-    /// a limit, too many regions, larger than RAM), exists.
+    /// a limit, too many regions, larger than RAM), exists, would_block (more than may be locked).
     Result<VirtAddr> map(const MapRequest& request);
     /// Holes are skipped. invalid, no_memory (a region must be split).
     Result<void> unmap(VirtAddr at, PageCount pages);
@@ -129,6 +136,14 @@ public:
     /// madvise's DONTFORK and WIPEONFORK. no_memory: holes; invalid: wiping what is not private
     /// anonymous memory.
     Result<void> set_at_fork(VirtAddr at, PageCount pages, AtFork at_fork);
+    /// mlock and munlock; nothing is brought in. no_memory: holes (what lies before them is done),
+    /// or more than may be locked.
+    Result<void> set_locked(VirtAddr at, PageCount pages, Locked locked);
+    /// mlockall and munlockall: all there is, if said, and all that will be. no_memory: as above.
+    Result<void> lock_all(std::optional<Locked> current, Locked future);
+    bool locks_future() const { return future_.load(std::memory_order_relaxed) != Locked::no; }
+    /// Brings in what is locked for that; private pages become the process's own. Errors: populate.
+    Result<void> bring_in(VirtAddr at, PageCount pages);
     /// msync. no_memory: holes; io. May sleep.
     Result<void> write_back(VirtAddr at, PageCount pages);
     /// Lowest mapped address of the growing stack at or above `at`. no_memory: nothing there;
@@ -197,13 +212,15 @@ private:
     Result<VirtAddr> map_locked(const MapRequest& request, Spares& spares, Doomed& doomed)
         REQUIRES(lock_);
     Result<VirtAddr> place(const MapRequest& request) REQUIRES(lock_);
-    Result<void> check_limits(const MapRequest& request) const REQUIRES(lock_);
+    Result<void> check_limits(const MapRequest& request, Locked locked) const REQUIRES(lock_);
     Region* extend_neighbour(const MapRequest& request, VirtAddr at, Doomed& doomed)
         REQUIRES(lock_);
     Result<void> unmap_locked(VirtAddr at, VirtAddr end, Spares& spares, Doomed& doomed)
         REQUIRES(lock_);
     void free_tables_in_hole(VirtAddr at, VirtAddr end) REQUIRES(lock_);
     void account(const Region& region, std::int64_t sign) REQUIRES(lock_);
+    bool may_lock(std::size_t more) const REQUIRES(lock_);
+    void change_locked(Region& region, Locked locked) REQUIRES(lock_);
 
     template <class Check, class Apply>
     Result<void> change_regions(VirtAddr at, PageCount pages, Check check, Apply apply);
@@ -216,6 +233,7 @@ private:
     // page_ops.cc: the page table
     void zap(VirtAddr at, VirtAddr end);
     void reprotect(Region& region) REQUIRES(lock_);
+    void hear_of_writes(VirtAddr at, VirtAddr end);
     void unmap_object_pages(const Region& region, std::uint64_t first);
     void unmap_object_hole(const Region& region, std::uint64_t first, std::uint64_t end);
     Result<void> move_pages(VirtAddr from, VirtAddr to, PageCount pages) REQUIRES(lock_);
@@ -249,7 +267,8 @@ private:
     std::size_t region_count_ GUARDED_BY(lock_) = 0;
     // Pages.
     std::size_t mapped_ GUARDED_BY(lock_) = 0, data_ GUARDED_BY(lock_) = 0;
-    std::size_t stack_ GUARDED_BY(lock_) = 0;
+    std::size_t stack_ GUARDED_BY(lock_) = 0, locked_ GUARDED_BY(lock_) = 0;
+    std::atomic<Locked> future_{Locked::no}; // of regions that will be; written under lock_
     std::size_t resident_ GUARDED_BY(table_lock_) = 0;
     // As they were before they last fell.
     std::size_t most_mapped_ GUARDED_BY(lock_) = 0;

@@ -17,6 +17,9 @@ public:
     /// the space's lock held and may only use atomics; `detach` may sleep.
     virtual void attach() {}
     virtual void detach() {}
+    /// A program wrote through a mapping that tells of it (MapRequest::tells_writes). With the page
+    /// table's lock held: only times may be noted.
+    virtual void written() {}
 
 private:
     virtual void destroy_self() = 0;

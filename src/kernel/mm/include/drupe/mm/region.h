@@ -18,6 +18,8 @@ class AddressSpace;
 enum class Sharing : std::uint8_t { private_copy, shared };
 /// What a fork's copy gets of a region: a copy, nothing, or fresh zeros.
 enum class AtFork : std::uint8_t { copy, skip, wipe };
+/// Is it locked in memory (mlock), and are its pages brought in for that at once?
+enum class Locked : std::uint8_t { no, yes, on_fault };
 
 class Region {
 public:
@@ -40,9 +42,13 @@ public:
     Sharing sharing = Sharing::private_copy;
     bool grows_down = false;
     bool no_reserve = false;
-    bool is_counted = false; // its file is told of it: attach, detach
+    bool is_counted = false;   // its file is told of it: attach, detach
+    bool tells_writes = false; // shared; its file is told when a page is first written
     AtFork at_fork = AtFork::copy;
+    Locked locked = Locked::no;
 
+    /// May its pages be entered writable when nobody wrote to them yet?
+    bool is_writable_early() const { return sharing == Sharing::shared && !tells_writes; }
     PageCount pages() const { return {(end - begin) >> page_shift}; }
     bool contains(VirtAddr at) const { return at >= begin && at < end; }
     std::uint64_t page_index(VirtAddr at) const {
@@ -58,13 +64,16 @@ public:
         no_reserve = from.no_reserve;
         is_counted = from.is_counted;
         at_fork = from.at_fork;
+        locked = from.locked;
+        tells_writes = from.tells_writes;
     }
     /// `next` begins where this ends and differs in nothing else.
     bool continues_as(const Region& next) const {
         return end == next.begin && perm == next.perm && may == next.may &&
                sharing == next.sharing && object == next.object && file == next.file &&
                !grows_down && !next.grows_down && !is_counted && no_reserve == next.no_reserve &&
-               at_fork == next.at_fork && (!object || first_page + pages().n == next.first_page);
+               at_fork == next.at_fork && locked == next.locked &&
+               (!object || first_page + pages().n == next.first_page);
     }
 };
 

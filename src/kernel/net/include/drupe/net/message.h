@@ -3,6 +3,7 @@
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
+#include <drupe/process/credentials.h>
 #include <drupe/vfs/file.h>
 #include <drupe/vfs/io_buffer.h>
 
@@ -42,6 +43,12 @@ inline constexpr std::uint32_t nobody_id = ~0u;
 /// Of the running process, by its real ids / by its effective ids.
 Identity real_identity();
 Identity effective_identity();
+/// Who is on the other side of a connection, with the groups of that time.
+struct Peer {
+    Identity identity{.pid = 0, .uid = nobody_id, .gid = nobody_id};
+    RefPtr<process::GroupList> groups{}; // null: none
+};
+Peer running_peer();
 
 /// Open files on their way (SCM_RIGHTS). Immutable once sent.
 class Rights {
@@ -51,7 +58,10 @@ public:
     static Result<OwnPtr<Rights>> create(std::size_t capacity);
     /// The same files once more (MSG_PEEK). no_memory.
     Result<OwnPtr<Rights>> copy() const;
-    ~Rights() { delete[] files_; }
+    ~Rights();
+    /// Counts the files as the running process's user's, who may have only so many under way:
+    /// too_many_references; no_memory.
+    Result<void> charge();
     void add(RefPtr<vfs::File> file) { files_[count_++] = std::move(file); }
     std::size_t count() const { return count_; }
     RefPtr<vfs::File>& operator[](std::size_t at) const { return files_[at]; }
@@ -60,6 +70,8 @@ private:
     explicit Rights(RefPtr<vfs::File>* files) : files_(files) {}
     RefPtr<vfs::File>* files_;
     std::size_t count_ = 0;
+    std::size_t charged_ = 0; // as the user's
+    std::uint32_t charged_uid_ = 0;
 };
 
 struct Outgoing {

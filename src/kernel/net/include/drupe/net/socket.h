@@ -31,6 +31,7 @@ enum Switch : std::uint32_t {
     switch_timestamp = 256,        // messages tell when they were sent
     switch_timestamp_nanos = 512,
     switch_timestamp_new = 1024, // under the option's newer number
+    switch_pass_security = 2048, // there are no labels to tell
 };
 
 class Socket : public vfs::File {
@@ -59,7 +60,7 @@ public:
     virtual Result<void> shut_down(Shutdown how) = 0;
     virtual bool is_listening() = 0;
     /// Who was on the other side when the connection was made; pid 0: nobody.
-    virtual Identity peer_identity() = 0;
+    virtual Peer peer_credentials() = 0;
     /// The error that SO_ERROR tells, which is then forgotten. ok: none.
     virtual Errc take_error() = 0;
     /// The sizes that SO_SNDBUF and SO_RCVBUF show.
@@ -74,13 +75,17 @@ public:
     std::atomic<std::uint32_t> receive_buffer{default_buffer};
     std::atomic<std::int32_t> receive_low_mark{1};
     std::atomic<std::int32_t> priority{0};
-    std::atomic<std::int64_t> linger{-1}; // seconds; negative: off
+    std::atomic<std::int32_t> peek_offset{-1}; // where MSG_PEEK looks; negative: at the front
+    std::atomic<std::int64_t> linger{-1};      // seconds; negative: off
     /// How long a call waits at most.
     std::atomic<std::int64_t> receive_timeout{Nanos::never().ns}, send_timeout{Nanos::never().ns};
 
     bool has(Switch s) const { return (switches.load(std::memory_order_relaxed) & s) != 0; }
 
 protected:
+    std::size_t bytes_to_skip(std::uint32_t message_flags) const;
+    /// Bytes were looked at, or (negative) taken away in front of the offset.
+    void move_peek_offset(std::int64_t bytes);
     Socket(vfs::Dentry& dentry, std::uint32_t flags, std::uint16_t address_family, SocketType kind)
         : File(dentry, flags), family(address_family), type(kind) {}
     /// When a call with these flags stops waiting; 0: at once.

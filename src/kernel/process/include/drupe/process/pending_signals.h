@@ -27,10 +27,11 @@ public:
     void clear(SignalSet which);
     /// Takes one node out, and the bit with the last of its kind. False: it is not queued here.
     bool withdraw(QueuedSignal& node);
+    /// Frees a node that was allocated and is in no queue; leaves others alone.
+    static void drop(QueuedSignal& node);
 
 private:
     SigInfo collect(int signo);
-    static void drop(QueuedSignal& node);
     SignalSet set_;
     IntrusiveList<QueuedSignal, &QueuedSignal::hook> queue_;
 };

@@ -32,6 +32,8 @@ public:
     virtual void on_exec() {}
 };
 
+struct CoreDump;
+
 class Process : public RefCounted<Process> {
 public:
     /// A process without threads, child of `parent` (null: the reaper itself), in its group and
@@ -72,6 +74,7 @@ public:
     std::atomic<bool> is_stopped{false};                // every thread parks
     WaitStatus status;                                  // valid with is_exiting or is_stopped
     std::atomic<UserThread*> survivor{nullptr};         // execs: every other thread leaves
+    std::atomic<CoreDump*> core_dump{nullptr};          // under way: every other thread stands still
     std::uint32_t parked GUARDED_BY(actions->lock) = 0; // threads waiting for SIGCONT
     sched::WaitQueue continued;                         // where they wait
 

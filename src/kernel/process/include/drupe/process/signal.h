@@ -14,18 +14,20 @@ class Process;
 struct UserThread;
 
 /// A signal waiting in a queue. Timers embed one, so that an expiry needs no memory; one that was
-/// allocated frees itself when it is taken.
+/// allocated frees itself when it is taken, and with it the user's share (RLIMIT_SIGPENDING).
 struct QueuedSignal {
     SigInfo info;
     ListHook hook;
     bool is_allocated = false;
+    std::uint32_t charged_uid = 0; // allocated ones'
     bool is_queued() const { return hook.is_linked(); }
 };
 
 /// Signal 0 checks that the target exists and sends nothing, everywhere below.
 
 /// To a process: any thread that does not block it takes it. would_block: a real-time signal could
-/// not be queued (no memory). Context: thread; no lock of rank `process` or lower held; the
+/// not be queued (no memory, or the user has too many queued). Context: thread; no lock of rank
+/// `process` or lower held; the
 /// `_locked` ones under the tasks lock.
 Result<void> send_signal(Process& target, const SigInfo& info);
 Result<void> send_signal_locked(Process& target, const SigInfo& info) REQUIRES(tasks_lock());

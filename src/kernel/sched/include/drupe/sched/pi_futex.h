@@ -34,6 +34,17 @@ Result<void> pi_lock(const PiRequest& request, const Deadline& deadline);
 Result<void> pi_try_lock(const PiRequest& request);
 /// Gives it to the most urgent of those who wait. not_permitted: it is not the caller's; fault.
 Result<void> pi_unlock(const PiRequest& request);
+/// As futex_wait(), until futex_requeue_to_lock() moves the wait to `lock`, and then until that is
+/// given. would_block also: a signal came when the wait had been moved; restart_always: before.
+Result<void> futex_wait_for_lock(FutexKey key, FutexExpectation expected, const PiRequest& lock,
+                                 const Deadline& deadline);
+/// Up to `most` of those who wait on `from`, the most urgent first, wait for `lock` instead; one of
+/// them gets it if it is free. How many. would_block: the word holds another value; invalid: one of
+/// them waits otherwise; deadlock: one holds it, or its owner waits for one; no_process; fault.
+Result<std::size_t> futex_requeue_to_lock(FutexKey from, FutexExpectation expected,
+                                          const PiRequest& lock, std::size_t most);
+/// Does such a waiter sleep on `key`? No other wake-up reaches it.
+bool futex_has_lock_waiter(FutexKey key);
 /// The running thread ends: who waits for its locks gets them, and learns of it by the word.
 void pi_release_all();
 

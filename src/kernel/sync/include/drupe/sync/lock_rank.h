@@ -19,6 +19,7 @@ enum class LockRank : std::uint8_t {
     frames,       // memory is allocated under most data-structure locks
     frame_cache,  // a CPU's few frames; refilled from the frames lock
     heap,         // the slab takes frames
+    user_usage,   // what users have in use; allocates records
     inheritance,  // who waits for whose lock; frees records, changes threads' priorities
     signal,       // queues signals, wakes the target
     signal_timer, // a timer's next expiry; timers that follow the wall clock are armed under it

@@ -64,6 +64,8 @@ public:
     virtual Result<RefPtr<mm::VmObject>> mappable(bool shared, bool writable);
     /// attach() and detach() are wanted for shared mappings that may be written to.
     virtual bool hears_of_mappings() const { return false; }
+    /// Does it want to hear of writes through shared mappings (written())?
+    virtual bool tells_mapped_writes() const { return false; }
     virtual Result<void> sync(bool data_only);
     /// getdents. not_directory by default.
     virtual Result<void> read_directory(DirectorySink& sink);
@@ -124,7 +126,9 @@ private:
     std::atomic<EpollEntry*> epoll_entries_{nullptr}; // under the epolls' links mutex
 
 public:
-    // fcntl's F_SETOWN and friends; kept for the program, signals come from the owner's room.
+    // fcntl's F_SETOWN and friends: process/file_owner.h knows what they mean.
+    std::atomic<std::uint8_t> owner_type{1};
+    std::atomic<std::uint32_t> owner_uid{0}, owner_euid{0};
     std::atomic<std::int32_t> owner{0};
     std::atomic<std::int32_t> owner_signal{0};
 };

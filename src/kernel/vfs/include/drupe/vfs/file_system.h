@@ -34,6 +34,8 @@ public:
 
     virtual std::string_view type() const = 0;
     virtual FileSystemStats stats() = 0;
+    /// Writes through shared mappings change the times of its files.
+    virtual bool tells_mapped_writes() const { return true; }
     /// Directories are wholly in the dentry table: a miss there is the answer.
     virtual bool keeps_entries() const { return false; }
     /// What is delayed goes to where it is kept. May sleep. io.

@@ -17,7 +17,7 @@ struct alignas(16) Context {
     std::uint32_t fpcr = 0;
     std::uint32_t flags = 0;       // CONTEXT_FLAG_*
     std::uint32_t pstate_bits = 0; // SSBS and DIT of a thread blocked inside a direct call
-    void* sve = nullptr;           // full SVE state, when the program uses it
+    void* sve = nullptr;           // full SVE state, when the program uses it; owned
     alignas(16) std::uint64_t q[64] = {};
 };
 
@@ -26,6 +26,7 @@ void context_make_user(Context& context, std::uint64_t tls);
 
 extern "C" void context_switch_asm(Context* from, Context* to);
 void context_init(Context& context, void* stack_top, void (*entry)(void*), void* arg);
+void context_release(Context& context);
 inline void context_switch(Context& from, Context& to) { context_switch_asm(&from, &to); }
 
 } // namespace drupe::arch

@@ -23,6 +23,7 @@ inline constexpr std::size_t host_stack_bytes = 256 * 1024;
 
 /// `stack_top` is the end of a block of host_stack_bytes.
 void context_init(Context& context, void* stack_top, void (*entry)(void*), void* argument);
+inline void context_release(Context&) {}
 void context_switch(Context& from, Context& to);
 
 } // namespace drupe::arch

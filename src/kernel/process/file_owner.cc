@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/process/file_owner.h>
+
+#include <drupe/process/process.h>
+#include <drupe/process/signal.h>
+#include <drupe/process/task_table.h>
+
+namespace drupe::process {
+namespace {
+
+using Type = FileOwner::Type;
+
+template <class Visit>
+bool visit_locked(Type type, Pid id, Visit visit) REQUIRES(tasks_lock()) {
+    if (type == Type::thread) {
+        UserThread* const thread = find_thread_locked(id);
+        if (thread) visit(*thread->process, thread);
+        return thread != nullptr;
+    }
+    bool found = false;
+    for (Process* p = next_process_locked(nullptr); p; p = next_process_locked(p)) {
+        if ((type == Type::process ? p->pid : p->group) != id || p->is_reaper()) continue;
+        found = true;
+        visit(*p, nullptr);
+    }
+    return found;
+}
+
+bool exists(Type type, Pid id) {
+    IrqGuard guard{tasks_lock()};
+    return visit_locked(type, id, [](Process&, UserThread*) {});
+}
+
+} // namespace
+
+FileOwner::FileOwner(const vfs::File& file)
+    : type_(static_cast<Type>(file.owner_type.load())), id_(file.owner.load()),
+      uid_(file.owner_uid.load()), euid_(file.owner_euid.load()) {}
+
+Result<FileOwner> FileOwner::create(Type type, Pid id) {
+    if (id < 0) return Errc::no_process;
+    if (id != 0 && !exists(type, id)) return Errc::no_process;
+    const Credentials& mine = current_process().credentials;
+    FileOwner owner;
+    owner.type_ = type;
+    owner.id_ = id;
+    owner.uid_ = mine.uid;
+    owner.euid_ = mine.euid;
+    return owner;
+}
+
+void FileOwner::store_in(vfs::File& file) const {
+    file.owner_type = static_cast<std::uint8_t>(type_);
+    file.owner_uid = uid_;
+    file.owner_euid = euid_;
+    file.owner = id_;
+}
+
+Pid FileOwner::id() const { return id_ != 0 && exists(type_, id_) ? id_ : 0; }
+
+bool FileOwner::may_signal(const Process& target) const {
+    const Credentials& theirs = target.credentials;
+    return euid_ == 0 || euid_ == theirs.suid || euid_ == theirs.uid || uid_ == theirs.suid ||
+           uid_ == theirs.uid;
+}
+
+void FileOwner::send(int signo) const {
+    if (id_ == 0) return;
+    const SigInfo info = SigInfo::from_kernel(signo);
+    IrqGuard guard{tasks_lock()};
+    (void)visit_locked(type_, id_, [&](Process& target, UserThread* thread) {
+        tasks_lock().assert_held();
+        if (!may_signal(target)) return;
+        (void)(thread ? send_signal_locked(*thread, info) : send_signal_locked(target, info)).ok();
+    });
+}
+
+} // namespace drupe::process
