@@ -36,7 +36,8 @@ private:
         Entry(PollWait& w, sched::WaitQueue& q)
             : Waiter(sched::current(), Kind::watching, After::stays), wait(w), queue(q) {}
         bool woken(std::uint32_t key) override {
-            wait.woken_.store(true, std::memory_order_release);
+            // Exchanged: over a wake-up before, a plain store would cut what that one releases.
+            wait.woken_.exchange(true, std::memory_order_release);
             return Waiter::woken(key);
         }
         PollWait& wait;

@@ -32,7 +32,9 @@ public:
     Result<void> start(Read read, InputReceiver& receiver);
     /// There may be something to carry. Any context.
     void notify() {
-        pending_.store(true, std::memory_order_release); // pairs with the exchange in run()
+        // Pairs with the exchange in run(). Exchanged: a store over another's would cut what that
+        // one releases.
+        pending_.exchange(true, std::memory_order_release);
         work_.wake_one();
     }
     /// Carries what can be carried now. The thread's work; tests call it themselves.
