@@ -113,6 +113,10 @@ private:
                               std::uint32_t expected) {
         std::uint32_t sum = 0;
         for (std::uint32_t i = 0; i < entries;) {
+            if (sector >= sectors_) { // not all of them are on the disk
+                count_ = 0;
+                return {};
+            }
             const std::byte* page = TRY(reader_.read(sector));
             sector += 4096 >> sector_shift;
             const std::uint32_t here = std::min(entries - i, 4096 / size);

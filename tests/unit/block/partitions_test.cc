@@ -83,3 +83,21 @@ TEST_CASE("a GUID table whose sums are wrong counts for nothing") {
     std::memcpy(&image.bytes[512], "EFI PART\0\0\1\0\x5c\0\0\0", 16);
     CHECK(image.parts().empty());
 }
+
+TEST_CASE("a GUID table whose entries do not all lie on the disk counts for nothing") {
+    Image image(100);
+    image.mbr(0, 0, 0xee, 1, 99);
+    unsigned char* const header = &image.bytes[512];
+    std::memcpy(header, "EFI PART\0\0\1\0\x5c\0\0\0", 16);
+    header[24] = 1;  // its own block
+    header[72] = 90; // of the entries: 128 of 128 bytes
+    header[80] = header[84] = 128;
+    std::uint32_t sum = ~0u;
+    for (unsigned i = 0; i < 92 * 8; i++) {
+        const std::uint32_t bit = (header[i / 8] >> i % 8 ^ sum) & 1;
+        sum = sum >> 1 ^ (bit ? 0xedb88320 : 0);
+    }
+    sum = ~sum;
+    std::memcpy(header + 16, &sum, 4);
+    CHECK(image.parts().empty());
+}
