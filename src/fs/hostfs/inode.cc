@@ -24,7 +24,7 @@ NewNode shape_of(const Facts& facts) {
 } // namespace
 
 HostInode::HostInode(HostFs& fs, const Found& found)
-    : Inode(fs, found.facts.ino, shape_of(found.facts)), node_(found.node) {
+    : Inode(fs, found.facts.ino, shape_of(found.facts)), keeps_(&fs), node_(found.node) {
     take(found.facts);
 }
 

@@ -47,6 +47,9 @@ public:
 
     HostInode* next_in_table = nullptr; // the table's
 
+private:
+    const RefPtr<vfs::FileSystem> keeps_; // the table must be there when this goes
+
 protected:
     void take(const Facts& facts);
     std::atomic<std::uint64_t> size_{0}, blocks_{0};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Mapped files. Pages are read from the server when they are touched, and come anew with the first
 // mapping after the file has changed there. What a shared mapping changes goes back at msync, fsync
-// and munmap: all of its pages, since nothing tells which of them were written to. While there is a
-// writable mapping, reading looks at the pages.
+// and munmap; a page's sum tells whether it was. While there is a writable mapping, reading looks
+// at the pages.
 //
 // A write finds in the cache, before it goes to the server, every page that it changes: none can
 // come in behind it with what was before.
@@ -11,6 +11,7 @@
 #include <drupe/mm/frames.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace drupe::hostfs {
@@ -48,6 +49,27 @@ std::size_t most_batch(const Server& server) {
 
 } // namespace
 
+PhysAddr PageSums::sum_of(PhysAddr frame) {
+    const auto* words = static_cast<const volatile std::uint64_t*>(mm::phys_to_virt(frame));
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < page_size / sizeof *words; i++)
+        sum = (std::rotl(sum, 5) ^ words[i]) * 0x9e37'79b9'7f4a'7c15;
+    return PhysAddr{sum | 1};
+}
+void PageSums::set(std::uint64_t index, PhysAddr sum) {
+    SpinGuard guard(lock_);
+    sums_.remove_range(index, index + 1, [](PhysAddr) {});
+    static_cast<void>(sums_.insert(index, sum));
+}
+bool PageSums::has(std::uint64_t index, PhysAddr sum) {
+    SpinGuard guard(lock_);
+    return sums_.find(index) == sum;
+}
+void PageSums::forget(std::uint64_t first) {
+    SpinGuard guard(lock_);
+    sums_.remove_from(first, [](PhysAddr) {});
+}
+
 Result<void> HostPages::write_back() { return file_.write_back(); }
 Result<void> HostPages::fill_page(std::uint64_t index, void* page) {
     return file_.fill(index, page);
@@ -81,8 +103,9 @@ Result<void> HostRegular::fill(std::uint64_t index, void* page) {
     for (std::size_t i = 0; i < batch.count; i++) {
         const std::size_t in_page = std::min(page_size, got - std::min(got, i << page_shift));
         std::memset(bytes_at(batch.pieces[i].at) + in_page, 0, page_size - in_page);
-        if (i != 0 && in_page != 0)
-            static_cast<void>(pages_->adopt_page(index + i, batch.pieces[i].at));
+        if (in_page == 0 && i != 0) continue;
+        sums_.note(index + i, batch.pieces[i].at);
+        if (i != 0) static_cast<void>(pages_->adopt_page(index + i, batch.pieces[i].at));
     }
     return {};
 }
@@ -98,7 +121,10 @@ Result<RefPtr<mm::VmObject>> HostRegular::map(Handle& handle, bool is_writable) 
     }
     const bool is_same = is_mapped_ && mtime == mapped_mtime_ && size() == mapped_size_;
     set_size(size());
-    if (!is_same && !has_writable_mapping()) pages_->discard(0, mm::PageIndex::limit);
+    if (!is_same && !has_writable_mapping()) {
+        pages_->discard(0, mm::PageIndex::limit);
+        sums_.forget(0);
+    }
     mapped_mtime_ = mtime;
     mapped_size_ = size();
     is_mapped_ = true;
@@ -138,18 +164,26 @@ Result<void> HostRegular::write_back_locked() {
     for (std::uint64_t index = pages_->next_page(0); index << page_shift < end;
          index = pages_->next_page(index)) {
         Batch batch;
+        PhysAddr sums[batch_pages];
         while (batch.count < most && (index + batch.count) << page_shift < end) {
             const PhysAddr frame = pages_->get_present_page(index + batch.count);
             if (raw(frame) == 0) break;
+            // Before it is written: what changes meanwhile shows again.
+            sums[batch.count] = PageSums::sum_of(frame);
+            if (sums_.has(index + batch.count, sums[batch.count])) {
+                mm::release_frame(frame);
+                break;
+            }
             batch.add(frame, static_cast<std::uint32_t>(std::min<std::uint64_t>(
                                  page_size, end - ((index + batch.count) << page_shift))));
         }
-        if (batch.count == 0) { // dropped meanwhile
+        if (batch.count == 0) { // as it was, or dropped meanwhile
             index++;
             continue;
         }
         const std::size_t sent = TRY(server().write(*handle, index << page_shift, batch.all()));
         if (sent != batch.bytes) return Errc::io;
+        for (std::size_t i = 0; i < batch.count; i++) sums_.set(index + i, sums[i]);
         index += batch.count;
     }
     forget_facts();
@@ -181,10 +215,13 @@ Result<std::size_t> HostRegular::read_pages(IoBuffer& buffer, std::uint64_t offs
 /// grows over it again.
 void HostRegular::cut_pages(std::uint64_t size) {
     pages_->truncate(PageCount::covering(size).n);
+    sums_.forget(PageCount::covering(size).n);
     const std::size_t within = size & page_mask;
     const PhysAddr last = within != 0 ? pages_->get_present_page(size >> page_shift) : PhysAddr{0};
     if (raw(last) == 0) return;
+    const bool was_same = sums_.has(size >> page_shift, PageSums::sum_of(last));
     std::memset(bytes_at(last) + within, 0, page_size - within);
+    if (was_same) sums_.note(size >> page_shift, last);
     mm::release_frame(last);
 }
 
@@ -204,7 +241,10 @@ void HostRegular::copy_to_pages(std::uint64_t offset, const std::byte* from, std
         const std::size_t piece = std::min(bytes, page_size - within);
         if (const PhysAddr frame = pages_->get_present_page(offset >> page_shift);
             raw(frame) != 0) {
+            const std::uint64_t index = offset >> page_shift;
+            const bool was_same = sums_.has(index, PageSums::sum_of(frame));
             std::memcpy(bytes_at(frame) + within, from, piece);
+            if (was_same) sums_.note(index, frame);
             mm::note_frame_written(frame);
             mm::release_frame(frame);
         }

@@ -22,6 +22,24 @@ private:
     HostRegular& file_; // whoever maps the pages has the file open
 };
 
+/// What pages held when they were last the same as at the server, as sums: what differs from its
+/// own has been changed through a mapping.
+class PageSums {
+public:
+    ~PageSums() { forget(0); }
+    /// Before anybody can change the page. Without memory for it the page counts as changed.
+    void note(std::uint64_t index, PhysAddr frame) { set(index, sum_of(frame)); }
+    void set(std::uint64_t index, PhysAddr sum);
+    bool has(std::uint64_t index, PhysAddr sum);
+    void forget(std::uint64_t first);
+    /// Never 0.
+    static PhysAddr sum_of(PhysAddr frame);
+
+private:
+    SpinLock<LockRank::inode> lock_;
+    mm::PageIndex sums_ GUARDED_BY(lock_); // sums in place of frames
+};
+
 class HostRegular final : public HostInode {
 public:
     static Result<RefPtr<vfs::Inode>> create(HostFs& fs, const Found& found);
@@ -59,6 +77,7 @@ private:
     void cut_pages(std::uint64_t size) REQUIRES(mutex());
 
     const RefPtr<HostPages> pages_;
+    PageSums sums_;
     std::atomic<std::uint32_t> writable_mappings_{0};
     SpinLock<LockRank::inode> handles_lock_;
     RefPtr<Handle> fresh_ GUARDED_BY(handles_lock_);

@@ -169,7 +169,9 @@ TEST_CASE("hostfs: mappings see the file, and go back to the server") {
     auto to = IoBuffer::kernel(three, 3);
     CHECK(file->read_at(to, 0).value() == 3);
     CHECK(std::string(three, 3) == "aMW");
-    file->detach(); // as munmap does
+    server().objects["/f"].content[4500] = 'H'; // on a page that the mapping left alone
+    file->detach();                             // as munmap does
+    CHECK(server().objects["/f"].content[4500] == 'H');
     CHECK(server().objects["/f"].content.substr(0, 4) == "aMW.");
     CHECK(server().objects["/f"].content.size() == 5003);
     server().objects["/f"].content = "fresh";
