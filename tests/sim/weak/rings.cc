@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A driver and a device that share a ring, each on a CPU of its own. Nothing but the ring's memory
 // tells one what the other did: interrupts and notifications only wake.
+#include "packed_ring_device.h"
 #include "ring_device.h"
 
 #include <weak/machine.h>

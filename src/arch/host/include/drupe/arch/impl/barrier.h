@@ -11,9 +11,15 @@ namespace drupe::arch {
 inline void barrier_full() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 inline void barrier_load() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 inline void barrier_store() { std::atomic_signal_fence(std::memory_order_seq_cst); }
-[[gnu::always_inline]] inline void barrier_dma_load() { std::atomic_thread_fence(std::memory_order_acquire); }
-[[gnu::always_inline]] inline void barrier_dma_release() { std::atomic_thread_fence(std::memory_order_release); }
-[[gnu::always_inline]] inline void barrier_dma_full() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+[[gnu::always_inline]] inline void barrier_dma_load() {
+    std::atomic_thread_fence(std::memory_order_acquire);
+}
+[[gnu::always_inline]] inline void barrier_dma_release() {
+    std::atomic_thread_fence(std::memory_order_release);
+}
+[[gnu::always_inline]] inline void barrier_dma_full() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+}
 inline void barrier_complete() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 inline void barrier_instruction() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
