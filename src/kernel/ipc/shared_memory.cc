@@ -141,7 +141,8 @@ Segment::Segment(Key k, std::uint32_t flags, std::uint64_t size, RefPtr<mm::VmOb
     : Object(k, flags), bytes(size), pages(std::move(memory)), creator(caller_pid()) {
     total_pages.fetch_add(page_count().n);
 }
-Segment::~Segment() {
+// Not analysed: nobody else knows it any more.
+Segment::~Segment() NO_THREAD_SAFETY_ANALYSIS {
     unlock();
     total_pages.fetch_sub(page_count().n);
 }

@@ -32,8 +32,8 @@ public:
     PageCount page_count() const { return PageCount::covering(bytes); }
     /// SHM_LOCK: counted as the running process's user's until unlock(), or the end. False: that
     /// would be more than `limit` bytes. Under the object's mutex.
-    bool lock(std::uint64_t limit);
-    void unlock();
+    bool lock(std::uint64_t limit) REQUIRES(mutex);
+    void unlock() REQUIRES(mutex);
 
     // Of the regions on it, which come and go under their spaces' locks.
     std::atomic<std::uint64_t> attached{0};
