@@ -13,7 +13,14 @@
 namespace drupe::image {
 namespace {
 
-std::size_t read_console(std::span<char> buffer) { return state.console->read(buffer); }
+std::size_t read_console(std::span<char> buffer) {
+    if (const auto window = state.console->take_window())
+        tty::console_tty().set_window({window->rows, window->columns});
+    return state.console->read(buffer);
+}
+
+constexpr std::string_view host_console = "hvc0";
+constinit bool is_host_console = false;
 
 constinit const tty::JobControl job_control = {
     .session_of_caller = [] { return process::current_process().session; },
@@ -48,15 +55,25 @@ tty::InputKind input_kind(init::StdinMode mode) {
 
 } // namespace
 
-Result<void> start_console(const init::StartConfig& config) {
+void find_console(const init::StartConfig& config) {
     // The early console has no interrupt; the device found now has one if there is any.
     if (auto console = state.platform->console(state.map_registers))
         state.use_console(*console.value());
-    if (!state.console) return {};
-    TRY(tty::start_console({read_console, trace::write_console}, input_kind(config.stdin_mode)));
-    tty::install(job_control);
     if (config.stdout_mode == init::StdoutMode::raw)
         trace::set_console_line_form(trace::LineForm::framed);
+}
+
+void take_host_console(drivers::Console& console) {
+    if (is_host_console || (state.console && state.options.console != host_console)) return;
+    is_host_console = true;
+    state.use_console(console);
+}
+
+Result<void> start_console(const init::StartConfig& config) {
+    if (!state.console) return {};
+    TRY(tty::start_console({read_console, trace::write_console}, input_kind(config.stdin_mode)));
+    if (is_host_console) tty::add_console_node(229, 0, host_console.data());
+    tty::install(job_control);
     if (config.rows != 0) tty::console_tty().set_window({config.rows, config.columns});
     auto input = state.console->enable_input([](void*) { tty::on_console_input(); }, nullptr);
     if (!input) log(LogLevel::warning, "the console takes no input");

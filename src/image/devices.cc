@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "devices.h"
 
+#include "console_device.h"
 #include "machine_state.h"
 #include "power_key.h"
 
@@ -16,6 +17,21 @@ void take_random_bytes(std::span<const std::byte> bytes) {
     entropy::add(bytes, entropy::Quality::seed);
 }
 
+constexpr std::string_view status_label = "org.drupe.status";
+
+void use_ports(drivers::Device& device) {
+    static constinit std::uint32_t number = 0; // of devices with ports
+    for (tty::PortDevice* port = device.next_port(nullptr); port; port = device.next_port(port)) {
+        if (state.options.status_on_console && port->label() == status_label) {
+            port->set_open(true);
+            state.status_port = port; // the kernel's own: no program speaks there
+        } else if (!tty::add_port(*port, number)) {
+            log(LogLevel::error, "a port is left out: there is too little memory");
+        }
+    }
+    number += device.next_port(nullptr) != nullptr;
+}
+
 /// Devices live as long as the machine.
 void use(OwnPtr<drivers::Device> owned) {
     drivers::Device& device = *owned.leak();
@@ -29,6 +45,8 @@ void use(OwnPtr<drivers::Device> owned) {
     // One that the firmware names, and that a driver knows, was there before.
     if (drivers::Console* console = device.console(); console && !state.console)
         state.use_console(*console);
+    if (drivers::Console* console = device.host_console()) take_host_console(*console);
+    use_ports(device);
     unsigned n = 0;
     while (block::BlockDevice* disk = device.block(n++))
         if (!block::add_disk(*disk, "vd"))

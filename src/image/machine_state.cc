@@ -25,17 +25,22 @@ void MachineState::use_console(drivers::Console& found) {
 
 namespace {
 
+void say(std::string_view word) {
+    if (state.status_port) return state.status_port->send_now(word);
+    trace::write_console(word);
+}
+
 void say_ending(Ending ending) {
     char text[64];
     switch (ending.kind) {
     case Ending::Kind::exited:
-        return trace::write_console(format_into(text, "\x1b]drupe;exit={}\x1b\\", ending.value));
+        return say(format_into(text, "\x1b]drupe;exit={}\x1b\\", ending.value));
     case Ending::Kind::killed:
-        return trace::write_console(format_into(text, "\x1b]drupe;signal={}\x1b\\", ending.value));
-    case Ending::Kind::panicked: return trace::write_console("\x1b]drupe;panic\x1b\\");
-    case Ending::Kind::powered_off: return trace::write_console("\x1b]drupe;poweroff\x1b\\");
-    case Ending::Kind::halted: return trace::write_console("\x1b]drupe;halt\x1b\\");
-    case Ending::Kind::restarted: return trace::write_console("\x1b]drupe;restart\x1b\\");
+        return say(format_into(text, "\x1b]drupe;signal={}\x1b\\", ending.value));
+    case Ending::Kind::panicked: return say("\x1b]drupe;panic\x1b\\");
+    case Ending::Kind::powered_off: return say("\x1b]drupe;poweroff\x1b\\");
+    case Ending::Kind::halted: return say("\x1b]drupe;halt\x1b\\");
+    case Ending::Kind::restarted: return say("\x1b]drupe;restart\x1b\\");
     }
 }
 

@@ -6,6 +6,7 @@
 #include <drupe/base/units.h>
 #include <drupe/init/command_line.h>
 #include <drupe/platform/platform.h>
+#include <drupe/tty/port.h>
 
 namespace drupe::image {
 
@@ -15,6 +16,7 @@ struct MachineState {
     const drivers::MachineInfo* machine = nullptr;
     drivers::Console* console = nullptr;
     drivers::PanicListener* panic_listener = nullptr;
+    tty::PortDevice* status_port = nullptr; // null: the console takes the last word
     drivers::MapDevice map_registers = nullptr;
     init::Options options{};
 

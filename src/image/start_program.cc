@@ -224,6 +224,7 @@ Result<void> run() {
     TRY(process::init(program_ended));
     install_machine_control();
     const init::StartConfig config = TRY(what_to_run(kernel));
+    find_console(config);
     start_devices();
     TRY(start_console(config));
     TRY(mount_shares(kernel, config));

@@ -27,8 +27,9 @@ public:
         return make(maker);
     }
     Result<void> node(const DeviceFile& device) {
-        return make_node(who_, nullptr, device.name, device.kind | device.mode,
-                         make_device(device.major, device.minor));
+        TRY(make_node(who_, nullptr, device.name, device.kind | device.mode,
+                      make_device(device.major, device.minor)));
+        return device.alias ? alias(device) : Result<void>{};
     }
     Result<void> link(const char* name, const char* target) {
         return make_symlink(who_, target, nullptr, name);
@@ -39,6 +40,17 @@ public:
     }
 
 private:
+    /// One that is there already stays: the first device with a name has it.
+    Result<void> alias(const DeviceFile& device) {
+        const std::string_view path = device.alias;
+        char folder[32] = {}, target[40] = "../";
+        path.substr(0, path.find('/')).copy(folder, sizeof folder - 1);
+        std::string_view(device.name).copy(target + 3, sizeof target - 4);
+        const Result<void> made = directory(folder, 0755);
+        if (!made.ok() && made.error() != Errc::exists) return made;
+        const Result<void> linked = link(device.alias, target);
+        return !linked.ok() && linked.error() == Errc::exists ? Result<void>{} : linked;
+    }
     explicit Maker(FsContext& context) { who_.fs = &context; }
     TaskContext who_;
 };

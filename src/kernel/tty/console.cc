@@ -108,6 +108,14 @@ Result<void> start_console(const ConsoleLine& line, InputKind kind) {
     return {};
 }
 
+void add_console_node(std::uint32_t major, std::uint32_t minor, const char* name) {
+    static constinit vfs::DeviceFile node{0, 0, nullptr, 0600, open_console};
+    node.major = major;
+    node.minor = minor;
+    node.name = name;
+    vfs::register_device_file(node);
+}
+
 void on_console_input() {
     if (console && console->line.read) console->pump.notify();
 }

@@ -6,6 +6,8 @@
 #include <drupe/base/units.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -26,6 +28,12 @@ public:
     /// From here on `handler` runs, interrupts masked, when there is input. Once; thread context.
     /// not_supported: the device has no interrupt.
     virtual Result<void> enable_input(InputHandler handler, void* context) = 0;
+    struct Window {
+        std::uint16_t rows, columns;
+    };
+    /// The size of the window there, when it is known and has changed since the last call. The
+    /// input handler runs then too. Any context.
+    virtual std::optional<Window> take_window() { return std::nullopt; }
 
 protected:
     ~Console() = default;

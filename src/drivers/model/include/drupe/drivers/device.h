@@ -34,6 +34,9 @@ class BlockDevice;
 namespace drupe::share {
 class Device;
 }
+namespace drupe::tty {
+class PortDevice;
+}
 namespace drupe::drivers {
 
 struct Driver;
@@ -82,6 +85,8 @@ public:
     virtual ~Device() = default;
     virtual irq::IrqChip* irq_chip() { return nullptr; }
     virtual Console* console() { return nullptr; }
+    /// One that is the machine's when there is no other, or when it is asked for.
+    virtual Console* host_console() { return nullptr; }
     virtual RealTimeClock* clock() { return nullptr; }
     virtual EntropySource* entropy() { return nullptr; }
     virtual share::Device* share() { return nullptr; }
@@ -89,6 +94,8 @@ public:
     virtual PanicListener* panic_listener() { return nullptr; }
     /// Disk `n` of those that it has.
     virtual block::BlockDevice* block(unsigned) { return nullptr; }
+    /// The next port behind `last`, or the first; null: there is no more.
+    virtual tty::PortDevice* next_port(const tty::PortDevice*) { return nullptr; }
 };
 
 /// What a bus gives the nodes to that it finds.

@@ -22,6 +22,8 @@ enum class InputKind : std::uint8_t {
 /// Makes the terminal and registers the devices console (5:1), tty (5:0) and rawconsole (240:0),
 /// which passes output unchanged and is no terminal. Once; thread context. no_memory.
 Result<void> start_console(const ConsoleLine& line, InputKind kind);
+/// One more name of the terminal, below /dev. Once; after start_console. Context: thread.
+void add_console_node(std::uint32_t major, std::uint32_t minor, const char* name);
 /// There are bytes on the line. Any context; nothing before start_console.
 void on_console_input();
 /// After start_console.

@@ -19,6 +19,8 @@ struct DeviceFile {
     std::uint32_t kind = mode_char; // or mode_block
     /// Makes what was written to it lasting. io. Null: nothing is delayed.
     Result<void> (*sync)(DeviceFile& device) = nullptr;
+    /// FOLDER/NAME below /dev: a link to the node there. Null: none.
+    const char* alias = nullptr;
     DeviceFile* next = nullptr;
 };
 
