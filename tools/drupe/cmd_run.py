@@ -217,7 +217,12 @@ def _say_silence(args, keys: bool) -> None:
     sys.stderr.flush()
 
 
-def _boot(args, words: list, record: start.Start, errors):
+def _told(status: Path):
+    """What the kernel has told through its port; None when it has none."""
+    return console.ending_in(status.read_bytes()) if status.exists() else None
+
+
+def _boot(args, words: list, record: start.Start, errors, told: Path):
     """Runs QEMU until it is gone. Returns (Ending or None, why it was ended or None, QEMU's status)."""
     keys = record.stdin == "keys"
     why = ending = None
@@ -231,6 +236,7 @@ def _boot(args, words: list, record: start.Start, errors):
                 changes if keys else None,
                 args.timeout,
                 None if args.gdb else lambda: _say_silence(args, keys),
+                lambda: _told(told),
             )
             try:
                 ending = pump.run()
@@ -312,6 +318,9 @@ def run(args) -> int:
         bootfs = pack.pack(found, record.encode(), args.copy, Path(folder))
         if args.dry_run:
             bootfs = _keep(bootfs)
+        told = Path(folder) / "status"
+        # A command that is only printed has no folder of ours.
+        status_arguments = [] if args.dry_run else qemu.status_arguments(args.machine, args.qemu_args, told)
         memory = args.memory or found.memory or str(qemu.memory_for(bootfs.stat().st_size))
         words = qemu.command(
             Path(args.kernel or cmd_build.KERNEL),
@@ -321,7 +330,7 @@ def run(args) -> int:
             args.machine,
             args.cpu,
             _kernel_args(args, found),
-            qemu.folder_arguments(folders) + qemu.disk_arguments(args.disks) + args.qemu_args,
+            qemu.folder_arguments(folders) + qemu.disk_arguments(args.disks) + status_arguments + args.qemu_args,
             args.gdb_port if args.gdb else None,
         )
         if args.dry_run:
@@ -333,5 +342,5 @@ def run(args) -> int:
                 f"-ex 'target remote :{args.gdb_port}'",
                 file=sys.stderr,
             )
-        ending, why, status = _boot(args, words, record, errors)
+        ending, why, status = _boot(args, words, record, errors, told)
         return _status(args, ending, why, status, _complaint(errors), bootfs.stat().st_size)

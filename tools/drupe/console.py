@@ -89,6 +89,16 @@ class LogFrames:
         return out
 
 
+def _ending(match) -> Ending:
+    return Ending((match.group(1) or match.group(3)).decode(), int(match.group(2) or 0))
+
+
+def ending_in(told: bytes):
+    """What came through the port for it: an Ending, or None."""
+    match = _FRAME.match(told)
+    return _ending(match) if match else None
+
+
 class Trailer:
     """Passes the guest's output through, except a frame at its very end."""
 
@@ -125,7 +135,7 @@ class Trailer:
         """At the end of the stream: (bytes still to show, Ending or None)."""
         m = _FRAME.match(self._tail)
         if m:
-            return b"", Ending((m.group(1) or m.group(3)).decode(), int(m.group(2) or 0))
+            return b"", _ending(m)
         return self._tail[self._shown :], None
 
 
@@ -230,13 +240,16 @@ class Pump:
         window: WindowChanges | None,
         timeout: float | None,
         on_silence=None,
+        ending_elsewhere=lambda: None,
     ):
         """`window`: the input is the keys of a terminal; None: it is data. `on_silence()` is called once when
-        the kernel has not said for START_SECONDS that it runs."""
+        the kernel has not said for START_SECONDS that it runs. `ending_elsewhere()`: at the end, what was told on another way; the console counts only
+        without that."""
         self._in, self._out, self._to, self._from = user_in, user_out, to_guest, from_guest
         self._window = window
         self._deadline = time.monotonic() + timeout if timeout else None
         self._on_silence = on_silence
+        self._ending_elsewhere = ending_elsewhere
         self._silent_until = time.monotonic() + START_SECONDS if on_silence else None
         self._escape = EscapeKey()
         self._trailer = Trailer()
@@ -268,6 +281,9 @@ class Pump:
                         data = os.read(self._from, 1 << 16)
                         if not data:
                             self._show(self._trailer.feed(self._log.release()))
+                            if ending := self._ending_elsewhere():
+                                self._show(self._trailer.release())
+                                return ending
                             rest, ending = self._trailer.finish()
                             self._show(rest)
                             return ending

@@ -106,6 +106,22 @@ def folder_arguments(folders: list) -> list:
     return words
 
 
+STATUS_PORT = "org.drupe.status"
+
+
+def status_arguments(machine: str, qemu_args: list, file: Path) -> list:
+    """A port through which the kernel tells how its run ended, into `file`; where there is none, the console does.
+    Ports of the user's own would land on this device, which has no room for them: then there is none."""
+    if machine.split(",")[0] != "virt" or any("virtio-serial" in word for word in qemu_args):
+        return []
+    name = str(file).replace(",", ",,")
+    return [
+        *("-device", "virtio-serial-device,id=status,max_ports=2"),
+        *("-chardev", f"file,id=status,path={name}"),
+        *("-device", f"virtserialport,bus=status.0,chardev=status,name={STATUS_PORT}"),
+    ]
+
+
 def command(
     kernel: Path,
     bootfs: Path | None,

@@ -307,8 +307,9 @@ say('|'.join(sys.argv[1:]).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
         words = done.stdout.decode()
         self.assertIn("|-m|64|-smp|2|", words)
         self.assertIn(
-            "|-append|drupe.status=console drupe.isolation=el0 drupe.strace quiet|-icount", words
+            "|-append|drupe.status=console drupe.isolation=el0 drupe.strace quiet|-device|virtio-serial-device,", words
         )
+        self.assertTrue(words.split("\x1b")[0].endswith("name=org.drupe.status|-icount"))
         listing = self.cpio("-t").decode()
         self.assertEqual(
             sorted(listing.split("\n")),
@@ -318,6 +319,22 @@ say('|'.join(sys.argv[1:]).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
         self.assertEqual(record[:2], [b"arg=prog", b"arg=a b"])
         for entry in (b"env=K=v w", b"cwd=/opt", b"uid=0", b"stdin=framed", b"stdout=raw"):
             self.assertIn(entry, record)
+
+    def test_the_port_tells_the_ending_and_the_console_only_without_it(self):
+        script = (
+            "port = next(w for w in sys.argv if w.startswith('file,id=status,path='))\n"
+            "open(port.split('path=')[1], 'wb').write({!r})\n"
+            "say(b'before\\x1b]drupe;exit=3\\x1b\\\\')"
+        )
+        self.qemu(script.format(b"\x1b]drupe;exit=5\x1b\\"))
+        done = self.run_it()
+        self.assertEqual((done.returncode, done.stdout), (5, b"before\x1b]drupe;exit=3\x1b\\"))
+        self.qemu(script.format(b""))
+        done = self.run_it()
+        self.assertEqual((done.returncode, done.stdout), (3, b"before"))
+        self.qemu("say('|'.join(sys.argv).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')")
+        for words in (["--machine", "sbsa-ref"], ["--qemu-arg", "-device", "--qemu-arg", "virtio-serial-pci"]):
+            self.assertNotIn(b"org.drupe.status", self.run_it(*words).stdout)
 
     def test_disks_are_there_in_their_order(self):
         self.qemu("say('|'.join(sys.argv[1:]).encode() + b'\\x1b]drupe;exit=0\\x1b\\\\')")
