@@ -42,18 +42,33 @@ Result<Word> epoll_ctl(int epfd, int operation, int fd, VirtAddr event_at) {
 
 namespace {
 
+bool is_sensible(int most) {
+    return most > 0 && most <= static_cast<int>(INT_MAX / sizeof(EpollEvent));
+}
+
+[[gnu::always_inline]] inline Result<Word> wait_at(EpollFile& epoll, VirtAddr events, int most,
+                                                   Nanos deadline) {
+    IoBuffer out = IoBuffer::user(events, static_cast<std::size_t>(most) * sizeof(EpollEvent));
+    return Word{TRY(epoll.wait(out, deadline))};
+}
+
+/// Apart: who finds nothing ready and does not wait needs no buffer.
+[[gnu::noinline]] Result<Word> wait_apart(EpollFile& epoll, VirtAddr events, int most,
+                                          Nanos deadline) {
+    return wait_at(epoll, events, most, deadline);
+}
+
 Result<Word> wait_on(int epfd, VirtAddr events, int most, Nanos deadline) {
-    if (most <= 0 || most > static_cast<int>(INT_MAX / sizeof(EpollEvent))) return Errc::invalid;
+    if (!is_sensible(most)) return Errc::invalid;
     FileRef file = file_at(epfd);
     if (!file || file->is_path_only()) return Errc::bad_descriptor;
     EpollFile* epoll = file->as_epoll();
     if (!epoll) return Errc::invalid;
-    IoBuffer out = IoBuffer::user(events, static_cast<std::size_t>(most) * sizeof(EpollEvent));
-    return Word{TRY(epoll->wait(out, deadline))};
+    return wait_at(*epoll, events, most, deadline);
 }
 
-Result<Word> wait_masked(int epfd, VirtAddr events, int most, Nanos deadline, VirtAddr mask,
-                         Word mask_size) {
+[[gnu::noinline]] Result<Word> wait_masked(int epfd, VirtAddr events, int most, Nanos deadline,
+                                           VirtAddr mask, Word mask_size) {
     TemporaryMask temporary;
     TRY(temporary.set(mask, mask_size));
     const Result<Word> ready = wait_on(epfd, events, most, deadline);
@@ -65,6 +80,15 @@ Result<Word> wait_masked(int epfd, VirtAddr events, int most, Nanos deadline, Vi
 
 Result<Word> epoll_pwait(int epfd, VirtAddr events, int most, int timeout, VirtAddr mask,
                          Word mask_size) {
+    if (timeout <= 0 && raw(mask) == 0) [[likely]] {
+        // As wait_masked() does it, without what a shared table, a clock and a mask need.
+        File* file = caller().files->get_uncounted(static_cast<std::uint32_t>(epfd));
+        EpollFile* epoll = file ? file->as_epoll() : nullptr;
+        if (epoll && is_sensible(most)) [[likely]] {
+            if (timeout == 0 && !epoll->has_ready()) return Word{0};
+            return wait_apart(*epoll, events, most, timeout < 0 ? Nanos::never() : Nanos{0});
+        }
+    }
     Nanos deadline = timeout < 0 ? Nanos::never() : Nanos{0};
     if (timeout > 0) deadline = Nanos{time::now().ns + std::int64_t{timeout} * 1'000'000};
     return wait_masked(epfd, events, most, deadline, mask, mask_size);

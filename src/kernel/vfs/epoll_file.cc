@@ -266,7 +266,6 @@ Result<std::size_t> EpollFile::collect(IoBuffer& out) {
 }
 
 Result<std::size_t> EpollFile::wait(IoBuffer& out, Nanos deadline) {
-    const auto has_ready = [this] { return ready_count_.load(std::memory_order_relaxed) != 0; };
     for (;;) {
         if (has_ready()) {
             const Result<std::size_t> told = collect(out);
@@ -274,7 +273,7 @@ Result<std::size_t> EpollFile::wait(IoBuffer& out, Nanos deadline) {
             if (!told.ok() || told.value() != 0) return told;
         }
         if (deadline.ns == 0) return std::size_t{0};
-        const Result<void> waited = waiters_.wait_until(has_ready, deadline);
+        const Result<void> waited = waiters_.wait_until([this] { return has_ready(); }, deadline);
         if (waited.ok()) continue;
         if (waited.error() == Errc::timed_out) return std::size_t{0};
         return Errc::interrupted; // as Linux: never restarted, whatever the handler says
@@ -283,7 +282,7 @@ Result<std::size_t> EpollFile::wait(IoBuffer& out, Nanos deadline) {
 
 std::uint32_t EpollFile::poll(PollWatcher* watcher) {
     if (watcher) watcher->watch(watchers_);
-    if (ready_count_.load(std::memory_order_relaxed) == 0) return 0;
+    if (!has_ready()) return 0;
     sched::MutexGuard guard(mutex_);
     for (std::size_t left = ready_count_.load(std::memory_order_relaxed); left != 0; left--) {
         EpollEntry* entry = take_ready();

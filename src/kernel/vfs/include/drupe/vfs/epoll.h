@@ -80,7 +80,7 @@ struct EpollEntryTraits {
 
 class EpollFile final : public File {
 public:
-    EpollFile(Dentry& dentry, std::uint32_t flags) : File(dentry, flags) {}
+    EpollFile(Dentry& dentry, std::uint32_t flags) : File(dentry, flags) { mode_ |= is_epoll; }
     ~EpollFile() override;
 
     /// Watches `file` under the name (file, fd). exists; not_permitted when it cannot wait; invalid
@@ -95,10 +95,11 @@ public:
     /// Waits until something is ready or the deadline passes (0: does not wait) and puts events
     /// into `out`, as many as fit. Their number; interrupted; fault.
     Result<std::size_t> wait(IoBuffer& out, Nanos deadline);
+    /// Something may be ready, as far as its wake-ups said.
+    bool has_ready() const { return ready_count_.load(std::memory_order_relaxed) != 0; }
 
     std::uint32_t poll(PollWatcher* watcher) override;
     bool can_poll() const override { return true; }
-    EpollFile* as_epoll() override { return this; }
 
     /// A file that some epoll watches goes away. Called by File::destroy_self, before the file's
     /// own queues go.
@@ -136,6 +137,10 @@ private:
     std::uint64_t below_round_ = 0, above_round_ = 0; // check_nesting's, under the links' mutex
     unsigned below_ = 0, above_ = 0;
 };
+
+inline EpollFile* File::as_epoll() {
+    return (mode_ & is_epoll) != 0 ? static_cast<EpollFile*>(this) : nullptr;
+}
 
 /// no_memory.
 Result<RefPtr<EpollFile>> create_epoll_file();

@@ -56,6 +56,11 @@ public:
         }
         return get_counted(fd);
     }
+    /// The file without a FileRef, for as long as the call runs, when only the caller uses the
+    /// table; null otherwise, and when there is no such descriptor.
+    File* get_uncounted(std::uint32_t fd) NO_THREAD_SAFETY_ANALYSIS { // as get()
+        return use_count() == 1 && fd < capacity_ ? files_[fd] : nullptr;
+    }
     /// A reference that outlives the call. Null when there is none.
     RefPtr<File> get_ref(std::uint32_t fd);
 

@@ -58,8 +58,8 @@ public:
     virtual bool can_poll() const { return false; }
     /// Names the class, for calls that are for one kind of file only: see file_as().
     virtual const void* tag() const { return nullptr; }
-    /// This file as an epoll, or null.
-    virtual EpollFile* as_epoll() { return nullptr; }
+    /// This file as an epoll, or null. Defined in epoll.h.
+    EpollFile* as_epoll();
     /// Memory for mmap. wrong_device by default; access when the open mode does not allow it.
     virtual Result<RefPtr<mm::VmObject>> mappable(bool shared, bool writable);
     /// attach() and detach() are wanted for shared mappings that may be written to.
@@ -104,6 +104,7 @@ protected:
         path_only = 4,
         counts_as_writer = 8,
         denies_writers = 16,
+        is_epoll = 32, // an EpollFile
     };
     std::uint8_t mode_;
     std::uint64_t position_ = 0;
