@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Random sequences of epoll calls over pipes and event files, each done twice: by this kernel's
-// system calls and by the build machine's Linux. What is ready, in which order and how often, must
-// agree: that is what edge-triggered programs build on.
+// Random sequences of epoll calls over pipes, event files and sockets, each done twice: by this
+// kernel's system calls and by the build machine's Linux. What is ready, in which order and how
+// often, must agree: that is what edge-triggered programs build on.
 #include "files_once.h"
 #include "process_programs.h"
 
@@ -23,6 +23,7 @@
 #include <string>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -52,6 +53,10 @@ public:
         for (int i = 0; i < 2; i++) epolls_.push_back(make_epoll());
         for (int i = 0; i < 2; i++) make_pipe();
         for (int flags : {int{EFD_NONBLOCK}, EFD_NONBLOCK | EFD_SEMAPHORE}) make_event_file(flags);
+        for (int type : socket_types) {
+            files_.resize(files_.size() + 2);
+            make_sockets(files_.size() - 2, type);
+        }
     }
     ~Machines() {
         for (const Both& f : epolls_) ::close(f.theirs);
@@ -73,6 +78,13 @@ private:
         REQUIRE(::pipe2(real, O_NONBLOCK) == 0);
         for (int end : {0, 1}) files_.push_back({mine[end], real[end]});
     }
+    /// A connected pair, at `first` and behind it.
+    void make_sockets(std::size_t first, int type) {
+        int mine[2], real[2];
+        REQUIRE(value(sys::socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, at(mine))) == 0);
+        REQUIRE(::socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, real) == 0);
+        for (std::size_t end : {0, 1}) files_[first + end] = {mine[end], real[end]};
+    }
     void make_event_file(int flags) {
         files_.push_back(agreed(value(sys::eventfd2(0, flags)), theirs(::eventfd(0, flags))));
     }
@@ -91,7 +103,15 @@ private:
     }
     void control();
     void move_bytes();
+    void move_messages(const Both& socket, bool is_stream);
     void reopen();
+    void reopen_sockets();
+    void close_both(const Both& f) {
+        agree("close(" + name(f) + ")", value(sys::close(f.ours)), theirs(::close(f.theirs)));
+    }
+    static constexpr std::size_t first_socket =
+        6; // of files_, behind two pipes and two event files
+    static constexpr int socket_types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
     void collect();
 
     std::mt19937_64 random_;
@@ -99,8 +119,8 @@ private:
 };
 
 void Machines::control() {
-    static constexpr std::uint32_t asked[] = {EPOLLIN, EPOLLOUT, EPOLLIN | EPOLLOUT, 0,
-                                              EPOLLIN | EPOLLRDHUP};
+    static constexpr std::uint32_t asked[] = {
+        EPOLLIN, EPOLLOUT, EPOLLIN | EPOLLOUT, 0, EPOLLIN | EPOLLRDHUP, EPOLLPRI};
     std::uint32_t events = asked[pick(std::size(asked))];
     if (pick(2)) events |= EPOLLET;
     if (pick(5) == 0) events |= EPOLLONESHOT;
@@ -125,6 +145,7 @@ void Machines::move_bytes() {
     static constexpr std::size_t sizes[] = {4096, 4096, 8192, 28672, 65536};
     const std::size_t which = pick(files_.size());
     const Both& f = files_[which];
+    if (which >= first_socket) return move_messages(f, which < first_socket + 2);
     const bool is_pipe = which < 4;
     const std::size_t n = is_pipe ? sizes[pick(std::size(sizes))] : 8;
     // Event files take counts; small ones, so that they do not fill.
@@ -141,13 +162,58 @@ void Machines::move_bytes() {
     }
 }
 
+/// Never so much that a socket is full: how much that is, is each kernel's own.
+void Machines::move_messages(const Both& socket, bool is_stream) {
+    static char bytes[300], back[300];
+    const std::size_t n = pick(8) == 0 ? 0 : 1 + pick(200);
+    const int urgent = is_stream && pick(6) == 0 ? MSG_OOB : 0;
+    const std::string text =
+        "(" + name(socket) + ", " + std::to_string(n) + ", " + std::to_string(urgent) + ")";
+    const int how = static_cast<int>(pick(3));
+    switch (pick(16)) {
+    case 0:
+        if (pick(3) != 0) return;
+        agree("shutdown(" + name(socket) + ", " + std::to_string(how) + ")",
+              value(sys::shutdown(socket.ours, how)), theirs(::shutdown(socket.theirs, how)));
+        return;
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+    case 6:
+    case 7: {
+        const auto flags = static_cast<std::uint32_t>(urgent | MSG_NOSIGNAL);
+        const auto here = value(sys::sendto(socket.ours, at(bytes), n, flags, VirtAddr{}, 0));
+        agree("send" + text, here,
+              theirs(::sendto(socket.theirs, bytes, n, static_cast<int>(flags), nullptr, 0)));
+        return;
+    }
+    default: {
+        const auto here = value(sys::recvfrom(
+            socket.ours, at(back), n, static_cast<std::uint32_t>(urgent), VirtAddr{}, VirtAddr{}));
+        agree("receive" + text, here,
+              theirs(::recvfrom(socket.theirs, back, n, urgent, nullptr, nullptr)));
+    }
+    }
+}
+
+/// The same as reopen(), for sockets: what they do to each other as they go differs with the type.
+void Machines::reopen_sockets() {
+    const std::size_t type = pick(std::size(socket_types));
+    const std::size_t first = first_socket + 2 * type, one = pick(2);
+    close_both(files_[first + one]);
+    for (int i = 0; i < 3; i++) collect();
+    move_messages(files_[first + 1 - one], type == 0);
+    collect();
+    close_both(files_[first + 1 - one]);
+    make_sockets(first, socket_types[type]);
+}
+
 /// Closes one end of a pipe, or both, and makes another pipe in its place.
 void Machines::reopen() {
     const std::size_t pipe = 2 * pick(2);
     const std::size_t first = pipe + pick(2);
-    const auto close_both = [&](Both& f) {
-        agree("close(" + name(f) + ")", value(sys::close(f.ours)), theirs(::close(f.theirs)));
-    };
     close_both(files_[first]);
     collect();
     collect();
@@ -179,7 +245,9 @@ void Machines::step() {
     switch (pick(12)) {
     case 0:
     case 1: return control();
-    case 2: return pick(6) == 0 ? reopen() : control();
+    case 2:
+        if (pick(3) != 0) return control();
+        return pick(2) == 0 ? reopen() : reopen_sockets();
     case 3:
     case 4:
     case 5:

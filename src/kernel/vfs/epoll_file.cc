@@ -164,8 +164,12 @@ bool EpollFile::became_ready(EpollEntry& entry) {
 }
 
 void EpollFile::ask(EpollEntry& entry) {
-    if (entry.file.poll(nullptr) & entry.events.load(std::memory_order_relaxed))
-        became_ready(entry);
+    if (!(entry.file.poll(nullptr) & entry.events.load(std::memory_order_relaxed))) return;
+    {
+        IrqGuard guard(ready_lock_);
+        if (entry.ready.is_linked()) return; // it is no news to who waits for this epoll
+    }
+    became_ready(entry);
 }
 
 EpollEntry* EpollFile::take_ready() {

@@ -145,19 +145,22 @@ void Endpoint::close() {
     table.remove(*this);
     RefPtr<Endpoint> peer;
     PacketList unread;
-    bool was_accepted = true;
+    bool was_accepted = true, loses_bytes = false;
     {
         SpinGuard guard(lock_);
         is_dead.store(true);
         was_accepted = file.exchange(nullptr) != nullptr;
         peer = std::move(peer_);
+        const Packet* first = queue_.front();
+        if (first && first->left() == 0) first = queue_.next(*queue_.front()); // the mark
+        loses_bytes = first != nullptr;
         take_all(unread);
     }
     shut(no_traffic);
     if (peer && is_connection()) {
         peer->shut(no_traffic);
         // What was sent and not read is lost; the other side is told once.
-        if (!unread.is_empty() || !was_accepted) peer->set_error(Errc::connection_reset);
+        if (loses_bytes || !was_accepted) peer->set_error(Errc::connection_reset);
         peer->changed();
     }
     room.wake_all();

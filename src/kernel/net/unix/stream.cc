@@ -80,7 +80,8 @@ Result<UnixSocket::Progress> UnixSocket::read_pieces(Incoming& message, std::siz
     const ScopeExit drop{[&] { forget(gone); }};
     std::size_t skip = bytes_to_skip(message.flags);
     Packet* next = self.front();
-    while (next && message.data.size() != 0) {
+    bool has_looked = false; // also at a byte for which there is no room
+    for (; next && (message.data.size() != 0 || !has_looked); has_looked = true) {
         if (self.is_mark(*next)) [[unlikely]] {
             next = self.past_mark(*next, {peeks, has(switch_oob_inline), done != 0}, gone);
             if (!next && done != 0) return Progress{done, true};
@@ -107,13 +108,13 @@ Result<UnixSocket::Progress> UnixSocket::read_pieces(Incoming& message, std::siz
         }
         packet.taken += static_cast<std::uint32_t>(bytes);
         move_peek_offset(-static_cast<std::int64_t>(bytes));
-        if (packet.left() != 0) break;
+        if (packet.left() != 0) return Progress{done, true};
         self.take(packet);
         Packet::destroy(&packet);
         if (has_rights) return Progress{done, true};
         next = self.front();
     }
-    return Progress{done, peeks && done != 0};
+    return Progress{done, peeks && has_looked};
 }
 
 /// Is there something that read_pieces() would begin with?
@@ -128,8 +129,9 @@ Result<std::size_t> UnixSocket::receive_stream(Incoming& message) {
     const std::size_t size = message.data.size();
     const std::size_t low_mark =
         static_cast<std::size_t>(std::max(receive_low_mark.load(std::memory_order_relaxed), 1));
-    const std::size_t target =
-        (message.flags & msg_waitall) ? size : std::min<std::size_t>(size, low_mark);
+    // At least one byte has to be there, even if none is wanted.
+    const std::size_t target = std::max<std::size_t>(
+        (message.flags & msg_waitall) ? size : std::min<std::size_t>(size, low_mark), 1);
     const Nanos until = deadline(message.flags, receive_timeout);
     std::size_t done = 0;
     for (;;) {

@@ -84,8 +84,9 @@ Result<std::size_t> UnixSocket::receive_urgent(Incoming& message) {
         if (!packet || has(switch_oob_inline)) return Errc::invalid;
         const bool peeks = (message.flags & msg_peek) != 0;
         if (!peeks) self.use_urgent(*packet, gone);
+        const bool has_no_room = message.data.size() == 0; // it is received all the same
         const Result<std::size_t> put = message.data.put(packet->bytes(), 1);
-        is_put = put.ok() && put.value() == 1;
+        is_put = has_no_room || (put.ok() && put.value() == 1);
         if (!peeks) packet->taken = 1;
     }
     forget(gone);
