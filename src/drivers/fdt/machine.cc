@@ -110,12 +110,9 @@ private:
     }
 
     void visit_any(const Walker& node) {
-        // [linux] bindings "input/gpio-keys.yaml", "gpio/gpio.txt"
-        constexpr std::uint32_t key_power = 116;
-        if (node.number("linux,code") == key_power)
-            tree_properties.power_line = node.property("gpios").value_or(Bytes{});
         const auto compatible = node.property("compatible");
-        if (!compatible || !node.is_enabled()) return;
+        if (!compatible) return visit_part(node);
+        if (!node.is_enabled()) return;
         if (index_in_list(*compatible, "arm,psci-0.2") ||
             index_in_list(*compatible, "arm,psci-1.0")) {
             const std::string_view method = node.string("method");
@@ -130,6 +127,13 @@ private:
         } else {
             visit_device(node, *compatible);
         }
+    }
+
+    /// Of a device; here only a key counts ([linux] bindings "input/gpio-keys.yaml").
+    static void visit_part(const Walker& node) {
+        constexpr std::uint32_t key_power = 116;
+        if (node.number("linux,code") == key_power)
+            tree_properties.power_line = node.property("gpios").value_or(Bytes{});
     }
 
     void visit_chosen(const Walker& node) {
