@@ -85,6 +85,10 @@ public:
             action.sa_handler = [](int number) { caught[number]++; };
             action.sa_flags = static_cast<int>(flags);
             ::sigaction(signo, &action, nullptr);
+            sigset_t open; // another script may have left it blocked
+            ::sigemptyset(&open);
+            ::sigaddset(&open, signo);
+            ::pthread_sigmask(SIG_UNBLOCK, &open, nullptr);
             return;
         }
         struct {
