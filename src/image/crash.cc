@@ -51,7 +51,7 @@ trace::StackBounds stack_around(std::uint64_t frame_pointer) {
 void say_caller(const trace::SymbolTable& symbols, std::string_view what, std::uint64_t address) {
     const auto call = symbols.find(VirtAddr{address - 4});
     if (!call) return say_address(symbols, what, address);
-    log(LogLevel::fatal, "{} {}  {}{}+{:#x}", what, VirtAddr{address}, call->scope, call->name,
+    log(LogLevel::fatal, "{} {}  {}+{:#x}", what, VirtAddr{address}, call->name(),
         call->offset + 4);
 }
 

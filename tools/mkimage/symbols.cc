@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "symbols.h"
 
+#include "pairs.h"
+
 #include <cxxabi.h>
 
 #include <cstdlib>
@@ -44,19 +46,30 @@ std::string scope_of(const std::string& name) {
     return end == std::string::npos ? "" : name.substr(0, end + 2);
 }
 
-/// Names one behind the other, each once.
+/// Names in the order they came, each once.
 class Names {
 public:
-    std::uint32_t place_of(const std::string& name) {
-        const auto [place, fresh] =
-            known_.try_emplace(name, static_cast<std::uint32_t>(text.size()));
-        if (fresh) text.append(name).push_back('\0');
+    std::size_t number_of(const std::string& name) {
+        const auto [place, fresh] = known_.try_emplace(name, all.size());
+        if (fresh) all.push_back(name);
         return place->second;
     }
-    std::string text;
+    std::vector<std::string> all;
 
 private:
-    std::map<std::string, std::uint32_t> known_;
+    std::map<std::string, std::size_t> known_;
+};
+
+/// The coded names one behind the other, and where each begins.
+struct Text {
+    explicit Text(const std::vector<std::string>& names) {
+        for (const std::string& name : names) {
+            places.push_back(bytes.size());
+            bytes.append(name).push_back('\0');
+        }
+    }
+    std::string bytes;
+    std::vector<std::uint64_t> places;
 };
 
 } // namespace
@@ -77,18 +90,17 @@ std::string short_name(const std::string& linker_name) {
 
 std::vector<std::byte> encode_symbols(const ElfImage& image) {
     struct Entry {
-        std::uint32_t offset, name;
+        std::uint64_t offset, name, scope;
     };
-    constexpr std::uint32_t name_limit = 1u << 20, scope_limit = 1u << 12;
+    constexpr std::uint64_t offset_limit = 4u << 20, name_limit = 1u << 18, scope_limit = 1u << 10;
     std::vector<Entry> entries;
-    std::map<std::string, std::uint32_t> scopes;
+    std::map<std::string, std::uint64_t> scopes;
     Names names;
     for (const Function& function : image.functions)
         scopes.try_emplace(scope_of(short_name(function.name)), 0);
-    std::uint32_t number = 0;
-    for (auto& [scope, its_number] : scopes) {
-        its_number = number++;
-        names.text.append(scope).push_back('\0');
+    for (auto& [scope, number] : scopes) {
+        number = names.all.size();
+        names.all.push_back(scope);
     }
     for (const Function& function : image.functions) {
         const std::uint64_t offset = function.address - image.base;
@@ -96,17 +108,23 @@ std::vector<std::byte> encode_symbols(const ElfImage& image) {
         if (!entries.empty() && entries.back().offset == offset) continue; // the first alias wins
         const std::string name = short_name(function.name);
         const std::string scope = scope_of(name);
-        entries.push_back({static_cast<std::uint32_t>(offset),
-                           names.place_of(name.substr(scope.size())) | scopes.at(scope) << 20});
+        entries.push_back({offset, names.number_of(name.substr(scope.size())), scopes.at(scope)});
     }
-    if (names.text.size() > name_limit || scopes.size() > scope_limit)
+    const PairCoded coded = code_by_pairs(names.all);
+    const Text text(coded.texts);
+    if (image.memory.size() > offset_limit || text.bytes.size() > name_limit ||
+        scopes.size() > scope_limit)
         throw std::runtime_error("more names than the table of symbols can hold");
     std::vector<std::byte> out;
     for (char c : std::string_view("DRUPESYM")) append(out, c);
     append(out, static_cast<std::uint32_t>(entries.size()));
-    append(out, static_cast<std::uint32_t>(names.text.size()));
-    for (const Entry& entry : entries) append(out, entry);
-    for (char c : names.text) append(out, c);
+    append(out, static_cast<std::uint32_t>(text.bytes.size()));
+    append(out, coded.pairs);
+    for (const Entry& e : entries) {
+        append(out, e.offset / 4 | text.places[e.name] << 20 | e.scope << 38);
+        out.resize(out.size() - 2); // 48 bits
+    }
+    for (char c : text.bytes) append(out, c);
     return out;
 }
 

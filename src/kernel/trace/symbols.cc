@@ -8,8 +8,8 @@ namespace drupe::trace {
 namespace {
 
 constexpr std::string_view magic = "DRUPESYM";
-constexpr std::size_t header_bytes = 16, entry_bytes = 8;
-constexpr std::uint32_t name_limit = 1u << 20;
+constexpr std::size_t header_bytes = 16, pairs_bytes = 256, entry_bytes = 6;
+constexpr unsigned most_depth = 16; // of codes that stand for codes
 
 std::uint32_t load_le32(const std::byte* p) {
     std::uint32_t value;
@@ -32,10 +32,12 @@ Result<SymbolTable> SymbolTable::open(std::span<const std::byte> table, VirtAddr
         return Errc::corrupt;
     const std::uint32_t count = load_le32(table.data() + 8);
     const std::uint32_t name_bytes = load_le32(table.data() + 12);
-    const std::size_t names_at = header_bytes + std::size_t{count} * entry_bytes;
+    const std::size_t entries_at = header_bytes + pairs_bytes;
+    const std::size_t names_at = entries_at + std::size_t{count} * entry_bytes;
     if (names_at > table.size() || name_bytes > table.size() - names_at) return Errc::corrupt;
     SymbolTable result;
-    result.entries_ = table.data() + header_bytes;
+    result.pairs_ = table.data() + header_bytes;
+    result.entries_ = table.data() + entries_at;
     result.names_ = {reinterpret_cast<const char*>(table.data()) + names_at, name_bytes};
     result.count_ = count;
     result.image_ = image;
@@ -43,8 +45,10 @@ Result<SymbolTable> SymbolTable::open(std::span<const std::byte> table, VirtAddr
     return result;
 }
 
-std::uint32_t SymbolTable::word(std::size_t entry, std::size_t field) const {
-    return load_le32(entries_ + entry * entry_bytes + field * 4);
+SymbolTable::Entry SymbolTable::entry(std::size_t number) const {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, entries_ + number * entry_bytes, entry_bytes); // little-endian, as all is
+    return {(bits & 0xf'ffff) * 4, bits >> 20 & 0x3'ffff, bits >> 38};
 }
 
 std::optional<Symbol> SymbolTable::find(VirtAddr address) const {
@@ -53,28 +57,43 @@ std::optional<Symbol> SymbolTable::find(VirtAddr address) const {
     std::size_t low = 0, high = count_; // the last entry at or below lies in [low - 1, high)
     while (low < high) {
         const std::size_t middle = low + (high - low) / 2;
-        if (word(middle, 0) <= offset)
+        if (entry(middle).offset <= offset)
             low = middle + 1;
         else
             high = middle;
     }
     if (low == 0) return std::nullopt;
-    const std::uint32_t name = word(low - 1, 1);
-    if (name % name_limit >= names_.size()) return std::nullopt;
+    const Entry found = entry(low - 1);
+    if (found.name >= names_.size()) return std::nullopt;
     std::size_t scope = 0;
-    for (std::uint32_t n = name / name_limit; n != 0; --n) scope += text_at(scope).size() + 1;
-    return Symbol{text_at(scope), text_at(name % name_limit), offset - word(low - 1, 0)};
+    for (std::size_t n = found.scope; n != 0 && scope < names_.size(); ++scope)
+        n -= names_[scope] == 0;
+    Symbol symbol;
+    symbol.length = 0;
+    symbol.offset = offset - found.offset;
+    add_name(symbol, scope);
+    add_name(symbol, found.name);
+    return symbol;
 }
 
-std::string_view SymbolTable::text_at(std::size_t position) const {
-    std::string_view text = names_;
-    text.remove_prefix(std::min(position, text.size()));
-    return text.substr(0, text.find('\0'));
+void SymbolTable::add_name(Symbol& symbol, std::size_t position) const {
+    for (; position < names_.size() && names_[position] != 0; ++position)
+        add_code(symbol, static_cast<unsigned char>(names_[position]), 0);
+}
+
+void SymbolTable::add_code(Symbol& symbol, unsigned char code, unsigned depth) const {
+    if (symbol.length == Symbol::longest || depth == most_depth) return;
+    if (code < 128) {
+        symbol.text[symbol.length++] = static_cast<char>(code);
+        return;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        add_code(symbol, std::to_integer<unsigned char>(pairs_[(code - 128u) * 2 + i]), depth + 1);
 }
 
 void print_address(FormatSink& sink, const SymbolTable& symbols, VirtAddr address) {
     if (const auto symbol = symbols.find(address))
-        format_to(sink, "{}{}+{:#x}", symbol->scope, symbol->name, symbol->offset);
+        format_to(sink, "{}+{:#x}", symbol->name(), symbol->offset);
     else
         format_to(sink, "{}", address);
 }

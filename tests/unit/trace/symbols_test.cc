@@ -12,17 +12,21 @@ using namespace drupe;
 
 static std::vector<std::byte>
 make_table(const std::vector<std::pair<std::uint32_t, std::string>>& symbols) {
-    std::string names = std::string("") + '\0' + "a::" + '\0' + "a::b::" + '\0', entries;
+    // Code 128 is "::", 129 "b::", so that one code stands for another.
+    const std::string pairs = std::string("::b\x80", 4) + std::string(252, '\0');
+    std::string names = std::string("") + '\0' + "a\x80" + '\0' + "a\x80\x81" + '\0', entries;
     auto word = [](std::uint32_t v) { return std::string(reinterpret_cast<const char*>(&v), 4); };
     for (const auto& [offset, name] : symbols) {
-        const std::uint32_t scope = name.starts_with("a::b::") ? 2
+        const std::uint64_t scope = name.starts_with("a::b::") ? 2
                                     : name.starts_with("a::")  ? 1
                                                                : 0;
-        entries += word(offset) + word(static_cast<std::uint32_t>(names.size()) | scope << 20);
+        const std::uint64_t entry = offset / 4 | std::uint64_t{names.size()} << 20 | scope << 38;
+        entries += std::string(reinterpret_cast<const char*>(&entry), 6);
         names += name.substr(3 * scope) + '\0';
     }
     const std::string all = "DRUPESYM" + word(static_cast<std::uint32_t>(symbols.size())) +
-                            word(static_cast<std::uint32_t>(names.size())) + entries + names;
+                            word(static_cast<std::uint32_t>(names.size())) + pairs + entries +
+                            names;
     std::vector<std::byte> bytes(all.size());
     std::memcpy(bytes.data(), all.data(), all.size());
     return bytes;
@@ -51,9 +55,10 @@ TEST_CASE("what is no table is refused, and a wrong name index gives no name") {
     CHECK(name_of(trace::SymbolTable::open(bytes, VirtAddr{0}, 0x100).value(), 0xf) == "0xf");
     for (std::size_t cut = 0; cut < bytes.size(); cut++)
         CHECK_FALSE(trace::SymbolTable::open({bytes.data(), cut}, VirtAddr{0}, 0x100).ok());
-    bytes[23] = std::byte{0xff}; // a scope that is not there
+    const std::size_t entry = 16 + 256;
+    bytes[entry + 5] = std::byte{0xff}; // a scope that is not there
     CHECK(name_of(trace::SymbolTable::open(bytes, VirtAddr{0}, 0x100).value(), 0x11) == "f+0x1");
-    bytes[20] = std::byte{0xff};
+    bytes[entry + 3] = std::byte{0xff};
     CHECK(name_of(trace::SymbolTable::open(bytes, VirtAddr{0}, 0x100).value(), 0x11) == "0x11");
     bytes[0] = std::byte{0};
     CHECK(trace::SymbolTable::open(bytes, VirtAddr{0}, 0x100).error() == Errc::corrupt);

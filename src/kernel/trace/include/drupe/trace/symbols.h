@@ -2,10 +2,12 @@
 // Names for the kernel's addresses, and the walk along frame pointers that finds addresses worth a
 // name. Portable: a table and a stack are bytes to it.
 //
-// The table, made from the linked image: "DRUPESYM" · u32 count · u32 bytes of names · count ×
-// {u32 offset from the image's first byte, u32 where its last part begins | scope << 20} sorted by
-// offset · the names, each ended by a NUL. The first of them are scopes ("drupe::vfs::"), by
-// number; few scopes make up half of all names. Little-endian.
+// The table, made from the linked image: "DRUPESYM" · u32 count · u32 bytes of names · 128 × two
+// codes · count × 48 bits, of which 20 are a fourth of the offset from the image's first byte, 18
+// where the name's last part begins, 10 its scope's number; sorted by offset · the names, each
+// ended by a NUL. The first of them are scopes ("drupe::vfs::"), by number; few scopes make up half
+// of all names. A byte below 128 is a character; each other stands for the two codes that the
+// table has for it. Little-endian.
 #pragma once
 
 #include <drupe/base/format.h>
@@ -21,8 +23,11 @@
 namespace drupe::trace {
 
 struct Symbol {
-    std::string_view scope, name; // to be read one after the other
-    std::uint64_t offset;         // of the address in the function
+    static constexpr std::size_t longest = 120; // names are cut there
+    std::string_view name() const { return {text, length}; }
+    char text[longest];
+    std::size_t length;
+    std::uint64_t offset; // of the address in the function
 };
 
 class SymbolTable {
@@ -35,8 +40,14 @@ public:
     std::size_t size() const { return count_; }
 
 private:
-    std::string_view text_at(std::size_t position) const;
-    std::uint32_t word(std::size_t entry, std::size_t field) const;
+    struct Entry {
+        std::uint64_t offset;
+        std::size_t name, scope;
+    };
+    Entry entry(std::size_t number) const;
+    void add_name(Symbol& symbol, std::size_t position) const;
+    void add_code(Symbol& symbol, unsigned char code, unsigned depth) const;
+    const std::byte* pairs_ = nullptr;
     const std::byte* entries_ = nullptr;
     std::string_view names_;
     std::uint32_t count_ = 0;
