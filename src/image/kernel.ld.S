@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The kernel image: linked at its virtual address, loaded anywhere. Sections lie on page boundaries so
- * that each gets its own permissions. Zeroed data is part of the file: a device tree may lie right
- * behind the file, and nothing has to be cleared at boot.
+ * that each gets its own permissions. Zeroed data comes last: mkimage may leave it out of the file.
  */
 #include <drupe/arch/aarch64/memory_layout.h>
 
@@ -56,6 +55,10 @@ SECTIONS {
         . = ALIGN(4096);
         drupe_sealed_end = .;
         *(.data .data.*)
+        . = ALIGN(64);
+    } :data
+    .bss : {
+        drupe_zeros_begin = .;
         *(.bss .bss.* COMMON)
         . = ALIGN(4096);
         drupe_image_end = .;

@@ -51,6 +51,7 @@ void load_segments(const Reader& file, const Elf64_Ehdr& header, ElfImage& image
     std::sort(segments.begin(), segments.end(), by_address);
     image.base = segments.front().p_vaddr;
     image.memory.resize(segments.back().p_vaddr + segments.back().p_memsz - image.base);
+    image.zeros_at = segments.back().p_vaddr + segments.back().p_filesz - image.base;
     for (const Elf64_Phdr& s : segments) {
         if (s.p_filesz == 0) continue;
         std::memcpy(image.memory.data() + (s.p_vaddr - image.base),

@@ -18,6 +18,7 @@ struct Function {
 struct ElfImage {
     std::uint64_t base = 0;          // lowest virtual address
     std::vector<std::byte> memory;   // from there on, as it lies in memory
+    std::size_t zeros_at = 0;        // from here on it is zeroed data
     std::vector<Function> functions; // by rising address
 };
 

@@ -58,6 +58,17 @@ std::vector<std::byte> read_file(const std::string& path) {
     return {begin, begin + bytes.size()};
 }
 
+/// Takes the zeroed data out: what is behind moves up when the kernel starts, so it is not long.
+void leave_out_zeros(std::vector<std::byte>& image, std::size_t from, std::size_t to) {
+    constexpr std::size_t line = 64;
+    if (from % line != 0) throw std::runtime_error("zeroed data does not begin with a line");
+    image.resize(align_up(image.size(), line));
+    const std::uint64_t moved = image.size() - to;
+    image.erase(image.begin() + static_cast<std::ptrdiff_t>(from),
+                image.begin() + static_cast<std::ptrdiff_t>(to));
+    std::memcpy(image.data() + sizeof(ImageHeader), &moved, sizeof moved);
+}
+
 void append_behind(std::vector<std::byte>& image, const std::vector<std::byte>& symbols,
                    const std::vector<std::byte>& bootfs) {
     image.resize(align_up(image.size(), page_size));
@@ -103,10 +114,12 @@ int main(int argc, char** argv) {
         const Arguments arguments = parse(argc, argv);
         mkimage::ElfImage kernel = mkimage::read_elf(arguments.kernel);
         const auto symbols = mkimage::encode_symbols(kernel);
+        const std::size_t kernel_bytes = align_up(kernel.memory.size(), page_size);
         append_behind(kernel.memory, symbols,
                       arguments.bootfs.empty() ? std::vector<std::byte>{}
                                                : read_file(arguments.bootfs));
         set_image_size(kernel.memory);
+        if (arguments.bootfs.empty()) leave_out_zeros(kernel.memory, kernel.zeros_at, kernel_bytes);
         write_file(arguments.output, kernel.memory);
         return 0;
     } catch (const std::exception& error) {

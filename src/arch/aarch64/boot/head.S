@@ -19,10 +19,13 @@ drupe_image_start:
     .quad   0, 0, 0
     .ascii  "ARM\x64"
     .long   0
+appendix_bytes:
+    .quad   0                           // set by mkimage when zeroed data is not in the file
 
 primary_entry:
     mov     x20, x0                     // device tree
     mrs     x21, CurrentEL
+    bl      make_room_for_zeros
     bl      drop_to_el1
     bl      reset_el1_state
     adrp    x0, boot_stack_end
@@ -55,6 +58,42 @@ primary_virtual:
     mov     x0, sp
     bl      kernel_main
     b       .
+
+// In a file without the zeroed data the appendix lies where that belongs: it moves up behind it.
+// MMU off, so lines that a cache may still hold of these places are dropped: [arm/arm] "DC IVAC".
+make_room_for_zeros:
+    adrp    x1, drupe_zeros_begin
+    add     x1, x1, :lo12:drupe_zeros_begin
+    adrp    x2, drupe_image_end         // on a page
+    adr     x3, appendix_bytes
+    ldr     x3, [x3]
+    cbz     x3, 9f
+    add     x4, x1, x3                  // from, and below it to: the end first
+    add     x5, x2, x3
+    mov     x8, x5
+1:  ldp     x6, x7, [x4, #-16]!
+    stp     x6, x7, [x5, #-16]!
+    cmp     x4, x1
+    b.hi    1b
+    mov     x4, x1
+2:  stp     xzr, xzr, [x4]
+    stp     xzr, xzr, [x4, #16]
+    stp     xzr, xzr, [x4, #32]
+    stp     xzr, xzr, [x4, #48]
+    add     x4, x4, #64
+    cmp     x4, x2
+    b.lo    2b
+    dmb     sy
+    mrs     x5, ctr_el0
+    ubfx    x5, x5, #16, #4             // CTR_EL0.DminLine: log2 of words
+    mov     x6, #4
+    lsl     x5, x6, x5
+3:  dc      ivac, x1
+    add     x1, x1, x5
+    cmp     x1, x8
+    b.lo    3b
+    dsb     sy
+9:  ret
 
 // A further CPU, as firmware or a spin table starts it: MMU off, registers unknown. Which one it is
 // its MPIDR tells; what it runs on lies ready under that number (secondary.cc).

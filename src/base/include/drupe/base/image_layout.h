@@ -20,7 +20,8 @@ struct ImageHeader {
 static_assert(sizeof(ImageHeader) == 64);
 inline constexpr std::uint32_t image_magic = 0x644d5241;
 
-/// At the first page behind the kernel.
+/// At the first page behind the kernel in memory. In a file that has not the kernel's zeroed data it
+/// lies where that would begin, and the u64 behind the header says how many bytes are to move.
 struct ImageAppendix {
     static constexpr std::uint64_t expected_magic = 0x31'58'50'41'50'55'52'44; // "DRUPAPX1"
     std::uint64_t magic;
