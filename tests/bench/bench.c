@@ -291,11 +291,9 @@ static void* pp_message(void* x) {
     return x;
 }
 /* Messages to the peer through fa and back through fb. */
-static void pingpong(const char* name, int bytes) {
+static void pingpong(const char* name, const char* row, int bytes) {
     pthread_t t;
     uint64_t v = 1;
-    char row[64];
-    snprintf(row, sizeof row, "%s_rt", name);
     NP = 5000 * scale;
     PB = bytes;
     CK(spawn(&t, pp_message));
@@ -346,7 +344,7 @@ static void t_threads(void) {
     if (want("pingpong_pipe")) {
         CK(pipe(fa));
         CK(pipe(fb));
-        pingpong("pingpong_pipe", 1);
+        pingpong("pingpong_pipe", "pingpong_pipe_rt", 1);
         close(fa[0]);
         close(fa[1]);
         close(fb[0]);
@@ -357,14 +355,14 @@ static void t_threads(void) {
         CK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
         fa[1] = fb[0] = pair[0];
         fa[0] = fb[1] = pair[1];
-        pingpong("pingpong_socket", 1);
+        pingpong("pingpong_socket", "pingpong_socket_rt", 1);
         close(pair[0]);
         close(pair[1]);
     }
     if (want("pingpong_eventfd")) {
         CK(fa[0] = fa[1] = eventfd(0, 0));
         CK(fb[0] = fb[1] = eventfd(0, 0));
-        pingpong("pingpong_eventfd", 8);
+        pingpong("pingpong_eventfd", "pingpong_eventfd_rt", 8);
         close(fa[0]);
         close(fb[0]);
     }

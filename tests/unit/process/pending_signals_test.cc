@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <drupe/process/pending_signals.h>
+#include <drupe/process/user_usage.h>
 
 #include <map>
 #include <random>
@@ -15,6 +16,7 @@ QueuedSignal* make(int signo, std::uint64_t value = 0) {
     node->info = SigInfo::from_user(signo, si_queue, 1, 2);
     node->info.u.sent.value = value;
     node->is_allocated = true;
+    REQUIRE(use_more(node->charged_uid, PerUser::pending_signals, 1, 100'000));
     return node;
 }
 } // namespace
@@ -24,7 +26,7 @@ TEST_CASE("a standard signal is pending once, a real-time signal as often as it 
     REQUIRE(pending.add(*make(sigusr1, 1)));
     QueuedSignal* second = make(sigusr1, 2);
     CHECK_FALSE(pending.add(*second));
-    delete second;
+    PendingSignals::drop(*second);
     for (std::uint64_t n = 0; n < 3; n++) REQUIRE(pending.add(*make(40, n)));
     CHECK(pending.take(SignalSet::all()).u.sent.value == 1);
     CHECK_FALSE(pending.set().has(sigusr1));
@@ -102,7 +104,7 @@ TEST_CASE("whatever is added, taken and cleared, the set says what a simple mode
             if (added)
                 model[signo].push_back(step);
             else
-                delete node;
+                PendingSignals::drop(*node);
             break;
         }
         case 2: {

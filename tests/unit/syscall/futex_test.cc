@@ -41,7 +41,7 @@ TEST_CASE("futex calls are checked before anything is done") {
               Errc::fault);
         CHECK(call(word, wait_bits, 0, null, null, 0).error() == Errc::invalid);
         CHECK(call(word, 10, 1, null, null, 0).error() == Errc::invalid);
-        CHECK(call(word, 11, 0).error() == Errc::not_implemented);  // WAIT_REQUEUE_PI
+        CHECK(call(word, 14, 0).error() == Errc::not_implemented);  // WAIT_REQUEUE_PI
         CHECK(call(word, 256, 0).error() == Errc::not_implemented); // no clock for WAIT
         syscall::UserTimespec bad{0, -1};
         CHECK(call(word, wait_op, 0, at(bad)).error() == Errc::invalid);
