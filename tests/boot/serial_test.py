@@ -64,8 +64,10 @@ def main() -> int:
             said = talk(path)
             # The PL011, where `run` listens, stays silent.
             heard = running.stdout.read().decode(errors="replace")
-            running.wait()
-    flaws = [word for word in ("ready", "you said hello serial", "drupe;exit=5") if word not in said]
+            status = running.wait()
+    flaws = [word for word in ("ready", "you said hello serial") if word not in said]
+    if status != 5:
+        flaws.append(f"status {status}")
     if "ready" in heard:
         flaws.append("the other console speaks as well")
     if flaws:
