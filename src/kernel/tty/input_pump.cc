@@ -33,9 +33,9 @@ void InputPump::run(void* self) {
         static_cast<void>(
             pump.work_.wait_until([&] { return pump.pending_.load(std::memory_order_relaxed); },
                                   Nanos::never(), sched::Interruptible::no));
-        // Acquire pairs with the store in notify(): what was to be carried is there. Cleared before
+        // Acquire pairs with the exchange in notify(): what was to be carried is there. Cleared before
         // the work, so that what comes during it is not missed.
-        pump.pending_.exchange(false, std::memory_order_acq_rel);
+        pump.pending_.exchange(false, std::memory_order_acquire);
         pump.carry();
     }
 }
