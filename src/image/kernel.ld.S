@@ -55,7 +55,7 @@ SECTIONS {
         . = ALIGN(4096);
         drupe_sealed_end = .;
         *(.data .data.*)
-        . = ALIGN(64);
+        . = ALIGN(4096); /* as what is zeroed is aligned: it begins where the file ends */
     } :data
     .bss : {
         drupe_zeros_begin = .;
@@ -64,6 +64,7 @@ SECTIONS {
         drupe_image_end = .;
     } :data
     drupe_image_size = drupe_image_end - drupe_image_start;
+    ASSERT(drupe_zeros_begin == ADDR(.data) + SIZEOF(.data), "zeroed data begins behind the file's end")
     boot_stack_end = boot_stack + BOOT_STACK_BYTES;
     ASSERT(drupe_image_size + KERNEL_TEXT_OFFSET <= 0x200000, "the image does not fit its 2 MiB")
     .init_array : { *(.init_array .init_array.*) } :data
