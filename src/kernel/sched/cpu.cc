@@ -82,6 +82,17 @@ void synchronize_cpus() {
     }
 }
 
+void wait_for_readers() {
+    // What the caller took away before the look at who reads: pairs with the fence in ReadSection.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    for (std::uint32_t i = 0; i < cpu_count(); ++i) {
+        const std::atomic<std::uint32_t>& sections = cpus[i]->read_sections;
+        const std::uint32_t seen = sections.load(std::memory_order_acquire);
+        if (seen % 2 == 0) continue;
+        while (sections.load(std::memory_order_acquire) == seen) arch::cpu_relax();
+    }
+}
+
 Result<Thread*> add_cpu() {
     const std::uint32_t index = cpu_count();
     if (index == DRUPE_MAX_CPUS) return Errc::no_device;

@@ -2,9 +2,13 @@
 // Descriptor tables: bitmaps for the numbers, an array for the files. Files are released outside
 // the lock, because closing may sleep.
 #include <drupe/vfs/fd_table.h>
+
+#include <drupe/sched/cpu.h>
+#include <drupe/sync/read_section.h>
 #include <drupe/vfs/record_lock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -45,25 +49,24 @@ Result<void> FdTable::grow(std::uint32_t fd) {
     void* memory = ::operator new(bytes, std::nothrow);
     if (!memory) return Errc::no_memory;
     std::memset(memory, 0, bytes);
-    auto** files = static_cast<File**>(memory);
-    auto* open = reinterpret_cast<std::uint64_t*>(files + wanted);
-    File** old = nullptr;
+    auto** replaced = static_cast<File**>(memory);
+    auto* open = reinterpret_cast<std::uint64_t*>(replaced + wanted);
     {
         SpinGuard guard(lock_);
-        if (capacity_ < wanted) {
-            std::memcpy(files, files_, capacity_ * sizeof(File*));
+        if (capacity_ < wanted) { // else another thread was faster
+            std::memcpy(replaced, files_, capacity_ * sizeof(File*));
             std::memcpy(open, open_, capacity_ / 8);
             std::memcpy(open + words, cloexec_, capacity_ / 8);
-            old = files_;
-            files_ = files;
             open_ = open;
             cloexec_ = open + words;
-            capacity_ = wanted;
-        } else {
-            old = files; // another thread was faster
+            // Release: who finds the new array finds it filled, and who finds its length the array.
+            replaced = std::atomic_ref(files_).exchange(replaced, std::memory_order_release);
+            std::atomic_ref(capacity_).store(wanted, std::memory_order_release);
         }
     }
-    if (old != first_files_) ::operator delete(old);
+    if (replaced == first_files_) return {};
+    wait_for_others();
+    ::operator delete(replaced);
     return {};
 }
 
@@ -80,9 +83,10 @@ Result<RefPtr<FdTable>> FdTable::clone() NO_THREAD_SAFETY_ANALYSIS {
         if (copy->capacity_ < capacity_) continue;
         // Reserved numbers without a file yet are not the copy's.
         for (std::uint32_t fd = 0; fd < capacity_; fd++) {
-            if (!files_[fd]) continue;
-            files_[fd]->retain();
-            copy->files_[fd] = files_[fd];
+            File* file = file_at(fd);
+            if (!file) continue;
+            file->retain();
+            copy->files_[fd] = file;
             copy->open_[fd >> 6] |= bit(fd);
             if (cloexec_[fd >> 6] & bit(fd)) copy->cloexec_[fd >> 6] |= bit(fd);
         }
@@ -91,16 +95,24 @@ Result<RefPtr<FdTable>> FdTable::clone() NO_THREAD_SAFETY_ANALYSIS {
     }
 }
 
-FileRef FdTable::get_counted(std::uint32_t fd) {
-    SpinGuard guard(lock_);
-    File* file = fd < capacity_ ? files_[fd] : nullptr;
-    if (file) file->retain();
-    return {file, true};
+File* FdTable::get_counted(std::uint32_t fd) NO_THREAD_SAFETY_ANALYSIS {
+    const ReadSection section;
+    // Acquire pairs with the releases in grow() and put_locked().
+    if (fd >= std::atomic_ref(capacity_).load(std::memory_order_acquire)) return nullptr;
+    File** files = std::atomic_ref(files_).load(std::memory_order_acquire);
+    File* file = std::atomic_ref(files[fd]).load(std::memory_order_acquire);
+    if (file) file->retain(); // the table's own is dropped behind wait_for_others()
+    return file;
 }
 
-RefPtr<File> FdTable::get_ref(std::uint32_t fd) {
-    SpinGuard guard(lock_);
-    return RefPtr<File>(fd < capacity_ ? files_[fd] : nullptr);
+/// Release: whoever finds the file finds it complete.
+void FdTable::put_locked(std::uint32_t fd, File* file) {
+    std::atomic_ref(files_[fd]).store(file, std::memory_order_release);
+}
+
+/// Nobody looks any more at what was taken out of the table. Without the lock.
+void FdTable::wait_for_others() {
+    if (use_count() != 1) sched::wait_for_readers();
 }
 
 Result<std::uint32_t> FdTable::reserve_locked(bool close_on_exec, std::uint64_t limit,
@@ -111,10 +123,7 @@ Result<std::uint32_t> FdTable::reserve_locked(bool close_on_exec, std::uint64_t 
     if (fd >= std::min<std::uint64_t>(limit, most)) return Errc::too_many_files;
     if (fd >= capacity_) return Errc::out_of_range;
     open_[fd >> 6] |= bit(fd);
-    if (close_on_exec)
-        cloexec_[fd >> 6] |= bit(fd);
-    else
-        cloexec_[fd >> 6] &= ~bit(fd);
+    mark_locked(fd, close_on_exec);
     if (from <= lowest_free_) lowest_free_ = fd + 1;
     return fd;
 }
@@ -135,8 +144,8 @@ Result<std::uint32_t> FdTable::reserve(bool close_on_exec, std::uint64_t limit,
 
 void FdTable::fill(std::uint32_t reserved, RefPtr<File> file) {
     SpinGuard guard(lock_);
-    DRUPE_ASSERT(files_[reserved] == nullptr);
-    files_[reserved] = file.leak();
+    DRUPE_ASSERT(file_at(reserved) == nullptr);
+    put_locked(reserved, file.leak());
 }
 
 void FdTable::unreserve(std::uint32_t reserved) {
@@ -150,7 +159,7 @@ Result<std::uint32_t> FdTable::install(RefPtr<File> file, bool close_on_exec, st
         SpinGuard guard(lock_);
         const Result<std::uint32_t> fd = reserve_locked(close_on_exec, limit, from);
         if (fd.ok()) [[likely]] {
-            files_[fd.value()] = file.leak();
+            put_locked(fd.value(), file.leak());
             return fd;
         }
         if (fd.error() != Errc::out_of_range) return fd;
@@ -163,14 +172,25 @@ Result<std::uint32_t> FdTable::install(RefPtr<File> file, bool close_on_exec, st
 File* FdTable::remove_locked(std::uint32_t fd) {
     open_[fd >> 6] &= ~bit(fd);
     lowest_free_ = std::min(lowest_free_, fd);
-    return std::exchange(files_[fd], nullptr);
+    File* file = file_at(fd);
+    std::atomic_ref(files_[fd]).store(nullptr, std::memory_order_relaxed);
+    return file;
+}
+
+void FdTable::mark_locked(std::uint32_t fd, bool close_on_exec) {
+    if (close_on_exec)
+        cloexec_[fd >> 6] |= bit(fd);
+    else
+        cloexec_[fd >> 6] &= ~bit(fd);
 }
 
 void FdTable::finish_close(File* file, Result<void>* outcome) {
     // POSIX: closing any descriptor of a file gives back this process's record locks on it.
-    if (file->inode().locks) release_record_locks(file->inode(), this);
+    if (file->inode().locks.load(std::memory_order_relaxed)) // else there is none of ours
+        release_record_locks(file->inode(), this);
     Result<void> flushed = file->flush();
     if (outcome) *outcome = flushed;
+    wait_for_others();
     file->release();
 }
 
@@ -178,7 +198,7 @@ Result<void> FdTable::close(std::uint32_t fd) {
     File* file = nullptr;
     {
         SpinGuard guard(lock_);
-        if (fd >= capacity_ || !files_[fd]) return Errc::bad_descriptor;
+        if (!file_at(fd)) return Errc::bad_descriptor;
         file = remove_locked(fd);
     }
     Result<void> outcome;
@@ -194,13 +214,11 @@ Result<void> FdTable::install_at(std::uint32_t fd, RefPtr<File> file, bool close
         {
             SpinGuard guard(lock_);
             if (fd < capacity_) {
-                if (!files_[fd] && (open_[fd >> 6] & bit(fd))) return Errc::busy;
-                old = std::exchange(files_[fd], file.leak());
+                old = file_at(fd);
+                if (!old && (open_[fd >> 6] & bit(fd))) return Errc::busy;
+                put_locked(fd, file.leak());
                 open_[fd >> 6] |= bit(fd);
-                if (close_on_exec)
-                    cloexec_[fd >> 6] |= bit(fd);
-                else
-                    cloexec_[fd >> 6] &= ~bit(fd);
+                mark_locked(fd, close_on_exec);
                 break;
             }
         }
@@ -231,17 +249,14 @@ void FdTable::close_all() { close_range(0, most, false); }
 
 Result<bool> FdTable::is_close_on_exec(std::uint32_t fd) {
     SpinGuard guard(lock_);
-    if (fd >= capacity_ || !files_[fd]) return Errc::bad_descriptor;
+    if (!file_at(fd)) return Errc::bad_descriptor;
     return (cloexec_[fd >> 6] & bit(fd)) != 0;
 }
 
 Result<void> FdTable::set_close_on_exec(std::uint32_t fd, bool on) {
     SpinGuard guard(lock_);
-    if (fd >= capacity_ || !files_[fd]) return Errc::bad_descriptor;
-    if (on)
-        cloexec_[fd >> 6] |= bit(fd);
-    else
-        cloexec_[fd >> 6] &= ~bit(fd);
+    if (!file_at(fd)) return Errc::bad_descriptor;
+    mark_locked(fd, on);
     return {};
 }
 
@@ -254,7 +269,7 @@ std::uint32_t FdTable::next_open(std::uint32_t fd) {
             continue;
         }
         fd += static_cast<std::uint32_t>(std::countr_zero(rest));
-        if (files_[fd]) return fd;
+        if (file_at(fd)) return fd;
     }
     return none;
 }

@@ -76,6 +76,10 @@ void on_kick();
 /// Context: thread, interrupts on.
 void synchronize_cpus();
 
+/// Returns when every ReadSection that began before the call has ended: nobody sees any more what the
+/// caller made unreachable. Context: thread, no section of its own.
+void wait_for_readers();
+
 /// Makes what runs now the boot CPU's idle thread (time::init() must have run). It may create and
 /// start threads, must not block, and ends in idle_loop(). Interrupts masked or not.
 void init_boot_cpu();

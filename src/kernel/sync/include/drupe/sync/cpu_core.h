@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the lowest rooms keep for each CPU: its number, how often it was interrupted, and the locks
-// it holds when ranks are checked. The scheduler's Cpu begins with this, and the running thread's
+// What the lowest rooms keep for each CPU: its number, how often it was interrupted, whether it reads
+// without a lock, and the locks it holds when ranks are checked. The scheduler's Cpu begins with this, and the running thread's
 // header points to it.
 #pragma once
 
@@ -34,6 +34,8 @@ struct CpuCore {
     std::uint32_t index = 0;
     /// Taken by this CPU, by kernel/irq's slot; only the CPU itself counts.
     std::atomic<std::uint32_t> interrupts[interrupt_slots] = {};
+    /// Odd while the CPU is in a ReadSection; only the CPU itself counts.
+    std::atomic<std::uint32_t> read_sections{0};
 #if defined(DRUPE_LOCKDEP)
     lockdep::HeldLocks held = {};
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Descriptors of a process. A table that only one thread uses hands out files without counting a
-// reference: nobody else can close them while a call runs. Invariant: a set bit in `open_` means
-// the number is taken, with a file or reserved for one.
+// reference: nobody else can close them while a call runs. One that several use is looked at without
+// its lock, in a ReadSection; who takes a file out waits for those before it drops the reference.
+// Invariant: a set bit in `open_` means the number is taken, with a file or reserved for one.
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
@@ -49,20 +50,18 @@ public:
     void close_all();
 
     /// A null FileRef when there is no such descriptor.
-    FileRef get(std::uint32_t fd) NO_THREAD_SAFETY_ANALYSIS { // one user needs no lock
-        if (use_count() == 1) [[likely]] {
-            if (fd >= capacity_) return {nullptr, false};
-            return {files_[fd], false};
-        }
-        return get_counted(fd);
+    FileRef get(std::uint32_t fd) {
+        if (use_count() == 1) [[likely]]
+            return {only_user_get(fd), false};
+        return {get_counted(fd), true};
     }
     /// The file without a FileRef, for as long as the call runs, when only the caller uses the
     /// table; null otherwise, and when there is no such descriptor.
-    File* get_uncounted(std::uint32_t fd) NO_THREAD_SAFETY_ANALYSIS { // as get()
-        return use_count() == 1 && fd < capacity_ ? files_[fd] : nullptr;
+    File* get_uncounted(std::uint32_t fd) {
+        return use_count() == 1 ? only_user_get(fd) : nullptr;
     }
     /// A reference that outlives the call. Null when there is none.
-    RefPtr<File> get_ref(std::uint32_t fd);
+    RefPtr<File> get_ref(std::uint32_t fd) { return RefPtr<File>::adopt(get_counted(fd)); }
 
     /// The lowest free number from `from` on. too_many_files at `limit`; no_memory.
     Result<std::uint32_t> install(RefPtr<File> file, bool close_on_exec, std::uint64_t limit,
@@ -91,17 +90,29 @@ public:
 private:
     static constexpr std::uint32_t first_capacity = 64;
     FdTable() = default;
-    FileRef get_counted(std::uint32_t fd);
+    File* only_user_get(std::uint32_t fd) NO_THREAD_SAFETY_ANALYSIS {
+        return fd < capacity_ ? files_[fd] : nullptr;
+    }
+    /// With a reference for the caller; null when there is none.
+    File* get_counted(std::uint32_t fd);
     Result<void> grow(std::uint32_t fd);
     Result<std::uint32_t> reserve_locked(bool close_on_exec, std::uint64_t limit,
                                          std::uint32_t from) REQUIRES(lock_);
     File* remove_locked(std::uint32_t fd) REQUIRES(lock_);
+    void mark_locked(std::uint32_t fd, bool close_on_exec) REQUIRES(lock_);
+    void wait_for_others();
     void finish_close(File* file, Result<void>* outcome);
+    File* file_at(std::uint32_t fd) REQUIRES(lock_) {
+        return fd < capacity_ ? files_[fd] : nullptr;
+    }
+    void put_locked(std::uint32_t fd, File* file) REQUIRES(lock_);
 
     SpinLock<LockRank::fd_table> lock_;
+    // These two and the array are written as atomics (atomic_ref), for those who look without the
+    // lock; the array first, so whoever knows a capacity finds an array as large.
     std::uint32_t capacity_ GUARDED_BY(lock_) = first_capacity;
-    std::uint32_t lowest_free_ GUARDED_BY(lock_) = 0; // no free number below it
     File** files_ GUARDED_BY(lock_) = first_files_;
+    std::uint32_t lowest_free_ GUARDED_BY(lock_) = 0; // no free number below it
     std::uint64_t* open_ GUARDED_BY(lock_) = &first_bits_[0];
     std::uint64_t* cloexec_ GUARDED_BY(lock_) = &first_bits_[1];
     File* first_files_[first_capacity] = {};
