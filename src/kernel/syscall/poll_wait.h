@@ -23,11 +23,11 @@ public:
     bool failed() const { return failed_; }
     /// Blocks until some queue was woken (is_ready) or the deadline passes. restart_no_handler.
     Result<void> wait_for(Nanos deadline, bool& is_ready);
-    bool was_woken() const { return woken_.load(std::memory_order_acquire); }
+    bool was_woken() const { return woken_.load(std::memory_order_relaxed); }
     /// Before asking the files again.
     void rearm() {
-        // A wake-up that came since is overwritten: acquire sees the change that it told of.
-        woken_.exchange(false, std::memory_order_acq_rel);
+        // Acquire pairs with the fence in WaitQueue::wake(): the files show what wake-ups told of.
+        woken_.exchange(false, std::memory_order_acquire);
     }
     void clear();
 
@@ -36,8 +36,10 @@ private:
         Entry(PollWait& w, sched::WaitQueue& q)
             : Waiter(sched::current(), Kind::watching, After::stays), wait(w), queue(q) {}
         bool woken(std::uint32_t key) override {
-            // Exchanged: over a wake-up before, a plain store would cut what that one releases.
-            wait.woken_.exchange(true, std::memory_order_release);
+            // Exchanged: over a wake-up before, a plain store would cut what that one tells of.
+            wait.woken_.exchange(true, std::memory_order_relaxed);
+            // Before the look whether the thread waits: pairs with the fence of prepare_to_wait().
+            std::atomic_thread_fence(std::memory_order_seq_cst);
             return Waiter::woken(key);
         }
         PollWait& wait;
