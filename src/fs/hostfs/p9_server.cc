@@ -310,12 +310,6 @@ Result<void> P9Server::rename(Place from, Place to) {
     return {};
 }
 
-std::uint32_t bytes_of(std::span<const Piece> pieces) {
-    std::uint32_t bytes = 0;
-    for (const Piece& piece : pieces) bytes += piece.bytes;
-    return bytes;
-}
-
 Result<std::size_t> P9Server::read(Handle& handle, std::uint64_t offset,
                                    std::span<const Piece> into) {
     P9Call call(session_);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "p9_session.h"
 
-#include <drupe/mm/frames.h>
-
 #include <algorithm>
 #include <bit>
 #include <new>
@@ -14,10 +12,6 @@ using share::Exchange;
 using share::Piece;
 
 namespace {
-
-Piece piece_of(std::span<std::byte> room) {
-    return {mm::virt_to_phys(room.data()), static_cast<std::uint32_t>(room.size())};
-}
 
 /// A clunk on its way: in a frame of its own, with its messages behind.
 struct Clunk : Exchange {
@@ -114,80 +108,45 @@ void P9Session::clunk(Fid& fid) {
     device_.submit(*clunk);
 }
 
-/// Where the parts of a call's memory lie.
-struct P9Call::Memory {
-    static constexpr std::size_t flush_bytes = 32;
-    static unsigned order(Size size) { return size == Size::small ? 0 : 2; }
-    static std::size_t half(Size size) { return (page_size << order(size)) / 2; }
-    std::byte* bytes() { return reinterpret_cast<std::byte*>(this); }
-};
-
-P9Call::P9Call(P9Session& session, Size size) : session_(session), size_(size) {
-    if (const auto frame = mm::alloc_frames(Memory::order(size)))
-        memory_ = static_cast<Memory*>(mm::phys_to_virt(frame.value()));
-}
+P9Call::P9Call(P9Session& session, Size size)
+    : Transfer(session.device(), session.changed_), session_(session), room_(size) {}
 
 P9Call::~P9Call() {
     if (has_tag_) session_.give_tag(tag_);
-    if (memory_) mm::free_frames(mm::virt_to_phys(memory_), Memory::order(size_));
-}
-
-std::span<std::byte> P9Call::request_room() const {
-    return {memory_->bytes(), Memory::half(size_) - 2 * Memory::flush_bytes};
-}
-std::span<std::byte> P9Call::reply_room() const {
-    return {memory_->bytes() + Memory::half(size_), Memory::half(size_)};
 }
 
 p9::Writer P9Call::begin(Type type) {
     type_ = type;
-    if (!memory_) return p9::Writer({}, type, 0);
+    if (!room_.is_there()) return p9::Writer({}, type, 0);
     if (!has_tag_) {
         tag_ = session_.take_tag();
         has_tag_ = true;
     }
-    return p9::Writer(request_room(), type, type == Type::version ? p9::no_tag : tag_);
+    return p9::Writer(room_.request(), type, type == Type::version ? p9::no_tag : tag_);
 }
 
-void P9Call::arrived(Exchange& exchange) {
-    auto& call = static_cast<P9Call&>(exchange);
-    P9Session& session = call.session_;
-    // Release pairs with the waiter's acquire: it sees the answer. Behind it the call may be gone.
-    call.is_answered_.store(true, std::memory_order_release);
-    session.changed_.wake_all();
-}
-
-Result<void> P9Call::send(p9::Writer& writer, std::span<const Piece> to_server,
-                          std::span<const Piece> from_server, When when) {
-    if (!memory_) return Errc::no_memory;
+Result<void> P9Call::exchange(p9::Writer& writer, std::span<const Piece> to_server,
+                              std::span<const Piece> from_server, When when) {
+    if (!room_.is_there()) return Errc::no_memory;
     constexpr std::size_t most = 40;
     Piece pieces[most];
     const std::size_t count = 2 + to_server.size() + from_server.size();
     if (count > std::min<std::size_t>(most, session_.device().most_pieces())) return Errc::too_big;
-    std::size_t data = 0;
-    for (const Piece& piece : to_server) data += piece.bytes;
-    const std::size_t bytes = writer.finish(data);
+    const std::size_t bytes = writer.finish(bytes_of(to_server));
     if (bytes == 0) return Errc::name_too_long;
     std::size_t at = 0;
-    pieces[at++] = piece_of(request_room().first(bytes));
+    pieces[at++] = piece_of(room_.request().first(bytes));
     for (const Piece& piece : to_server) pieces[at++] = piece;
     const std::size_t readable = at;
     pieces[at++] =
-        piece_of(from_server.empty() ? reply_room() : reply_room().first(p9::read_header_bytes));
+        piece_of(from_server.empty() ? room_.reply() : room_.reply().first(p9::read_header_bytes));
     for (const Piece& piece : from_server) pieces[at++] = piece;
-    out = {pieces, readable};
-    in = {pieces + readable, at - readable};
-    done = arrived;
-    is_answered_.store(false, std::memory_order_relaxed);
-    session_.device().submit(*this);
-    const auto is_answered = [&] { return is_answered_.load(std::memory_order_acquire); };
-    const auto how =
-        when == When::interruptible ? sched::Interruptible::yes : sched::Interruptible::no;
-    const bool is_cut = !session_.changed_.wait_until(is_answered, Nanos::never(), how).ok();
+    send({pieces, readable}, {pieces + readable, at - readable});
+    const bool is_cut =
+        !wait(when == When::interruptible ? sched::Interruptible::yes : sched::Interruptible::no);
     if (is_cut) {
         flush();
-        static_cast<void>(
-            session_.changed_.wait_until(is_answered, Nanos::never(), sched::Interruptible::no));
+        wait(sched::Interruptible::no);
     }
     if (outcome != Errc::ok) return outcome;
     // The server dropped it: as if it had never been.
@@ -198,51 +157,34 @@ Result<void> P9Call::send(p9::Writer& writer, std::span<const Piece> to_server,
 /// Asks the server to drop the request, and waits until it has said that it has, or has answered
 /// ([9p] flush(5)). The memory of the request is the server's until then.
 void P9Call::flush() {
-    struct Waiting : Exchange {
-        P9Session* session = nullptr;
-        std::atomic<bool> is_done{false};
-    } waiting;
-    std::byte* const room = memory_->bytes() + Memory::half(size_) - 2 * Memory::flush_bytes;
-    const std::span<std::byte> request(room, Memory::flush_bytes);
-    p9::Writer writer(request, Type::flush, static_cast<std::uint16_t>(tag_ + P9Session::tags));
+    Transfer asking(session_.device(), session_.changed_);
+    p9::Writer writer(room_.aside_request(), Type::flush,
+                      static_cast<std::uint16_t>(tag_ + P9Session::tags));
     const std::size_t bytes = writer.u16(tag_).finish();
-    const Piece pieces[2] = {piece_of(request.first(bytes)),
-                             piece_of({room + Memory::flush_bytes, Memory::flush_bytes})};
-    waiting.session = &session_;
-    waiting.out = {&pieces[0], 1};
-    waiting.in = {&pieces[1], 1};
-    waiting.is_urgent = true;
-    waiting.done = [](Exchange& exchange) {
-        auto& back = static_cast<Waiting&>(exchange);
-        P9Session& session = *back.session;
-        back.is_done.store(true, std::memory_order_release); // as in arrived()
-        session.changed_.wake_all();
-    };
-    session_.device().submit(waiting);
-    static_cast<void>(session_.changed_.wait_until(
-        [&] { return waiting.is_done.load(std::memory_order_acquire); }, Nanos::never(),
-        sched::Interruptible::no));
+    const Piece pieces[2] = {piece_of(room_.aside_request().first(bytes)),
+                             piece_of(room_.aside_reply())};
+    asking.is_urgent = true;
+    asking.send({&pieces[0], 1}, {&pieces[1], 1});
+    asking.wait(sched::Interruptible::no);
 }
 
 Result<p9::Reader> P9Call::run_write(p9::Writer& writer, std::span<const Piece> data) {
-    TRY(send(writer, data, {}, When::uninterrupted));
-    const auto reply = reply_room();
+    TRY(exchange(writer, data, {}, When::uninterrupted));
+    const auto reply = room_.reply();
     return p9::open_reply(reply.first(std::min<std::size_t>(written, reply.size())), type_, tag_);
 }
 
 Result<p9::Reader> P9Call::run(p9::Writer& writer, When when) {
-    TRY(send(writer, {}, {}, when));
-    const auto reply = reply_room();
+    TRY(exchange(writer, {}, {}, when));
+    const auto reply = room_.reply();
     const std::uint16_t tag = type_ == Type::version ? p9::no_tag : tag_;
     return p9::open_reply(reply.first(std::min<std::size_t>(written, reply.size())), type_, tag);
 }
 
 Result<std::uint32_t> P9Call::run_read(p9::Writer& writer, std::span<const Piece> data) {
-    std::uint32_t asked = 0;
-    for (const Piece& piece : data) asked += piece.bytes;
-    TRY(send(writer, {}, data, When::interruptible));
-    return p9::open_data_reply(reply_room().first(p9::read_header_bytes), written, type_, tag_,
-                               asked);
+    TRY(exchange(writer, {}, data, When::interruptible));
+    return p9::open_data_reply(room_.reply().first(p9::read_header_bytes), written, type_, tag_,
+                               bytes_of(data));
 }
 
 } // namespace drupe::hostfs

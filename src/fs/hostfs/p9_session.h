@@ -2,13 +2,11 @@
 // Calls of one 9P session: tags, fids, memory for messages, and waiting for answers.
 #pragma once
 
+#include "transfer.h"
+
 #include <drupe/p9/message.h>
-#include <drupe/sched/wait_queue.h>
-#include <drupe/share/device.h>
 #include <drupe/sync/spin_lock.h>
 
-#include <atomic>
-#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -54,10 +52,10 @@ private:
     std::uint32_t next_fid_ GUARDED_BY(lock_) = 0;
 };
 
-/// One request and its answer. Lies in front of the memory for both.
-class P9Call final : private share::Exchange {
+/// One request and its answer.
+class P9Call final : private Transfer {
 public:
-    enum class Size : std::uint8_t { small, large }; // large: a path fits into either message
+    using Size = MessageRoom::Size;
     /// May a signal end it? Only calls that can be repeated.
     enum class When : std::uint8_t { uninterrupted, interruptible };
 
@@ -76,22 +74,15 @@ public:
     Result<std::uint32_t> run_read(p9::Writer& writer, std::span<const share::Piece> data);
 
 private:
-    friend class P9Session;
-    struct Memory;
-    static void arrived(share::Exchange& exchange);
-    Result<void> send(p9::Writer& writer, std::span<const share::Piece> out,
-                      std::span<const share::Piece> in, When when);
+    Result<void> exchange(p9::Writer& writer, std::span<const share::Piece> out,
+                          std::span<const share::Piece> in, When when);
     void flush();
-    std::span<std::byte> request_room() const;
-    std::span<std::byte> reply_room() const;
 
     P9Session& session_;
-    Memory* memory_ = nullptr;
-    const Size size_;
+    const MessageRoom room_;
     p9::Type type_ = p9::Type::error;
     std::uint16_t tag_ = 0;
     bool has_tag_ = false;
-    std::atomic<bool> is_answered_{false};
 };
 
 } // namespace drupe::hostfs

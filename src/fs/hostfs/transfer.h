@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One message to a server and its answer, whatever they say: memory for both, and waiting.
+#pragma once
+
+#include <drupe/mm/frames.h>
+#include <drupe/sched/wait_queue.h>
+#include <drupe/share/device.h>
+
+#include <atomic>
+#include <cstddef>
+#include <span>
+
+namespace drupe::hostfs {
+
+inline share::Piece piece_of(std::span<std::byte> room) {
+    return {mm::virt_to_phys(room.data()), static_cast<std::uint32_t>(room.size())};
+}
+inline std::uint32_t bytes_of(std::span<const share::Piece> pieces) {
+    std::uint32_t bytes = 0;
+    for (const share::Piece& piece : pieces) bytes += piece.bytes;
+    return bytes;
+}
+
+class Transfer : public share::Exchange {
+public:
+    /// `answered` is woken with each answer, and outlives them all.
+    Transfer(share::Device& device, sched::WaitQueue& answered)
+        : device_(device), answered_(answered) {}
+
+    /// The pieces, and what they name, are the device's until the answer is there.
+    void send(std::span<const share::Piece> to_server, std::span<const share::Piece> from_server);
+    /// Until the answer is there. False: a signal came first, and it is still to come.
+    bool wait(sched::Interruptible how);
+
+private:
+    static void arrived(share::Exchange& exchange);
+    share::Device& device_;
+    sched::WaitQueue& answered_;
+    std::atomic<bool> is_answered_{false};
+};
+
+/// Memory for a request, its answer, and another exchange about it.
+class MessageRoom {
+public:
+    enum class Size : std::uint8_t { small, large }; // large: a path fits into either message
+    explicit MessageRoom(Size size);
+    ~MessageRoom();
+    MessageRoom(const MessageRoom&) = delete;
+    MessageRoom& operator=(const MessageRoom&) = delete;
+
+    bool is_there() const { return memory_ != nullptr; }
+    std::span<std::byte> request() const { return {memory_, half() - 2 * aside_bytes}; }
+    std::span<std::byte> reply() const { return {memory_ + half(), half()}; }
+    std::span<std::byte> aside_request() const {
+        return {memory_ + half() - 2 * aside_bytes, aside_bytes};
+    }
+    std::span<std::byte> aside_reply() const {
+        return {memory_ + half() - aside_bytes, aside_bytes};
+    }
+
+private:
+    static constexpr std::size_t aside_bytes = 64;
+    unsigned order() const { return size_ == Size::small ? 0 : 2; }
+    std::size_t half() const { return (page_size << order()) / 2; }
+    std::byte* memory_ = nullptr;
+    const Size size_;
+};
+
+} // namespace drupe::hostfs
