@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/p9/message.h>
+#include <drupe/wire/linux.h>
 
 #include <algorithm>
 #include <cstring>
@@ -7,15 +8,6 @@
 
 namespace drupe::p9 {
 namespace {
-
-constexpr std::size_t longest_name = 255, longest_target = 4095;
-constexpr std::uint64_t largest_file = INT64_MAX;
-
-constexpr std::uint32_t kind_mask = 0170000, kind_directory = 0040000, kind_symlink = 0120000;
-bool is_kind(std::uint32_t mode) {
-    const std::uint32_t kind = (mode & kind_mask) >> 12;
-    return kind < 16 && (0x1556u >> kind & 1) != 0; // 1, 2, 4, 6, 8, 10 and 12
-}
 
 Qid take_qid(Reader& reader) {
     Qid qid;
@@ -48,7 +40,7 @@ Result<void> check_head(Reader& reader, std::size_t written, Type request, std::
     if (type == static_cast<std::uint8_t>(request) + 1) return {};
     if (type != static_cast<std::uint8_t>(Type::error) + 1) return Errc::io;
     const std::uint32_t number = reader.u32();
-    return reader.is_sound() ? error_of(number) : Errc::io;
+    return reader.is_sound() ? wire::error_of(number) : Errc::io;
 }
 
 } // namespace
@@ -155,9 +147,10 @@ Result<AttributesReply> read_attributes(Reader reader) {
     a.atime = take_time(reader);
     a.mtime = take_time(reader);
     a.ctime = take_time(reader);
-    if (!reader.is_sound() || !is_kind(a.mode) || a.size > largest_file) return Errc::io;
+    if (!reader.is_sound() || !wire::is_kind(a.mode) || a.size > wire::largest_file)
+        return Errc::io;
     // Who walks and who looks must agree on what a directory is.
-    const bool is_directory = (a.mode & kind_mask) == kind_directory;
+    const bool is_directory = (a.mode & wire::kind_mask) == wire::kind_directory;
     if (((a.qid.type & qid_directory) != 0) != is_directory) return Errc::io;
     return a;
 }
@@ -176,9 +169,7 @@ Result<StatfsReply> read_statfs(Reader reader) {
 
 Result<std::string_view> read_target(Reader reader) {
     const std::string_view target = reader.text();
-    if (!reader.is_sound() || target.empty() || target.size() > longest_target ||
-        target.find('\0') != target.npos)
-        return Errc::io;
+    if (!reader.is_sound() || !wire::is_target(target)) return Errc::io;
     return target;
 }
 
@@ -193,68 +184,10 @@ Result<bool> read_entry(Reader& reader, Entry& entry) {
     entry.next = reader.u64();
     entry.type = reader.u8();
     entry.name = reader.text();
-    const std::string_view name = entry.name;
-    if (!reader.is_sound() || name.empty() || name.size() > longest_name ||
-        name.find('/') != name.npos || name.find('\0') != name.npos || entry.next > largest_file ||
+    if (!reader.is_sound() || !wire::is_name(entry.name) || entry.next > wire::largest_file ||
         entry.type > 15)
         return Errc::io;
     return true;
-}
-
-// [linux] uapi/asm-generic/errno-base.h and errno.h: the numbers that Rlerror carries.
-Errc error_of(std::uint32_t number) {
-    using enum Errc;
-    static constexpr Errc base[] = {io,
-                                    not_permitted,
-                                    not_found,
-                                    no_process,
-                                    interrupted,
-                                    io,
-                                    no_device,
-                                    too_big,
-                                    not_executable,
-                                    bad_descriptor,
-                                    no_child,
-                                    would_block,
-                                    no_memory,
-                                    access,
-                                    fault,
-                                    io,
-                                    busy,
-                                    exists,
-                                    cross_device,
-                                    wrong_device,
-                                    not_directory,
-                                    is_directory,
-                                    invalid,
-                                    table_full,
-                                    too_many_files,
-                                    not_terminal,
-                                    text_busy,
-                                    file_too_large,
-                                    no_space,
-                                    illegal_seek,
-                                    read_only,
-                                    too_many_links,
-                                    broken_pipe,
-                                    out_of_domain,
-                                    out_of_range,
-                                    deadlock,
-                                    name_too_long,
-                                    no_locks,
-                                    not_implemented,
-                                    not_empty,
-                                    symlink_loop};
-    if (number < std::size(base)) return base[number];
-    switch (number) {
-    case 61: return no_data;
-    case 75: return overflow;
-    case 95: return not_supported;
-    case 110: return timed_out;
-    case 116: return not_found; // the object behind a handle is gone
-    case 122: return no_space;  // the quota is
-    default: return io;
-    }
 }
 
 } // namespace drupe::p9

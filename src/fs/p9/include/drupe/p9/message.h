@@ -143,7 +143,4 @@ struct Entry {
 /// name cannot be one.
 Result<bool> read_entry(Reader& reader, Entry& entry);
 
-/// What an error number on the wire means; those without a name here are io.
-Errc error_of(std::uint32_t number);
-
 } // namespace drupe::p9
