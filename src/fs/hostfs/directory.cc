@@ -172,4 +172,14 @@ Result<void> HostDirectory::rename(Dentry& entry, Inode& to_directory, const Nam
     return {};
 }
 
+Result<void> HostDirectory::exchange(Dentry& a, Inode& directory_of_b, Dentry& b) {
+    HostDirectory& other = as_directory(directory_of_b);
+    const RefPtr<Node> here = node(), there = other.node();
+    TRY(server().exchange({*here, a.name()}, {*there, b.name()}));
+    for (HostInode* inode : {static_cast<HostInode*>(a.inode()), static_cast<HostInode*>(b.inode()),
+                             static_cast<HostInode*>(this), static_cast<HostInode*>(&other)})
+        inode->forget_facts();
+    return {};
+}
+
 } // namespace drupe::hostfs

@@ -24,10 +24,10 @@ FileSystemStats HostFs::stats() {
 }
 
 RefPtr<HostInode> HostFs::find(const Found& found) {
+    const std::uint64_t key = key_of(found);
     SpinGuard guard(table_lock_);
-    for (HostInode* at = table_[found.facts.ino % buckets]; at; at = at->next_in_table)
-        if (at->ino() == found.facts.ino && at->kind() == kind_of(found.facts.mode) &&
-            at->try_retain())
+    for (HostInode* at = table_[key % buckets]; at; at = at->next_in_table)
+        if (at->key() == key && at->kind() == kind_of(found.facts.mode) && at->try_retain())
             return RefPtr<HostInode>::adopt(at);
     return nullptr;
 }
@@ -49,9 +49,9 @@ Result<RefPtr<HostInode>> HostFs::inode_of(const Found& found) {
     }
     // Two may find the same object at once: the second takes the first's.
     SpinGuard guard(table_lock_);
-    HostInode*& bucket = table_[found.facts.ino % buckets];
+    HostInode*& bucket = table_[fresh->key() % buckets];
     for (HostInode* at = bucket; at; at = at->next_in_table)
-        if (at->ino() == fresh->ino() && at->kind() == fresh->kind() && at->try_retain())
+        if (at->key() == fresh->key() && at->kind() == fresh->kind() && at->try_retain())
             return RefPtr<HostInode>::adopt(at);
     fresh->next_in_table = std::exchange(bucket, fresh.get());
     return fresh;
@@ -59,7 +59,7 @@ Result<RefPtr<HostInode>> HostFs::inode_of(const Found& found) {
 
 void HostFs::remove(HostInode& inode) {
     SpinGuard guard(table_lock_);
-    for (HostInode** at = &table_[inode.ino() % buckets]; *at; at = &(*at)->next_in_table)
+    for (HostInode** at = &table_[inode.key() % buckets]; *at; at = &(*at)->next_in_table)
         if (*at == &inode) {
             *at = inode.next_in_table;
             return;
@@ -125,10 +125,23 @@ Result<RefPtr<FileSystem>> mount_p9(const MountRequest& request) {
     return RefPtr<FileSystem>(std::move(fs));
 }
 
+/// Of Linux's options one changes nothing: there is no window into the host's page cache.
+Result<RefPtr<FileSystem>> mount_fuse(const MountRequest& request) {
+    if (!request.options.empty() && request.options != "dax=never") return Errc::invalid;
+    RefPtr<Server> server = TRY(connect_fuse(request.source));
+    RefPtr<HostFs> fs = TRY(make_ref<HostFs>("virtiofs", std::move(server)));
+    TRY(fs->make_root());
+    return RefPtr<FileSystem>(std::move(fs));
+}
+
 constinit FileSystemType p9_type{"9p", false, mount_p9};
+constinit FileSystemType fuse_type{"virtiofs", false, mount_fuse};
 
 } // namespace
 
-void register_types() { register_file_system(p9_type); }
+void register_types() {
+    register_file_system(p9_type);
+    register_file_system(fuse_type);
+}
 
 } // namespace drupe::hostfs

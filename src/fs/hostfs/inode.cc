@@ -24,7 +24,8 @@ NewNode shape_of(const Facts& facts) {
 } // namespace
 
 HostInode::HostInode(HostFs& fs, const Found& found)
-    : Inode(fs, found.facts.ino, shape_of(found.facts)), keeps_(&fs), node_(found.node) {
+    : Inode(fs, found.facts.ino, shape_of(found.facts)), keeps_(&fs), key_(fs.key_of(found)),
+      node_(found.node) {
     take(found.facts);
 }
 
@@ -59,7 +60,7 @@ void HostInode::refresh(const Found& found) {
     RefPtr<Node> old = found.node; // what was there goes without the lock
     {
         SpinGuard guard(node_lock_);
-        std::swap(node_, old);
+        if (!node_->absorb(*old)) std::swap(node_, old);
     }
     has_lost_name_.store(false, std::memory_order_relaxed);
     take(found.facts);

@@ -24,6 +24,8 @@ public:
     ~HostInode() override;
 
     HostFs& host() const;
+    /// What tells it from all others in use.
+    std::uint64_t key() const { return key_; }
     Server& server() const;
     /// The latest node that leads here.
     RefPtr<Node> node();
@@ -49,6 +51,7 @@ public:
 
 private:
     const RefPtr<vfs::FileSystem> keeps_; // the table must be there when this goes
+    const std::uint64_t key_;
 
 protected:
     void take(const Facts& facts);
@@ -84,6 +87,7 @@ public:
     Result<void> remove_directory(vfs::Dentry& entry) override;
     Result<void> rename(vfs::Dentry& entry, Inode& to_directory, const vfs::Name& name,
                         vfs::Dentry* replaced) override;
+    Result<void> exchange(vfs::Dentry& a, Inode& directory_of_b, vfs::Dentry& b) override;
 };
 
 class HostFs final : public vfs::FileSystem {
@@ -98,6 +102,9 @@ public:
     /// The inode of an object, made if nobody has it.
     Result<RefPtr<HostInode>> inode_of(const Found& found);
     void remove(HostInode& inode);
+    std::uint64_t key_of(const Found& found) const {
+        return server_->finds_by_name() ? found.facts.ino : found.node->id;
+    }
 
 private:
     RefPtr<HostInode> find(const Found& found);

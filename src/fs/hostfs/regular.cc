@@ -52,8 +52,11 @@ public:
     void detach() override { regular().remove_writable_mapping(); }
     Result<void> sync(bool data_only) override { return regular().sync(*handle_, data_only); }
     Result<void> truncate(std::uint64_t size) override { return regular().truncate(size); }
-    Result<void> allocate(int, std::uint64_t, std::uint64_t) override {
-        return Errc::not_supported;
+    Result<void> allocate(int mode, std::uint64_t offset, std::uint64_t length) override {
+        return regular().allocate(*handle_, mode, offset, length);
+    }
+    Result<void> flush() override {
+        return is_writable() ? handle_->server().flush(*handle_) : Result<void>{};
     }
 
 private:
@@ -66,7 +69,12 @@ Result<std::uint64_t> HostFile::seek(std::int64_t offset, int whence) {
     if (whence > seek_hole || whence < 0) return Errc::invalid;
     if (whence >= seek_end) TRY(regular().update());
     const std::uint64_t end = regular().size();
-    if (whence == seek_data || whence == seek_hole) { // all of it is data
+    if (whence == seek_data || whence == seek_hole) {
+        const auto found =
+            handle_->server().seek(*handle_, static_cast<std::uint64_t>(offset), whence);
+        if (found.ok()) return position_ = found.value();
+        if (found.error() != Errc::not_supported) return found.error();
+        // All of it is data.
         if (offset < 0 || static_cast<std::uint64_t>(offset) >= end) return Errc::no_device;
         return position_ = whence == seek_data ? static_cast<std::uint64_t>(offset) : end;
     }
@@ -183,6 +191,22 @@ Result<void> HostRegular::truncate(std::uint64_t to) {
     TRY(server().change(*node(), change));
     set_size(to);
     if (is_mapped_) cut_pages(to);
+    forget_facts();
+    return {};
+}
+
+Result<void> HostRegular::allocate(Handle& handle, int mode, std::uint64_t offset,
+                                   std::uint64_t length) {
+    sched::MutexGuard guard(mutex());
+    if (is_mapped_) TRY(write_back_locked());
+    TRY(server().allocate(handle, mode, offset, length));
+    forget_facts();
+    TRY(update());
+    set_size(size());
+    if (!is_mapped_) return {};
+    // It may have become a hole, or shifted what lies behind: what is mapped is read anew.
+    pages_->discard(offset >> page_shift, mm::PageIndex::limit);
+    sums_.forget(offset >> page_shift);
     forget_facts();
     return {};
 }

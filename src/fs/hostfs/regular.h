@@ -55,6 +55,7 @@ public:
     Result<std::size_t> write(Handle& handle, vfs::IoBuffer& buffer, std::uint64_t& offset,
                               bool append);
     Result<void> sync(Handle& handle, bool data_only);
+    Result<void> allocate(Handle& handle, int mode, std::uint64_t offset, std::uint64_t length);
 
     /// The pages, agreeing with the server as of now. The handle serves them from here on.
     Result<RefPtr<mm::VmObject>> map(Handle& handle, bool is_writable);

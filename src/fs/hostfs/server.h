@@ -13,6 +13,7 @@
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/inode.h>
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -41,19 +42,27 @@ public:
     ~Node();
     Server& server() const { return server_; }
     const std::uint64_t id;
+    /// How often the server has named it, which it hears when it is forgotten.
+    std::uint64_t uses() const { return uses_.load(std::memory_order_relaxed); }
+    void add_use() { uses_.fetch_add(1, std::memory_order_relaxed); }
+    /// Takes over the uses of another record with the same id. False: the ids differ.
+    bool absorb(Node& other);
 
 private:
+    std::atomic<std::uint64_t> uses_{1};
     Server& server_; // referenced
 };
 
-/// An open file or directory.
+/// An open file or directory. `id` and `kind` mean something to the protocol only.
 class Handle final : public RefCounted<Handle> {
 public:
-    Handle(RefPtr<Node> node, std::uint64_t name) : id(name), node_(std::move(node)) {}
+    Handle(RefPtr<Node> node, std::uint64_t name, std::uint8_t what = 0)
+        : id(name), kind(what), node_(std::move(node)) {}
     ~Handle();
     Node& node() const { return *node_; }
     Server& server() const { return node_->server(); }
     const std::uint64_t id;
+    const std::uint8_t kind;
 
 private:
     RefPtr<Node> node_;
@@ -82,7 +91,8 @@ public:
     static void destroy(Server* server) { delete server; }
 
     /// Objects are reached through the names they had when they were looked up: one whose last
-    /// name is gone, or another's by now, must not be asked for by its node.
+    /// name is gone, or another's by now, must not be asked for by its node. Otherwise nodes of
+    /// one object, and of no other, have one id.
     virtual bool finds_by_name() const = 0;
     /// Of one read or write.
     virtual std::size_t most_bytes() const = 0;
@@ -104,6 +114,8 @@ public:
     virtual Result<void> link(Place place, Node& target) = 0;
     virtual Result<void> remove(Place place, Remove what) = 0;
     virtual Result<void> rename(Place from, Place to) = 0;
+    /// Swaps what two names lead to; invalid: the server cannot.
+    virtual Result<void> exchange(Place, Place) { return Errc::invalid; }
 
     /// Fewer bytes than asked for: there the file ends.
     virtual Result<std::size_t> read(Handle& handle, std::uint64_t offset,
@@ -114,6 +126,14 @@ public:
     /// it. False: there are no more.
     virtual Result<bool> list(Handle& handle, std::uint64_t cookie, vfs::DirectorySink& sink) = 0;
     virtual Result<void> sync(Handle& handle, bool data_only) = 0;
+    /// A descriptor was closed: errors of what the server has delayed.
+    virtual Result<void> flush(Handle&) { return {}; }
+    /// `mode`: fallocate's.
+    virtual Result<void> allocate(Handle&, int, std::uint64_t, std::uint64_t) {
+        return Errc::not_supported;
+    }
+    /// lseek's SEEK_DATA and SEEK_HOLE; not_supported: the server does not tell holes from data.
+    virtual Result<std::uint64_t> seek(Handle&, std::uint64_t, int) { return Errc::not_supported; }
     virtual Result<vfs::FileSystemStats> stats(Node& root) = 0;
 
     /// Extended attributes, `name` empty: their names, NUL behind each. The bytes there are; with
@@ -141,5 +161,7 @@ struct SessionOptions {
 /// wrong_device: nothing there has that tag and speaks the protocol; busy: it is mounted already;
 /// not_supported: another version of the protocol; io; no_memory.
 Result<RefPtr<Server>> connect_p9(const SessionOptions& options);
+/// The same; FUSE has a message size of its own.
+Result<RefPtr<Server>> connect_fuse(std::string_view tag);
 
 } // namespace drupe::hostfs

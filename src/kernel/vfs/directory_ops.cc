@@ -295,9 +295,12 @@ Result<void> Rename::swap(Dentry& moving, Dentry& target) {
     char* other = TRY(DentryTable::reserve_name(from.last()));
     ScopeExit drop_other{[&] { ::operator delete(other); }};
     TRY(from.directory().inode()->exchange(moving, *to.directory().inode(), target));
-    drop.dismiss();
-    drop_other.dismiss();
-    DentryTable::exchange(moving, target, name, other);
+    // As in move().
+    if (moving.is_in_table() && target.is_in_table()) {
+        drop.dismiss();
+        drop_other.dismiss();
+        DentryTable::exchange(moving, target, name, other);
+    }
     tell_moved(from, to, moving, nullptr);
     tell_moved(to, from, target, nullptr);
     return {};

@@ -4,7 +4,7 @@
 
 namespace drupe::hostfs {
 
-/// mount(2) knows "9p" from here on. Once.
+/// mount(2) knows "9p" and "virtiofs" from here on. Once.
 void register_types();
 
 } // namespace drupe::hostfs

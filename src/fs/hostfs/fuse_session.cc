@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "fuse_session.h"
+
+#include <algorithm>
+#include <new>
+
+namespace drupe::hostfs {
+
+using fuse::Opcode;
+using fuse::Reader;
+using fuse::ReplyHeader;
+using fuse::RequestHeader;
+using fuse::Writer;
+using share::Exchange;
+using share::Piece;
+
+/// On its way, in a frame of its own, with its messages behind.
+struct FuseSession::Told : Exchange {
+    FuseSession* session = nullptr;
+    Piece pieces[2];
+    std::byte request[128];
+    std::byte reply[32];
+};
+
+void FuseSession::tell(Opcode opcode, std::uint64_t node, std::span<const std::byte> body,
+                       Answer answer) {
+    const auto frame = mm::alloc_frames();
+    if (!frame) return;
+    auto* told = new (mm::phys_to_virt(frame.value())) Told;
+    Writer writer(told->request, {0, opcode, next_unique(), node, 0, 0, 0, 0});
+    const std::size_t bytes = writer.bytes(body.data(), body.size()).finish();
+    told->session = this;
+    told->pieces[0] = piece_of(std::span(told->request).first(bytes));
+    told->pieces[1] = piece_of(told->reply);
+    told->out = {&told->pieces[0], 1};
+    if (answer == Answer::comes) told->in = {&told->pieces[1], 1};
+    // Forgetting has a queue of its own, which is not kept waiting by what waits itself.
+    told->is_urgent = answer == Answer::none;
+    told->done = [](Exchange& exchange) {
+        auto& back = static_cast<Told&>(exchange);
+        FuseSession& session = *back.session;
+        back.~Told();
+        mm::free_frames(mm::virt_to_phys(&back));
+        // Woken with the lock held: whoever sees none under way may end the session.
+        IrqGuard guard{session.lock_};
+        if (--session.told_ == 0) session.changed_.wake_all();
+    };
+    {
+        IrqGuard guard{lock_};
+        told_++;
+    }
+    device_.submit(*told);
+}
+
+void FuseSession::settle() {
+    const auto is_quiet = [&] {
+        IrqGuard guard{lock_};
+        return told_ == 0;
+    };
+    static_cast<void>(changed_.wait_until(is_quiet, Nanos::never(), sched::Interruptible::no));
+}
+
+Writer FuseCall::begin(Opcode opcode, std::uint64_t node, Owner owner) {
+    opcode_ = opcode;
+    unique_ = session_.next_unique();
+    const RequestHeader head{0, opcode, unique_, node, owner.uid, owner.gid, 0, 0};
+    return Writer(room_.is_there() ? room_.request() : std::span<std::byte>(), head);
+}
+
+Result<void> FuseCall::exchange(Writer& writer, std::span<const Piece> to_server,
+                                std::span<const Piece> from_server, When when) {
+    if (!room_.is_there()) return Errc::no_memory;
+    constexpr std::size_t most = 40;
+    Piece pieces[most];
+    const std::size_t count = 2 + to_server.size() + from_server.size();
+    if (count > std::min<std::size_t>(most, session_.device().most_pieces())) return Errc::too_big;
+    const std::size_t bytes = writer.finish(bytes_of(to_server));
+    if (bytes == 0) return Errc::name_too_long;
+    std::size_t at = 0;
+    pieces[at++] = piece_of(room_.request().first(bytes));
+    for (const Piece& piece : to_server) pieces[at++] = piece;
+    const std::size_t readable = at;
+    pieces[at++] =
+        piece_of(from_server.empty() ? room_.reply() : room_.reply().first(sizeof(ReplyHeader)));
+    for (const Piece& piece : from_server) pieces[at++] = piece;
+    send({pieces, readable}, {pieces + readable, at - readable});
+    is_cut_ =
+        !wait(when == When::interruptible ? sched::Interruptible::yes : sched::Interruptible::no);
+    if (is_cut_) {
+        interrupt();
+        wait(sched::Interruptible::no);
+    }
+    return outcome == Errc::ok ? Result<void>{} : outcome;
+}
+
+/// Asks the server to leave it, and waits until it has heard. It may, with `interrupted`, or it
+/// answers as if nothing had happened.
+void FuseCall::interrupt() {
+    if (!session_.knows(Opcode::interrupt)) return;
+    Transfer asking(session_.device(), session_.changed_);
+    Writer writer(room_.aside_request(), {0, Opcode::interrupt, unique_ + 1, 0, 0, 0, 0, 0});
+    const std::size_t bytes = writer.put(fuse::InterruptRequest{unique_}).finish();
+    const Piece pieces[2] = {piece_of(room_.aside_request().first(bytes)),
+                             piece_of(room_.aside_reply())};
+    asking.is_urgent = true;
+    asking.send({&pieces[0], 1}, {&pieces[1], 1});
+    asking.wait(sched::Interruptible::no);
+    if (asking.outcome != Errc::ok) return;
+    const std::size_t came = std::min<std::size_t>(asking.written, room_.aside_reply().size());
+    const auto reply = fuse::open_reply(room_.aside_reply().first(came), unique_ + 1);
+    if (reply.error() == Errc::not_implemented) session_.note_unknown(Opcode::interrupt);
+}
+
+template <class T>
+Result<T> FuseCall::said(Result<T> reply) {
+    if (reply.ok()) return reply;
+    if (reply.error() == Errc::not_implemented) session_.note_unknown(opcode_);
+    // The server left it: as if it had never been.
+    if (reply.error() == Errc::interrupted && is_cut_) return Errc::restart_always;
+    return reply;
+}
+
+Result<Reader> FuseCall::run(Writer& writer, When when) {
+    TRY(exchange(writer, {}, {}, when));
+    const auto reply = room_.reply();
+    return said(
+        fuse::open_reply(reply.first(std::min<std::size_t>(written, reply.size())), unique_));
+}
+
+Result<Reader> FuseCall::run_write(Writer& writer, std::span<const Piece> data) {
+    TRY(exchange(writer, data, {}, When::uninterrupted));
+    const auto reply = room_.reply();
+    return said(
+        fuse::open_reply(reply.first(std::min<std::size_t>(written, reply.size())), unique_));
+}
+
+Result<std::uint32_t> FuseCall::run_read(Writer& writer, std::span<const Piece> data) {
+    TRY(exchange(writer, {}, data, When::interruptible));
+    return said(fuse::open_data_reply(room_.reply().first(sizeof(ReplyHeader)), written, unique_,
+                                      bytes_of(data)));
+}
+
+} // namespace drupe::hostfs
