@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import cmd_build, console, image, pack, places, progress, qemu, start
+from . import cmd_build, console, folders, image, pack, places, progress, qemu, start
 from .errors import UserError
 
 SUMMARY = "boot one program as the whole machine, in QEMU"
@@ -136,7 +136,7 @@ def _kernel_args(args, found) -> list:
     return words + found.kernel_args + args.kernel_args
 
 
-def _start(args, found, folders: list) -> start.Start:
+def _start(args, found, shared: list) -> start.Start:
     words = args.command or found.command
     if not words:
         raise UserError(
@@ -163,7 +163,7 @@ def _start(args, found, folders: list) -> start.Start:
         "tty" if out_terminal else "raw",
         rows,
         columns,
-        [folder.record(number) for number, folder in enumerate(folders)],
+        [folder.record(number) for number, folder in enumerate(shared)],
     )
 
 
@@ -308,10 +308,10 @@ def _check(args) -> None:
 def run(args) -> int:
     progress.quiet = args.quiet
     _check(args)
-    folders = [qemu.Folder.parse(text) for text in args.folders]
+    shared = [folders.Folder.parse(text) for text in args.folders]
     cmd_build.build_for_run(own_kernel=not args.kernel)
     found = image.resolve(args.image, args.rootfs, args.pull)
-    record = _start(args, found, folders)
+    record = _start(args, found, shared)
     if args.dry_run:  # for a person who types the command: bare keys, and a terminal's output
         record.stdin = record.stdout = "tty"
     with tempfile.TemporaryDirectory(prefix="drupe-") as folder, tempfile.TemporaryFile() as errors:
@@ -330,7 +330,7 @@ def run(args) -> int:
             args.machine,
             args.cpu,
             _kernel_args(args, found),
-            qemu.folder_arguments(folders) + qemu.disk_arguments(args.disks) + status_arguments + args.qemu_args,
+            folders.folder_arguments(shared) + qemu.disk_arguments(args.disks) + status_arguments + args.qemu_args,
             args.gdb_port if args.gdb else None,
         )
         if args.dry_run:
