@@ -74,6 +74,13 @@ def add_arguments(parser) -> None:
         help="a folder shared with the guest, live, with your rights here",
     )
     add(
+        "--share",
+        choices=folders.PROTOCOLS,
+        default=folders.PROTOCOLS[0],
+        help="how -v shares: by QEMU itself with 9p (default), or by virtiofsd (qemu-system-common), which as root gives "
+        "files the guest's owners and otherwise needs user namespaces; folders with :ro are always shared with 9p",
+    )
+    add(
         "--rootfs",
         metavar="IMAGE",
         default="",
@@ -322,18 +329,22 @@ def run(args) -> int:
         # A command that is only printed has no folder of ours.
         status_arguments = [] if args.dry_run else qemu.status_arguments(args.machine, args.qemu_args, told)
         memory = args.memory or found.memory or str(qemu.memory_for(bootfs.stat().st_size))
+        memory = qemu.memory_argument(memory)
+        serving = folders.Serving(shared, args.share, places.cache_dir() if args.dry_run else Path(folder), memory)
         words = qemu.command(
             Path(args.kernel or cmd_build.KERNEL),
             bootfs,
-            qemu.memory_argument(memory),
+            memory,
             args.cpus,
             args.machine,
             args.cpu,
             _kernel_args(args, found),
-            folders.folder_arguments(shared) + qemu.disk_arguments(args.disks) + status_arguments + args.qemu_args,
+            serving.arguments + qemu.disk_arguments(args.disks) + status_arguments + args.qemu_args,
             args.gdb_port if args.gdb else None,
         )
         if args.dry_run:
+            for server in serving.commands():
+                print("server: " + shlex.join(server))
             _describe(args, found, words, record, bootfs)
             return 0
         if args.gdb and not args.quiet:
@@ -342,5 +353,9 @@ def run(args) -> int:
                 f"-ex 'target remote :{args.gdb_port}'",
                 file=sys.stderr,
             )
-        ending, why, status = _boot(args, words, record, errors, told)
+        with serving:
+            ending, why, status = _boot(args, words, record, errors, told)
+            complaint = serving.complaint() if ending is None and status else ""
+        if complaint:
+            raise UserError(f"virtiofsd cannot serve the folder: {complaint}")
         return _status(args, ending, why, status, _complaint(errors), bootfs.stat().st_size)

@@ -127,7 +127,7 @@ def command(
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -143,7 +143,7 @@ def running(words: list, errors):
             stderr=errors,
             bufsize=0,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
     except FileNotFoundError:
         raise UserError(f"{words[0]} is missing: ./drupe setup") from None
