@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Debian's programs keep their data in a folder of the host's, and the host reads it afterwards.
 
-usage: shared_programs_test.py MACHINE CPUS ISOLATION
+usage: shared_programs_test.py MACHINE CPUS ISOLATION SHARE
+
+SHARE is how: what ./drupe run --share takes.
 """
 import sqlite3
 import subprocess
@@ -12,13 +14,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-machine, cpus, isolation = sys.argv[1:4]
+machine, cpus, isolation, share = sys.argv[1:5]
 flaws = []
 
 
 def drupe(folder: Path, image: str, words: list, copy: tuple = ()) -> list:
     command = [ROOT / "drupe", "run", "-q", "--machine", machine, "--cpus", cpus, "--isolation", isolation]
-    command += ["--timeout", "400", "-v", f"{folder}:/data", *(f"--copy={pair}" for pair in copy)]
+    command += ["--timeout", "400", "--share", share, "-v", f"{folder}:/data", *(f"--copy={pair}" for pair in copy)]
     done = subprocess.run([*command, image, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=460)
     return [*done.stdout.splitlines(), f"status {done.returncode}"]

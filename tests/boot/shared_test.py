@@ -5,8 +5,8 @@ qemu-aarch64; and that each side sees what the other does.
 
 usage: shared_test.py PROGRAMS MACHINE CPUS ISOLATION HOW
 
-HOW is "run" (the folder comes by ./drupe run -v) or one of QEMU's devices with options, which then serves it, and the
-program mounts it itself; "ramfs" has no folder at all.
+HOW is "run" or "virtiofs" (the folder comes by ./drupe run -v, and --share virtiofs) or one of QEMU's devices with
+options, which then serves it, and the program mounts it itself; "ramfs" has no folder at all.
 """
 import difflib
 import re
@@ -22,6 +22,7 @@ import conformance_test
 
 programs, machine, cpus, isolation, how = sys.argv[1:6]
 SHARED = f"{programs}/shared"
+BY_RUN = how in ("run", "virtiofs")
 flaws = []
 
 
@@ -30,7 +31,8 @@ def command(folder, words: list, read_only: bool = False, served_how: str = "", 
     start += ["--timeout", "200"]
     for name in ("shared-files", "shared-mmap"):
         start += ["--copy", f"{programs}/{name}:{programs}/{name}"]
-    if how == "run":
+    if BY_RUN:
+        start += ["--share", "virtiofs" if how == "virtiofs" else "9p"]
         start += ["-v", f"{folder}:/deep/in/data" + (":ro" if read_only else "")]
     elif how != "ramfs":
         # Owners, modes and special files live in attributes: QEMU needs no rights for them.
@@ -41,7 +43,7 @@ def command(folder, words: list, read_only: bool = False, served_how: str = "", 
         words = [word.replace("/deep/in/data", "/deep") for word in words]
     else:
         words = [word.replace("/deep/in/data", "/tmp") for word in words]
-    return [*start, "-w", "/deep/in/data" if how == "run" else "/tmp", SHARED, *words]
+    return [*start, "-w", "/deep/in/data" if BY_RUN else "/tmp", SHARED, *words]
 
 
 def guest(folder, words: list, read_only: bool = False) -> list:
@@ -77,7 +79,7 @@ def test_programs(work: Path) -> None:
         if how != "ramfs":
             expect(f"what {name} leaves", sorted(p.name for p in ours.iterdir() if p.name != "core"), left)
         for entry in sorted(theirs.iterdir()):
-            if how == "run" and entry.is_file() and not entry.is_symlink():
+            if BY_RUN and entry.is_file() and not entry.is_symlink():
                 expect(f"{name}: {entry.name}", [(ours / entry.name).read_bytes().hex()], [entry.read_bytes().hex()])
 
 
@@ -116,7 +118,7 @@ def test_live(folder: Path) -> None:
     talk.ask("again", "second one")
     talk.ask("map", "second o")
     file.chmod(0o604)
-    if how == "run":
+    if BY_RUN:
         talk.ask("stat", "size 10 mode 604")
     talk.ask("write", "7")
     expect("the guest's file, still open", [back.read_text()], ["guest's"])
@@ -172,7 +174,7 @@ def main() -> None:
             test_live(work / "live")
         if how == "run":
             test_read_only(work / "read-only")
-        elif how != "ramfs":
+        elif how not in ("ramfs", "virtiofs"):
             test_signals(work / "signals")
     if flaws:
         sys.exit("\n".join(flaws))
