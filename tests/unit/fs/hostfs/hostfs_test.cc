@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A folder served by a server that a test plays, honest and not.
-#include <support/fake_p9_server.h>
-#include <support/file_world.h>
+#include "host_folder.h"
 
-#include <drupe/hostfs/hostfs.h>
-#include <drupe/vfs/file_system.h>
+#include <support/fake_p9_server.h>
 
 #include <random>
+#include <string>
 #include <vector>
 
 using namespace drupe;
 using namespace drupe::vfs;
+using drupe::testing::error_of;
 using drupe::testing::FakeP9Server;
-using drupe::testing::FileWorld;
+using drupe::testing::HostFolder;
 
 namespace {
 
@@ -22,25 +22,11 @@ FakeP9Server& server() {
     return one;
 }
 
-Errc error_of(const auto& result) { return result.ok() ? Errc::ok : result.error(); }
-
-struct Names final : DirectorySink {
-    std::vector<std::string> seen;
-    bool add(std::string_view name, std::uint64_t, std::uint8_t, std::uint64_t) override {
-        seen.emplace_back(name);
-        return seen.size() < 1000;
-    }
-};
-
-struct Folder {
-    FileWorld world;
+struct Folder : HostFolder {
     Folder() {
-        static const bool once = (hostfs::register_types(), true);
-        REQUIRE(once);
         server().objects.clear();
         server().objects[""] = {1, 040755, "", 1};
         server().spoil = nullptr;
-        REQUIRE(make_directory(world.who, nullptr, "/host", 0755).ok());
     }
     ~Folder() {
         server().spoil = nullptr;
@@ -48,22 +34,9 @@ struct Folder {
     }
     Result<void> mount(std::string_view options = {}) { return mount("/host", "home", options); }
     Result<void> mount(const char* path, std::string_view tag, std::string_view options) {
-        RefPtr<Dentry> at = TRY(walk(world.who, nullptr, path, walk_follow));
-        return MountTable::mount(*at,
+        return HostFolder::mount(path,
                                  {.type = "9p", .source = tag, .options = options, .flags = 0});
     }
-    void unmount() {
-        const auto root = walk(world.who, nullptr, "/host", walk_follow);
-        if (root.ok() && root.value()->is_root())
-            CHECK(MountTable::unmount(*root.value(), true).ok());
-    }
-    std::vector<std::string> list(const std::string& path) {
-        auto file = world.open(path, open_read_only | open_directory);
-        Names names;
-        if (file.ok()) static_cast<void>(file.value()->read_directory(names));
-        return names.seen;
-    }
-    Errc remove(const char* path) { return error_of(vfs::unlink(world.who, nullptr, path)); }
 };
 
 /// What a program might do there, whatever the server says to it.
