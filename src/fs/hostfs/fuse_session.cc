@@ -41,12 +41,11 @@ void FuseSession::tell(Opcode opcode, std::uint64_t node, std::span<const std::b
         FuseSession& session = *back.session;
         back.~Told();
         mm::free_frames(mm::virt_to_phys(&back));
-        // Woken with the lock held: whoever sees none under way may end the session.
-        IrqGuard guard{session.lock_};
-        if (--session.told_ == 0) session.changed_.wake_all();
+        IrqGuard guard{session.answers_.lock};
+        if (--session.told_ == 0) session.answers_.changed.wake_all();
     };
     {
-        IrqGuard guard{lock_};
+        IrqGuard guard{answers_.lock};
         told_++;
     }
     device_.submit(*told);
@@ -54,10 +53,11 @@ void FuseSession::tell(Opcode opcode, std::uint64_t node, std::span<const std::b
 
 void FuseSession::settle() {
     const auto is_quiet = [&] {
-        IrqGuard guard{lock_};
+        IrqGuard guard{answers_.lock};
         return told_ == 0;
     };
-    static_cast<void>(changed_.wait_until(is_quiet, Nanos::never(), sched::Interruptible::no));
+    static_cast<void>(
+        answers_.changed.wait_until(is_quiet, Nanos::never(), sched::Interruptible::no));
 }
 
 Writer FuseCall::begin(Opcode opcode, std::uint64_t node, Owner owner) {
@@ -97,7 +97,7 @@ Result<void> FuseCall::exchange(Writer& writer, std::span<const Piece> to_server
 /// answers as if nothing had happened.
 void FuseCall::interrupt() {
     if (!session_.knows(Opcode::interrupt)) return;
-    Transfer asking(session_.device(), session_.changed_);
+    Transfer asking(session_.device(), session_.answers_);
     Writer writer(room_.aside_request(), {0, Opcode::interrupt, unique_ + 1, 0, 0, 0, 0, 0});
     const std::size_t bytes = writer.put(fuse::InterruptRequest{unique_}).finish();
     const Piece pieces[2] = {piece_of(room_.aside_request().first(bytes)),

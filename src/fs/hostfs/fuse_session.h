@@ -51,11 +51,10 @@ private:
     }
 
     share::Device& device_;
-    sched::WaitQueue changed_; // an answer came
     std::atomic<std::uint64_t> unique_{2};
     std::atomic<std::uint64_t> unknown_{0};
-    SpinLock<LockRank::device_queue> lock_;
-    std::uint32_t told_ GUARDED_BY(lock_) = 0; // under way
+    Answers answers_;
+    std::uint32_t told_ GUARDED_BY(answers_.lock) = 0; // under way
 };
 
 /// On whose behalf: what a server makes is theirs.
@@ -71,7 +70,7 @@ public:
     enum class When : std::uint8_t { uninterrupted, interruptible };
 
     explicit FuseCall(FuseSession& session, Size size = Size::small)
-        : Transfer(session.device(), session.changed_), session_(session), room_(size) {}
+        : Transfer(session.device(), session.answers_), session_(session), room_(size) {}
 
     /// Once, or again after run() for another request in the same memory.
     fuse::Writer begin(fuse::Opcode opcode, std::uint64_t node, Owner owner = {});

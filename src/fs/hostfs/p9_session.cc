@@ -34,7 +34,7 @@ P9Session::~P9Session() {
 
 Result<Fid*> P9Session::take_fid() {
     {
-        IrqGuard guard{lock_};
+        IrqGuard guard{answers_.lock};
         if (Fid* fid = free_fids_) {
             free_fids_ = fid->next_free;
             return fid;
@@ -42,44 +42,43 @@ Result<Fid*> P9Session::take_fid() {
     }
     auto* fid = new (std::nothrow) Fid;
     if (!fid) return Errc::no_memory;
-    IrqGuard guard{lock_};
+    IrqGuard guard{answers_.lock};
     fid->number = next_fid_++;
     fid->next_made = std::exchange(made_fids_, fid);
     return fid;
 }
 
 void P9Session::give_fid(Fid& fid) {
-    IrqGuard guard{lock_};
+    IrqGuard guard{answers_.lock};
     fid.next_free = std::exchange(free_fids_, &fid);
 }
 
 std::uint16_t P9Session::take_tag() {
     std::uint16_t tag = 0;
     const auto take = [&] {
-        IrqGuard guard{lock_};
+        IrqGuard guard{answers_.lock};
         if (free_tags_ == 0) return false;
         tag = static_cast<std::uint16_t>(std::countr_zero(free_tags_));
         free_tags_ &= free_tags_ - 1;
         return true;
     };
-    static_cast<void>(changed_.wait_until(take, Nanos::never(), sched::Interruptible::no));
+    static_cast<void>(answers_.changed.wait_until(take, Nanos::never(), sched::Interruptible::no));
     return tag;
 }
 
 void P9Session::give_tag(std::uint16_t tag) {
-    {
-        IrqGuard guard{lock_};
-        free_tags_ |= std::uint64_t{1} << tag;
-    }
-    changed_.wake_all();
+    IrqGuard guard{answers_.lock};
+    free_tags_ |= std::uint64_t{1} << tag;
+    answers_.changed.wake_all();
 }
 
 void P9Session::settle() {
     const auto is_quiet = [&] {
-        IrqGuard guard{lock_};
+        IrqGuard guard{answers_.lock};
         return free_tags_ == ~std::uint64_t{0};
     };
-    static_cast<void>(changed_.wait_until(is_quiet, Nanos::never(), sched::Interruptible::no));
+    static_cast<void>(
+        answers_.changed.wait_until(is_quiet, Nanos::never(), sched::Interruptible::no));
 }
 
 void P9Session::clunk(Fid& fid) {
@@ -109,7 +108,7 @@ void P9Session::clunk(Fid& fid) {
 }
 
 P9Call::P9Call(P9Session& session, Size size)
-    : Transfer(session.device(), session.changed_), session_(session), room_(size) {}
+    : Transfer(session.device(), session.answers_), session_(session), room_(size) {}
 
 P9Call::~P9Call() {
     if (has_tag_) session_.give_tag(tag_);
@@ -157,7 +156,7 @@ Result<void> P9Call::exchange(p9::Writer& writer, std::span<const Piece> to_serv
 /// Asks the server to drop the request, and waits until it has said that it has, or has answered
 /// ([9p] flush(5)). The memory of the request is the server's until then.
 void P9Call::flush() {
-    Transfer asking(session_.device(), session_.changed_);
+    Transfer asking(session_.device(), session_.answers_);
     p9::Writer writer(room_.aside_request(), Type::flush,
                       static_cast<std::uint16_t>(tag_ + P9Session::tags));
     const std::size_t bytes = writer.u16(tag_).finish();

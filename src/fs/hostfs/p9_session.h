@@ -44,12 +44,11 @@ private:
     static constexpr unsigned tags = 64;
 
     share::Device& device_;
-    sched::WaitQueue changed_; // an answer came, or a tag is free
-    SpinLock<LockRank::device_queue> lock_;
-    std::uint64_t free_tags_ GUARDED_BY(lock_) = ~std::uint64_t{0};
-    Fid* free_fids_ GUARDED_BY(lock_) = nullptr;
-    Fid* made_fids_ GUARDED_BY(lock_) = nullptr;
-    std::uint32_t next_fid_ GUARDED_BY(lock_) = 0;
+    Answers answers_; // tags are waited for, too
+    std::uint64_t free_tags_ GUARDED_BY(answers_.lock) = ~std::uint64_t{0};
+    Fid* free_fids_ GUARDED_BY(answers_.lock) = nullptr;
+    Fid* made_fids_ GUARDED_BY(answers_.lock) = nullptr;
+    std::uint32_t next_fid_ GUARDED_BY(answers_.lock) = 0;
 };
 
 /// One request and its answer.

@@ -10,21 +10,26 @@ void Transfer::send(std::span<const Piece> to_server, std::span<const Piece> fro
     out = to_server;
     in = from_server;
     done = arrived;
-    is_answered_.store(false, std::memory_order_relaxed);
+    {
+        IrqGuard guard{answers_.lock};
+        is_answered_ = false;
+    }
     device_.submit(*this);
 }
 
 void Transfer::arrived(Exchange& exchange) {
     auto& transfer = static_cast<Transfer&>(exchange);
-    sched::WaitQueue& answered = transfer.answered_;
-    // Release pairs with the waiter's acquire: it sees the answer. Behind it this may be gone.
-    transfer.is_answered_.store(true, std::memory_order_release);
-    answered.wake_all();
+    IrqGuard guard{transfer.answers_.lock};
+    transfer.is_answered_ = true;
+    transfer.answers_.changed.wake_all();
 }
 
 bool Transfer::wait(sched::Interruptible how) {
-    const auto is_answered = [&] { return is_answered_.load(std::memory_order_acquire); };
-    return answered_.wait_until(is_answered, Nanos::never(), how).ok();
+    const auto is_answered = [&] {
+        IrqGuard guard{answers_.lock};
+        return is_answered_;
+    };
+    return answers_.changed.wait_until(is_answered, Nanos::never(), how).ok();
 }
 
 MessageRoom::MessageRoom(Size size) : size_(size) {

@@ -5,8 +5,8 @@
 #include <drupe/mm/frames.h>
 #include <drupe/sched/wait_queue.h>
 #include <drupe/share/device.h>
+#include <drupe/sync/spin_lock.h>
 
-#include <atomic>
 #include <cstddef>
 #include <span>
 
@@ -21,11 +21,16 @@ inline std::uint32_t bytes_of(std::span<const share::Piece> pieces) {
     return bytes;
 }
 
+/// Where a session waits. Woken with the lock held: whoever has seen the last answer, with the
+/// lock, may end the session.
+struct Answers {
+    SpinLock<LockRank::device_queue> lock;
+    sched::WaitQueue changed;
+};
+
 class Transfer : public share::Exchange {
 public:
-    /// `answered` is woken with each answer, and outlives them all.
-    Transfer(share::Device& device, sched::WaitQueue& answered)
-        : device_(device), answered_(answered) {}
+    Transfer(share::Device& device, Answers& answers) : device_(device), answers_(answers) {}
 
     /// The pieces, and what they name, are the device's until the answer is there.
     void send(std::span<const share::Piece> to_server, std::span<const share::Piece> from_server);
@@ -35,8 +40,8 @@ public:
 private:
     static void arrived(share::Exchange& exchange);
     share::Device& device_;
-    sched::WaitQueue& answered_;
-    std::atomic<bool> is_answered_{false};
+    Answers& answers_;
+    bool is_answered_ GUARDED_BY(answers_.lock) = false;
 };
 
 /// Memory for a request, its answer, and another exchange about it.
