@@ -8,15 +8,7 @@
 namespace drupe::fuse {
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
-
-/// What is good for longer than this is asked for again anyway.
-constexpr std::uint64_t longest_valid = 3600 * 24;
-
-std::int64_t valid_for(std::uint64_t seconds, std::uint32_t ns) {
-    if (ns >= second_ns) ns = second_ns - 1;
-    return static_cast<std::int64_t>(std::min(seconds, longest_valid)) * second_ns + ns;
-}
+constexpr std::uint32_t second_ns = 1'000'000'000;
 
 bool clean(Attributes& a) {
     for (std::uint32_t* ns : {&a.atime_ns, &a.mtime_ns, &a.ctime_ns})
@@ -99,14 +91,13 @@ Result<Entry> read_entry(Reader& reader) {
     if (!reader.is_sound()) return Errc::io;
     if (reply.node == 0) return Errc::not_found;
     if (reply.node == root_node || !clean(reply.attributes)) return Errc::io;
-    return Entry{reply.node, valid_for(reply.entry_valid, reply.entry_valid_ns),
-                 valid_for(reply.attributes_valid, reply.attributes_valid_ns), reply.attributes};
+    return Entry{reply.node, reply.attributes};
 }
 
-Result<Attributed> read_attributes(Reader reader) {
+Result<Attributes> read_attributes(Reader reader) {
     auto reply = TRY(read_whole<AttributesReply>(reader));
     if (!clean(reply.attributes)) return Errc::io;
-    return Attributed{valid_for(reply.valid, reply.valid_ns), reply.attributes};
+    return reply.attributes;
 }
 
 Result<OpenReply> read_open(Reader reader) { return read_whole<OpenReply>(reader); }

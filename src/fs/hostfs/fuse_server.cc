@@ -77,7 +77,7 @@ Result<Facts> FuseServer::facts(std::uint64_t node) {
     Writer request = call.begin(Opcode::get_attributes, node);
     request.put(fuse::GetAttributesRequest{});
     const auto reply = TRY(fuse::read_attributes(TRY(call.run(request, When::interruptible))));
-    return facts_of(reply.attributes);
+    return facts_of(reply);
 }
 
 Result<Found> FuseServer::root() {

@@ -75,7 +75,6 @@ void check_entry(Reader reader) {
     const auto found = read_entry(reader);
     if (!found.ok()) return;
     FUZZ_CHECK(found.value().node > root_node);
-    FUZZ_CHECK(found.value().entry_ns >= 0 && found.value().attributes_ns >= 0);
     check_attributes(found.value().attributes);
     static_cast<void>(read_open(reader)); // as behind a new file's entry
 }
@@ -109,8 +108,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t bytes) {
     case 4:
         check_reply(reply, [](Reader reader) {
             const auto found = read_attributes(reader);
-            if (found.ok()) check_attributes(found.value().attributes);
-            if (found.ok()) FUZZ_CHECK(found.value().valid_ns >= 0);
+            if (found.ok()) check_attributes(found.value());
         });
         break;
     case 5: check_reply(reply, [&](Reader reader) { check_target(reply, reader); }); break;

@@ -74,19 +74,15 @@ Result<std::uint32_t> open_data_reply(std::span<const std::byte> head, std::size
 /// not_supported: the server speaks another version. At least 4096 bytes can be written at once.
 Result<InitReply> read_init(Reader reader);
 
-/// What a server knows of an object: its number there, and for how long what it says is good.
+/// What a server says of an object: its number there, and the rest. For how long that is good it
+/// says, too; it may be asked again before.
 struct Entry {
     std::uint64_t node;
-    std::int64_t entry_ns, attributes_ns; // not negative
     Attributes attributes;
 };
 /// not_found: a name that leads nowhere.
 Result<Entry> read_entry(Reader& reader);
-struct Attributed {
-    std::int64_t valid_ns;
-    Attributes attributes;
-};
-Result<Attributed> read_attributes(Reader reader);
+Result<Attributes> read_attributes(Reader reader);
 Result<OpenReply> read_open(Reader reader);
 Result<StatfsReply> read_statfs(Reader reader);
 /// A symbolic link's target: not empty, no NUL in it, shorter than a path may be.

@@ -38,9 +38,7 @@ enum class Opcode : std::uint32_t {
     create = 35,
     interrupt = 36,
     destroy = 38,
-    batch_forget = 42, // no answer
     fallocate = 43,
-    readdirplus = 44,
     rename2 = 45,
     lseek = 46,
 };

@@ -24,7 +24,6 @@ enum InitFlag : std::uint32_t {
     init_async_read = 1u << 0,
     init_big_writes = 1u << 5,
     init_dont_mask = 1u << 6,
-    init_readdirplus = 1u << 13,
     init_no_open = 1u << 17,
     init_parallel_directories = 1u << 18,
     init_max_pages = 1u << 22,
