@@ -229,11 +229,12 @@ def _told(status: Path):
     return console.ending_in(status.read_bytes()) if status.exists() else None
 
 
-def _boot(args, words: list, record: start.Start, errors, told: Path):
+def _boot(args, words: list, record: start.Start, errors, told: Path, serving):
     """Runs QEMU until it is gone. Returns (Ending or None, why it was ended or None, QEMU's status)."""
     keys = record.stdin == "keys"
     why = ending = None
     with qemu.running(words, errors) as process:
+        serving.watch(process)
         with console.Terminal(0, keys), console.WindowChanges() as changes:
             pump = console.Pump(
                 0,
@@ -354,8 +355,8 @@ def run(args) -> int:
                 file=sys.stderr,
             )
         with serving:
-            ending, why, status = _boot(args, words, record, errors, told)
+            ending, why, status = _boot(args, words, record, errors, told, serving)
             complaint = serving.complaint() if ending is None and status else ""
         if complaint:
-            raise UserError(f"virtiofsd cannot serve the folder: {complaint}")
+            raise UserError(f"virtiofsd failed: {complaint}")
         return _status(args, ending, why, status, _complaint(errors), bootfs.stat().st_size)

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 from . import qemu
@@ -156,6 +157,17 @@ class Serving:
             for number, folder in enumerate(self._folders)
             if is_by_daemon(folder, self._protocol)
         ]
+
+    def watch(self, machine) -> None:
+        """Ends the machine when a daemon fails: what the guest has asked of it would never be answered."""
+
+        def wait(daemon) -> None:
+            if daemon.wait() != 0:
+                with contextlib.suppress(ProcessLookupError):
+                    machine.kill()
+
+        for daemon in self._daemons:
+            threading.Thread(target=wait, args=(daemon,), daemon=True).start()
 
     def complaint(self) -> str:
         """Why a daemon could not serve; empty when all could."""

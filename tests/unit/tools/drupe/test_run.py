@@ -161,7 +161,21 @@ class Run(unittest.TestCase):
         options = ("--share", "virtiofs", "-v", f"{self.folder}/one:/data")
         self.qemu("print('qemu: Failed to connect', file=sys.stderr); sys.exit(1)")
         self.daemon("sys.exit('unshare: Operation not permitted')")
-        self.assertIn(b"virtiofsd cannot serve the folder: unshare: Operation not permitted\n", self.run_it(*options).stderr)
+        self.assertIn(b"virtiofsd failed: unshare: Operation not permitted\n", self.run_it(*options).stderr)
+        self.qemu(
+            "import socket\n"
+            "path = next(w for w in sys.argv if w.startswith('socket,')).split('path=')[1]\n"
+            "talk = socket.socket(socket.AF_UNIX); talk.connect(path)\n"
+            "time.sleep(600)"
+        )
+        self.daemon(
+            "fd = next(int(w[5:]) for w in sys.argv if w.startswith('--fd='))\n"
+            "talk = socket.socket(fileno=fd).accept()\n"
+            "sys.exit(3)"
+        )
+        done = self.run_it(*options)  # it dies while the machine runs
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(b"virtiofsd failed: it ended with status 3\n", done.stderr)
         (self.folder / "bin/virtiofsd").unlink()
         self.environment["PATH"] = f"{self.folder}/bin"
         self.assertIn(b"virtiofsd is missing: apt install", self.run_it(*options).stderr)
