@@ -8,12 +8,16 @@ usage: shared_test.py PROGRAMS MACHINE CPUS ISOLATION HOW
 HOW is "run" or "virtiofs" (the folder comes by ./drupe run -v, and --share virtiofs) or one of QEMU's devices with
 options, which then serves it, and the program mounts it itself; "ramfs" has no folder at all.
 """
+import contextlib
 import difflib
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -157,6 +161,33 @@ def test_signals(folder: Path) -> None:
     expect("flushes", ["v9fs_flush" in log.read_text()], [True])
 
 
+def daemons_of(folder: Path) -> list:
+    """virtiofsd for that folder: a parent, and its child in the namespaces."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it has just ended
+        if f"source={folder}".encode() in words:
+            found.append(int(process.name))
+    return found
+
+
+def test_signals_while_the_daemon_stands(folder: Path) -> None:
+    """virtiofsd stands still most of the time: signals come while it has a request."""
+    folder.mkdir()
+    machine = subprocess.Popen(command(folder, [SHARED, "signals", "/deep/in/data"]), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while machine.poll() is None:
+        for what, seconds in ((signal.SIGSTOP, 0.3), (signal.SIGCONT, 0.02)):
+            for daemon in daemons_of(folder):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(daemon, what)
+            time.sleep(seconds)
+    expect("signals", [*machine.stdout.read().splitlines(), f"status {machine.returncode}"], ["read all", "status 0"])
+
+
 def test_threads(folder: Path) -> None:
     folder.mkdir()
     expect("threads", guest(folder, [SHARED, "many", "/deep/in/data"]), ["done", "status 0"])
@@ -168,13 +199,20 @@ def main() -> None:
         sys.exit(77)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
+        if how == "virtiofs" and os.geteuid() != 0:
+            said = guest(work, [SHARED, "xattr", "/deep/in/data"])
+            if any("virtiofsd failed" in line for line in said):
+                print("\n".join(said))
+                sys.exit(77)  # this user may have no namespaces
         test_programs(work)
         test_threads(work / "threads")
         if how != "ramfs":
             test_live(work / "live")
         if how == "run":
             test_read_only(work / "read-only")
-        elif how not in ("ramfs", "virtiofs"):
+        elif how == "virtiofs":
+            test_signals_while_the_daemon_stands(work / "signals")
+        elif how != "ramfs":
             test_signals(work / "signals")
     if flaws:
         sys.exit("\n".join(flaws))

@@ -169,7 +169,6 @@ private:
         }
         if (!is_up) return 5;
         if (opcode == 38) return is_up = false, 0;
-        if (opcode == 36) return 11; // nothing is ever interrupted
         if (!nodes.contains(node)) return 116;
         Object& o = nodes[node];
         switch (opcode) {

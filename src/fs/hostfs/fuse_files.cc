@@ -14,7 +14,6 @@ using fuse::Opcode;
 using fuse::Reader;
 using fuse::Writer;
 using share::Piece;
-using When = FuseCall::When;
 
 namespace {
 
@@ -44,7 +43,7 @@ Result<std::size_t> FuseServer::write(Handle& handle, std::uint64_t offset,
     FuseCall call(session_);
     Writer request = call.begin(Opcode::write, handle.node().id);
     request.put(fuse::DataRequest{handle.id, offset, bytes, 0, 0, 0, 0});
-    return std::size_t{TRY(fuse::read_count(TRY(call.run_write(request, from)), bytes))};
+    return std::size_t{TRY(fuse::read_count(TRY(call.run(request, from)), bytes))};
 }
 
 Result<bool> FuseServer::list(Handle& handle, std::uint64_t cookie, vfs::DirectorySink& sink) {
@@ -95,7 +94,7 @@ Result<std::uint64_t> FuseServer::seek(Handle& handle, std::uint64_t offset, int
     FuseCall call(session_);
     Writer request = call.begin(Opcode::lseek, handle.node().id);
     request.put(fuse::LseekRequest{handle.id, offset, static_cast<std::uint32_t>(whence), 0});
-    const auto reply = call.run(request, When::interruptible);
+    const auto reply = call.run(request);
     if (!reply.ok()) return supported(reply.error());
     return fuse::read_offset(reply.value());
 }
@@ -103,7 +102,7 @@ Result<std::uint64_t> FuseServer::seek(Handle& handle, std::uint64_t offset, int
 Result<vfs::FileSystemStats> FuseServer::stats(Node& root) {
     FuseCall call(session_);
     Writer request = call.begin(Opcode::statfs, root.id);
-    const auto s = TRY(fuse::read_statfs(TRY(call.run(request, When::interruptible))));
+    const auto s = TRY(fuse::read_statfs(TRY(call.run(request))));
     constexpr std::uint64_t fuse_magic = 0x65735546;
     const std::uint32_t block_bytes = s.fragment_bytes != 0 ? s.fragment_bytes : s.block_bytes;
     return vfs::FileSystemStats{fuse_magic,    block_bytes, s.blocks,
@@ -120,7 +119,7 @@ Result<std::size_t> FuseServer::get_xattr(Node& node, std::string_view name,
     request.put(fuse::GetXattrRequest{room, 0});
     if (!name.empty()) request.text(name);
     if (room == 0) {
-        const auto reply = call.run(request, When::interruptible);
+        const auto reply = call.run(request);
         if (!reply.ok()) return supported(reply.error());
         return std::size_t{TRY(fuse::read_count(reply.value(), largest_xattr))};
     }
@@ -144,7 +143,7 @@ Result<void> FuseServer::set_xattr(Node& node, std::string_view name,
     FuseCall call(session_);
     Writer request = call.begin(Opcode::setxattr, node.id);
     request.put(fuse::SetXattrRequest{piece.bytes, flags}).text(name);
-    const auto reply = call.run_write(request, {&piece, value.empty() ? 0u : 1u});
+    const auto reply = call.run(request, {&piece, value.empty() ? 0u : 1u});
     return reply.ok() ? Result<void>{} : supported(reply.error());
 }
 

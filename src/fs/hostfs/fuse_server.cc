@@ -8,7 +8,6 @@ namespace drupe::hostfs {
 
 using fuse::Opcode;
 using fuse::Writer;
-using When = FuseCall::When;
 using Size = FuseCall::Size;
 
 namespace {
@@ -76,7 +75,7 @@ Result<Facts> FuseServer::facts(std::uint64_t node) {
     FuseCall call(session_);
     Writer request = call.begin(Opcode::get_attributes, node);
     request.put(fuse::GetAttributesRequest{});
-    const auto reply = TRY(fuse::read_attributes(TRY(call.run(request, When::interruptible))));
+    const auto reply = TRY(fuse::read_attributes(TRY(call.run(request))));
     return facts_of(reply);
 }
 
@@ -99,7 +98,7 @@ Result<Found> FuseServer::lookup(Place place) {
     FuseCall call(session_);
     Writer request = call.begin(Opcode::lookup, place.directory.id);
     request.text(place.name);
-    fuse::Reader reply = TRY(call.run(request, When::interruptible));
+    fuse::Reader reply = TRY(call.run(request));
     return found(TRY(fuse::read_entry(reply)));
 }
 
@@ -130,8 +129,7 @@ Result<void> FuseServer::change(Node& node, const Change& change) {
 Result<std::size_t> FuseServer::read_link(Node& node, std::span<char> into) {
     FuseCall call(session_, Size::large);
     Writer request = call.begin(Opcode::readlink, node.id);
-    const std::string_view target =
-        TRY(fuse::read_target(TRY(call.run(request, When::interruptible))));
+    const std::string_view target = TRY(fuse::read_target(TRY(call.run(request))));
     if (target.size() > into.size()) return Errc::too_big;
     target.copy(into.data(), target.size());
     return target.size();
@@ -162,7 +160,7 @@ Result<RefPtr<Handle>> FuseServer::open(Node& node, std::uint32_t flags) {
         FuseCall call(session_);
         Writer request = call.begin(opcode, node.id);
         request.put(fuse::OpenRequest{flags & (vfs::open_access_mode | vfs::open_sync), 0});
-        const auto reply = call.run(request, When::interruptible);
+        const auto reply = call.run(request);
         if (reply.ok())
             return handle_for(RefPtr<Node>(&node), TRY(fuse::read_open(reply.value())), kind);
         if (reply.error() != Errc::not_implemented || !is_optional) return reply.error();

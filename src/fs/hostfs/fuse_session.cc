@@ -68,7 +68,7 @@ Writer FuseCall::begin(Opcode opcode, std::uint64_t node, Owner owner) {
 }
 
 Result<void> FuseCall::exchange(Writer& writer, std::span<const Piece> to_server,
-                                std::span<const Piece> from_server, When when) {
+                                std::span<const Piece> from_server) {
     if (!room_.is_there()) return Errc::no_memory;
     constexpr std::size_t most = 40;
     Piece pieces[most];
@@ -84,58 +84,25 @@ Result<void> FuseCall::exchange(Writer& writer, std::span<const Piece> to_server
         piece_of(from_server.empty() ? room_.reply() : room_.reply().first(sizeof(ReplyHeader)));
     for (const Piece& piece : from_server) pieces[at++] = piece;
     send({pieces, readable}, {pieces + readable, at - readable});
-    is_cut_ =
-        !wait(when == When::interruptible ? sched::Interruptible::yes : sched::Interruptible::no);
-    if (is_cut_) {
-        interrupt();
-        wait(sched::Interruptible::no);
-    }
+    wait(sched::Interruptible::no);
     return outcome == Errc::ok ? Result<void>{} : outcome;
-}
-
-/// Asks the server to leave it, and waits until it has heard. It may, with `interrupted`, or it
-/// answers as if nothing had happened.
-void FuseCall::interrupt() {
-    if (!session_.knows(Opcode::interrupt)) return;
-    Transfer asking(session_.device(), session_.answers_);
-    Writer writer(room_.aside_request(), {0, Opcode::interrupt, unique_ + 1, 0, 0, 0, 0, 0});
-    const std::size_t bytes = writer.put(fuse::InterruptRequest{unique_}).finish();
-    const Piece pieces[2] = {piece_of(room_.aside_request().first(bytes)),
-                             piece_of(room_.aside_reply())};
-    asking.is_urgent = true;
-    asking.send({&pieces[0], 1}, {&pieces[1], 1});
-    asking.wait(sched::Interruptible::no);
-    if (asking.outcome != Errc::ok) return;
-    const std::size_t came = std::min<std::size_t>(asking.written, room_.aside_reply().size());
-    const auto reply = fuse::open_reply(room_.aside_reply().first(came), unique_ + 1);
-    if (reply.error() == Errc::not_implemented) session_.note_unknown(Opcode::interrupt);
 }
 
 template <class T>
 Result<T> FuseCall::said(Result<T> reply) {
-    if (reply.ok()) return reply;
     if (reply.error() == Errc::not_implemented) session_.note_unknown(opcode_);
-    // The server left it: as if it had never been.
-    if (reply.error() == Errc::interrupted && is_cut_) return Errc::restart_always;
     return reply;
 }
 
-Result<Reader> FuseCall::run(Writer& writer, When when) {
-    TRY(exchange(writer, {}, {}, when));
-    const auto reply = room_.reply();
-    return said(
-        fuse::open_reply(reply.first(std::min<std::size_t>(written, reply.size())), unique_));
-}
-
-Result<Reader> FuseCall::run_write(Writer& writer, std::span<const Piece> data) {
-    TRY(exchange(writer, data, {}, When::uninterrupted));
+Result<Reader> FuseCall::run(Writer& writer, std::span<const Piece> data) {
+    TRY(exchange(writer, data, {}));
     const auto reply = room_.reply();
     return said(
         fuse::open_reply(reply.first(std::min<std::size_t>(written, reply.size())), unique_));
 }
 
 Result<std::uint32_t> FuseCall::run_read(Writer& writer, std::span<const Piece> data) {
-    TRY(exchange(writer, {}, data, When::interruptible));
+    TRY(exchange(writer, {}, data));
     return said(fuse::open_data_reply(room_.reply().first(sizeof(ReplyHeader)), written, unique_,
                                       bytes_of(data)));
 }

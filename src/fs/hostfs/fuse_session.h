@@ -20,8 +20,7 @@ public:
     share::Device& device() const { return device_; }
     std::uint32_t flags = 0;      // fuse::InitFlag, as agreed on
     std::uint32_t most_bytes = 0; // of one read or write, as agreed on
-    /// Even: an interruption has the number behind its request's.
-    std::uint64_t next_unique() { return unique_.fetch_add(2, std::memory_order_relaxed); }
+    std::uint64_t next_unique() { return unique_.fetch_add(1, std::memory_order_relaxed); }
 
     /// A server that does not know a request says so once, and means it.
     bool knows(fuse::Opcode opcode) const {
@@ -51,7 +50,7 @@ private:
     }
 
     share::Device& device_;
-    std::atomic<std::uint64_t> unique_{2};
+    std::atomic<std::uint64_t> unique_{1};
     std::atomic<std::uint64_t> unknown_{0};
     Answers answers_;
     std::uint32_t told_ GUARDED_BY(answers_.lock) = 0; // under way
@@ -62,38 +61,33 @@ struct Owner {
     std::uint32_t uid = 0, gid = 0;
 };
 
-/// One request and its answer.
+/// One request and its answer. Signals wait for it: virtiofsd is sent no FUSE_INTERRUPT by Linux,
+/// and QEMU 7.2's dies of the request that comes behind one.
 class FuseCall final : private Transfer {
 public:
     using Size = MessageRoom::Size;
-    /// May a signal end it? Only calls that can be repeated.
-    enum class When : std::uint8_t { uninterrupted, interruptible };
 
     explicit FuseCall(FuseSession& session, Size size = Size::small)
         : Transfer(session.device(), session.answers_), session_(session), room_(size) {}
 
     /// Once, or again after run() for another request in the same memory.
     fuse::Writer begin(fuse::Opcode opcode, std::uint64_t node, Owner owner = {});
-    /// Sends what `writer` wrote and waits. The server's error, io, no_memory, name_too_long;
-    /// restart_always.
-    Result<fuse::Reader> run(fuse::Writer& writer, When when = When::uninterrupted);
-    /// With data behind the request.
-    Result<fuse::Reader> run_write(fuse::Writer& writer, std::span<const share::Piece> data);
+    /// Sends what `writer` wrote, with `data` behind it, and waits. The server's error, io,
+    /// no_memory, name_too_long.
+    Result<fuse::Reader> run(fuse::Writer& writer, std::span<const share::Piece> data = {});
     /// With data that goes to `data`: how many bytes came.
     Result<std::uint32_t> run_read(fuse::Writer& writer, std::span<const share::Piece> data);
 
 private:
     Result<void> exchange(fuse::Writer& writer, std::span<const share::Piece> to_server,
-                          std::span<const share::Piece> from_server, When when);
+                          std::span<const share::Piece> from_server);
     template <class T>
     Result<T> said(Result<T> reply);
-    void interrupt();
 
     FuseSession& session_;
     const MessageRoom room_;
     std::uint64_t unique_ = 0;
     fuse::Opcode opcode_ = fuse::Opcode::init;
-    bool is_cut_ = false; // a signal came before the answer
 };
 
 } // namespace drupe::hostfs

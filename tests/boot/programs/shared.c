@@ -270,11 +270,10 @@ static int signals_while_reading(void) {
     sigaction(SIGALRM, &action, NULL);
     const struct itimerval often = {{0, 70000}, {0, 70000}};
     setitimer(ITIMER_REAL, &often, NULL);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8 || signals < 5; i++) {
         char got = 0;
-        CHECK(pread(fd, &got, 1, i) == 1 && got == "abcdefgh"[i]);
+        CHECK(pread(fd, &got, 1, i % 8) == 1 && got == "abcdefgh"[i % 8]);
     }
-    CHECK(signals > 0);
     return verdict("read all");
 }
 

@@ -36,7 +36,6 @@ enum class Opcode : std::uint32_t {
     releasedir = 29,
     fsyncdir = 30,
     create = 35,
-    interrupt = 36,
     destroy = 38,
     fallocate = 43,
     rename2 = 45,

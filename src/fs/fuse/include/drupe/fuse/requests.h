@@ -102,9 +102,6 @@ struct SetXattrRequest {
 struct GetXattrRequest {
     std::uint32_t bytes, padding;
 };
-struct InterruptRequest {
-    std::uint64_t unique;
-};
 struct FallocateRequest {
     std::uint64_t handle, offset, length;
     std::uint32_t mode, padding;
