@@ -2,6 +2,7 @@
 #include "devices.h"
 
 #include "console_device.h"
+#include "firmware_files.h"
 #include "machine_state.h"
 #include "power_key.h"
 
@@ -42,6 +43,7 @@ void use(OwnPtr<drivers::Device> owned) {
     if (drivers::PowerKey* key = device.power_key(); key && !key->enable(on_power_key))
         log(LogLevel::warning, "the power key does nothing: its interrupt cannot be had");
     if (drivers::PanicListener* listener = device.panic_listener()) state.panic_listener = listener;
+    if (drivers::FirmwareItems* items = device.firmware_items()) offer_firmware_files(*items);
     // One that the firmware names, and that a driver knows, was there before.
     if (drivers::Console* console = device.console(); console && !state.console)
         state.use_console(*console);

@@ -19,7 +19,7 @@ public:
     explicit ProcFs(Kind kind) : kind_(kind) {}
     std::string_view type() const override { return kind_ == Kind::proc ? "proc" : "sysfs"; }
     vfs::FileSystemStats stats() override;
-    const vfs::GeneratedTree& tree() const {
+    vfs::GeneratedTree& tree() const {
         return kind_ == Kind::proc ? vfs::proc_files : vfs::sys_files;
     }
     bool has_processes() const { return kind_ == Kind::proc; }

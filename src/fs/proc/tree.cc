@@ -37,6 +37,7 @@ public:
         : TextInode(fs, number_of(file.path, 1), mode_regular | (file.store ? 0644u : 0444u)),
           file_(file) {}
     Result<void> write_text(FormatSink& out) override {
+        if (file_.write_of) return file_.write_of(out, file_.subject);
         file_.write(out);
         return {};
     }
@@ -68,7 +69,12 @@ public:
 private:
     ProcFs& proc_fs() { return static_cast<ProcFs&>(fs()); }
     std::string_view prefix() const { return {prefix_, prefix_length_}; }
-    bool was_listed(const GeneratedFile& until, std::string_view part) const;
+    bool was_listed(const GeneratedFile& until, std::string_view part);
+    // Acquire pairs with the release in register_file().
+    GeneratedFile* first() { return proc_fs().tree().first.load(std::memory_order_acquire); }
+    static GeneratedFile* following(const GeneratedFile& file) {
+        return file.next.load(std::memory_order_acquire);
+    }
 
     static constexpr std::size_t longest = 96;
     char prefix_[longest];
@@ -76,7 +82,8 @@ private:
 };
 
 Result<RefPtr<Dentry>> TreeDirectory::lookup(Dentry& self, const Name& name) {
-    for (GeneratedFile* at = proc_fs().tree().first; at; at = at->next) {
+    complete(proc_fs().tree(), prefix());
+    for (GeneratedFile* at = first(); at; at = following(*at)) {
         const std::string_view path = at->path;
         if (next_part(path, prefix()) != name.view()) continue;
         if (path.size() == prefix_length_ + name.length)
@@ -89,16 +96,16 @@ Result<RefPtr<Dentry>> TreeDirectory::lookup(Dentry& self, const Name& name) {
 }
 
 /// Did a file before `until` already show this name?
-bool TreeDirectory::was_listed(const GeneratedFile& until, std::string_view part) const {
-    const auto& fs = static_cast<const ProcFs&>(this->fs());
-    for (GeneratedFile* at = fs.tree().first; at != &until; at = at->next)
+bool TreeDirectory::was_listed(const GeneratedFile& until, std::string_view part) {
+    for (GeneratedFile* at = first(); at != &until; at = following(*at))
         if (next_part(at->path, prefix()) == part) return true;
     return false;
 }
 
 Result<void> TreeDirectory::iterate(Dentry&, std::uint64_t cookie, DirectorySink& sink) {
     std::uint64_t here = 2;
-    for (GeneratedFile* at = proc_fs().tree().first; at; at = at->next, here++) {
+    complete(proc_fs().tree(), prefix());
+    for (GeneratedFile* at = first(); at; at = following(*at), here++) {
         if (here < cookie) continue;
         const std::string_view path = at->path;
         const std::string_view part = next_part(path, prefix());

@@ -52,55 +52,55 @@ weak::Scenario closed{"a file that is closed goes after all looks at it", [](std
                               });
                       }};
 
-weak::Scenario replaced{
-    "a number always leads to one of its files", [](std::uint64_t seed) {
-        on_two(
-            seed,
-            [](vfs::FdTable& table) {
-                for (int i = 0; i < 2; ++i)
-                    WEAK_CHECK(table.install_at(0, event_file(), false, limit).ok());
-            },
-            [](vfs::FdTable& table) {
-                for (int i = 0; i < 4; ++i) {
-                    vfs::FileRef file = table.get(0);
-                    WEAK_CHECK(file.get() != nullptr);
-                    file->poll(nullptr);
-                }
-            });
-    }};
+weak::Scenario replaced{"a number always leads to one of its files", [](std::uint64_t seed) {
+                            on_two(
+                                seed,
+                                [](vfs::FdTable& table) {
+                                    for (int i = 0; i < 2; ++i)
+                                        WEAK_CHECK(
+                                            table.install_at(0, event_file(), false, limit).ok());
+                                },
+                                [](vfs::FdTable& table) {
+                                    for (int i = 0; i < 4; ++i) {
+                                        vfs::FileRef file = table.get(0);
+                                        WEAK_CHECK(file.get() != nullptr);
+                                        file->poll(nullptr);
+                                    }
+                                });
+                        }};
 
-weak::Scenario installed{
-    "a file that is found is complete", [](std::uint64_t seed) {
-        on_two(
-            seed,
-            [](vfs::FdTable& table) {
-                WEAK_CHECK(table.install(event_file(), false, limit).value() == 1);
-            },
-            [](vfs::FdTable& table) {
-                for (;;)
-                    if (vfs::FileRef file = table.get(1)) {
-                        file->poll(nullptr);
-                        break;
-                    }
-            });
-    }};
+weak::Scenario installed{"a file that is found is complete", [](std::uint64_t seed) {
+                             on_two(
+                                 seed,
+                                 [](vfs::FdTable& table) {
+                                     WEAK_CHECK(table.install(event_file(), false, limit).value() ==
+                                                1);
+                                 },
+                                 [](vfs::FdTable& table) {
+                                     for (;;)
+                                         if (vfs::FileRef file = table.get(1)) {
+                                             file->poll(nullptr);
+                                             break;
+                                         }
+                                 });
+                         }};
 
-weak::Scenario reserved{
-    "a file that is put where room was kept is complete", [](std::uint64_t seed) {
-        on_two(
-            seed,
-            [](vfs::FdTable& table) {
-                const std::uint32_t kept = table.reserve(false, limit).value();
-                table.fill(kept, event_file());
-            },
-            [](vfs::FdTable& table) {
-                for (;;)
-                    if (vfs::FileRef file = table.get(1)) {
-                        file->poll(nullptr);
-                        break;
-                    }
-            });
-    }};
+weak::Scenario reserved{"a file that is put where room was kept is complete",
+                        [](std::uint64_t seed) {
+                            on_two(
+                                seed,
+                                [](vfs::FdTable& table) {
+                                    const std::uint32_t kept = table.reserve(false, limit).value();
+                                    table.fill(kept, event_file());
+                                },
+                                [](vfs::FdTable& table) {
+                                    for (;;)
+                                        if (vfs::FileRef file = table.get(1)) {
+                                            file->poll(nullptr);
+                                            break;
+                                        }
+                                });
+                        }};
 
 void look_until_grown(vfs::FdTable& table, std::uint32_t new_number) {
     for (bool found = false; !found;) {
@@ -120,16 +120,15 @@ weak::Scenario grown{"a table that grows keeps its files", [](std::uint64_t seed
                              [](vfs::FdTable& table) { look_until_grown(table, 64); });
                      }};
 
-weak::Scenario outgrown{"a table's old array goes after all looks at it", [](std::uint64_t seed) {
-                            on_two(
-                                seed,
-                                [](vfs::FdTable& table) {
-                                    for (std::uint32_t number : {64u, 128u})
-                                        WEAK_CHECK(
-                                            table.install_at(number, event_file(), false, limit)
-                                                .ok());
-                                },
-                                [](vfs::FdTable& table) { look_until_grown(table, 128); });
-                        }};
+weak::Scenario outgrown{
+    "a table's old array goes after all looks at it", [](std::uint64_t seed) {
+        on_two(
+            seed,
+            [](vfs::FdTable& table) {
+                for (std::uint32_t number : {64u, 128u})
+                    WEAK_CHECK(table.install_at(number, event_file(), false, limit).ok());
+            },
+            [](vfs::FdTable& table) { look_until_grown(table, 128); });
+    }};
 
 } // namespace

@@ -71,6 +71,28 @@ protected:
     ~PanicListener() = default;
 };
 
+struct FirmwareItem {
+    std::uint32_t bytes;
+    std::uint16_t key;
+    char name[56]; // ends with a zero
+};
+
+/// Named bytes that the hypervisor has for the machine. Context of all: thread. io: the device does
+/// not answer, or says that it failed.
+class FirmwareItems {
+public:
+    /// Bits that say what the device can do.
+    virtual Result<std::uint32_t> features() = 0;
+    virtual Result<std::uint32_t> count() = 0;
+    /// Below count().
+    virtual Result<FirmwareItem> item(std::uint32_t number) = 0;
+    /// Beyond an item's end zeros are read.
+    virtual Result<void> read(std::uint16_t key, std::uint64_t offset, std::span<std::byte> to) = 0;
+
+protected:
+    ~FirmwareItems() = default;
+};
+
 /// A device that gives random bytes.
 class EntropySource {
 public:

@@ -78,6 +78,7 @@ class RealTimeClock;
 class EntropySource;
 class PowerKey;
 class PanicListener;
+class FirmwareItems;
 
 /// What a driver makes of a node. It offers the interfaces of its class; null for all others.
 class Device {
@@ -92,6 +93,7 @@ public:
     virtual share::Device* share() { return nullptr; }
     virtual PowerKey* power_key() { return nullptr; }
     virtual PanicListener* panic_listener() { return nullptr; }
+    virtual FirmwareItems* firmware_items() { return nullptr; }
     /// Disk `n` of those that it has.
     virtual block::BlockDevice* block(unsigned) { return nullptr; }
     /// The next port behind `last`, or the first; null: there is no more.

@@ -4,7 +4,9 @@
 
 #include <drupe/base/format.h>
 #include <drupe/base/result.h>
+#include <drupe/sched/mutex.h>
 
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 
@@ -18,15 +20,36 @@ struct GeneratedFile {
     void (*write)(FormatSink& out);
     /// Takes what a program wrote in one call; null: the file is read-only.
     Result<void> (*store)(std::string_view text) = nullptr;
-    GeneratedFile* next = nullptr;
+    /// Instead of write, for files that are alike.
+    Result<void> (*write_of)(FormatSink& out, const void* subject) = nullptr;
+    const void* subject = nullptr;
+    std::atomic<GeneratedFile*> next{nullptr};
+};
+
+/// Files that are registered when somebody first looks into a directory: what they are about costs
+/// nothing before. The record lives for ever.
+struct LateFiles {
+    /// `add_files` calls register_file(); context as GeneratedFile::write.
+    LateFiles(const char* below, void (*add_files)()) : directory(below), add(add_files) {}
+    const char* const directory; // "firmware/acpi/"
+    void (*const add)();
+    sched::Mutex mutex;
+    bool is_done GUARDED_BY(mutex) = false;
+    LateFiles* next = nullptr;
 };
 
 struct GeneratedTree {
-    GeneratedFile* first = nullptr;
+    std::atomic<GeneratedFile*> first{nullptr};
+    LateFiles* late = nullptr;
 };
-/// /proc and /sys. Registered at boot, by one thread, never taken away.
+/// /proc and /sys. What is registered is never taken away.
 extern GeneratedTree proc_files;
 extern GeneratedTree sys_files;
+/// By one thread at a time: at boot, or in an `add`.
 void register_file(GeneratedTree& tree, GeneratedFile& file);
+/// At boot.
+void register_late(GeneratedTree& tree, LateFiles& files);
+/// What is below `directory` is wanted. Context: thread, no lock held.
+void complete(GeneratedTree& tree, std::string_view directory);
 
 } // namespace drupe::vfs
