@@ -78,7 +78,10 @@ Result<SigInfo> wait_for_signal(SignalSet wanted, Nanos deadline) {
         IrqGuard guard{self.process->actions->lock};
         self.waiting_for = {};
     }
-    if (waited) return info;
+    if (waited) {
+        complete_taken(info);
+        return info;
+    }
     return waited.error() == Errc::timed_out ? Errc::would_block : Errc::interrupted;
 }
 

@@ -14,8 +14,7 @@ void PendingSignals::drop(QueuedSignal& node) {
 bool PendingSignals::add(QueuedSignal& node) {
     const int signo = node.info.signo;
     if (!is_realtime(signo) && set_.has(signo)) return false;
-    set_.add(signo);
-    queue_.push_back(node);
+    add_another(node);
     return true;
 }
 

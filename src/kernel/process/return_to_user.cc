@@ -169,8 +169,9 @@ void take_all(UserThread& self, arch::TrapFrame& frame, bool& interrupted) {
             park(process);
             continue;
         }
-        const Taken taken = take_signal(self);
+        Taken taken = take_signal(self);
         if (taken.info.signo == 0) return;
+        complete_taken(taken.info);
         if (taken.action.handler == handler_ignore) continue;
         if (!taken.action.has_handler()) {
             take_default(self, taken.info, frame);

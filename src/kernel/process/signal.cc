@@ -83,7 +83,12 @@ Outcome queue_locked(const Sending& s) REQUIRES(s.process.actions->lock) {
     }
     if (is_discarded(s.process, s.target, s.signo)) return outcome;
     PendingSignals& where = s.target ? s.target->pending : s.process.pending;
-    outcome.queued = s.node ? where.add(*s.node) : where.add(s.signo);
+    if (s.node && s.node->info.timer_mark != 0) {
+        where.add_another(*s.node);
+        outcome.queued = true;
+    } else {
+        outcome.queued = s.node ? where.add(*s.node) : where.add(s.signo);
+    }
     s.process.actions->arrived.wake_all();
     wake_for(s.process, s.target, s.signo);
     return outcome;
@@ -138,15 +143,13 @@ Result<void> send_info_locked(Process& process, UserThread* target, const SigInf
 }
 
 bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node,
-                      std::uint64_t expiries) REQUIRES(tasks_lock()) {
-    // [posix] timer_getoverrun: the count stays at DELAYTIMER_MAX when it would be larger.
-    constexpr std::uint64_t most = INT32_MAX;
-    std::int32_t& overrun = node.info.u.timer.overrun;
-    const std::uint64_t missed =
-        node.is_queued() ? static_cast<std::uint64_t>(overrun) + std::min(expiries, most)
-                         : expiries - 1;
-    overrun = static_cast<std::int32_t>(std::min(missed, most));
-    return !node.is_queued() && send_locked({process, target, node.info.signo, &node});
+                      std::int32_t mark) REQUIRES(tasks_lock()) {
+    {
+        IrqGuard guard{process.actions->lock};
+        node.info.timer_mark = mark;
+        if (node.is_queued()) return false;
+    }
+    return send_locked({process, target, node.info.signo, &node});
 }
 
 } // namespace
@@ -243,16 +246,24 @@ void post_signal_to_group(Pid group, int signo) {
         if (p->group == group) send_locked({*p, nullptr, signo, nullptr});
 }
 
-bool post_signal(Process& target, QueuedSignal& node, std::uint64_t expiries) {
+bool post_signal(Process& target, QueuedSignal& node, std::int32_t mark) {
     IrqGuard guard{tasks_lock()};
-    return post_node_locked(target, nullptr, node, expiries);
+    return post_node_locked(target, nullptr, node, mark);
 }
 
-bool post_signal(Process& target, Pid tid, QueuedSignal& node, std::uint64_t expiries) {
+bool post_signal(Process& target, Pid tid, QueuedSignal& node, std::int32_t mark) {
     IrqGuard guard{tasks_lock()};
     UserThread* thread = find_thread_locked(tid);
     if (!thread || thread->process != &target) return false;
-    return post_node_locked(target, thread, node, expiries);
+    return post_node_locked(target, thread, node, mark);
+}
+
+void complete_taken(SigInfo& info) {
+    if (info.timer_mark == 0) [[likely]]
+        return;
+    // A timer has sent it, so there are timers.
+    current_process().timers->on_signal_taken(info);
+    info.timer_mark = 0;
 }
 
 void force_signal(const SigInfo& info) {

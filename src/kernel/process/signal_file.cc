@@ -117,8 +117,9 @@ Result<std::size_t> SignalFile::read(vfs::IoBuffer& buffer) {
     if (buffer.size() < sizeof(Record)) return Errc::invalid;
     std::size_t moved = 0;
     while (buffer.size() >= sizeof(Record)) {
-        const SigInfo info = take(wanted());
+        SigInfo info = take(wanted());
         if (info.signo != 0) {
+            complete_taken(info);
             const Record record = describe(info);
             const Result<std::size_t> put = buffer.put(&record, sizeof record);
             if (!put.ok() || put.value() != sizeof record)

@@ -93,22 +93,33 @@ void SignalTimer::wall_clock_was_set() {
         timer->timer_.arm(time::now());
 }
 
-void SignalTimer::set(Nanos first, Nanos interval) {
-    disarm();
+/// Arms it for its next expiry, not before `respite` has passed.
+void SignalTimer::start(Nanos respite) {
     for (;;) {
         const Nanos now = source_.now(), offset = time::wall_offset();
         Nanos at{0};
         {
             IrqGuard guard{lock_};
-            next_ = first;
-            interval_ = interval;
+            if (next_.ns == 0) return;
             at = earliest(now);
         }
-        if (first.ns == 0) return;
+        if (respite.ns != 0) at = std::max(at, time::now() + respite);
         arm(at);
         // A clock that was set before the timer was among those that hear of it.
         if (source_.kind != TimeSource::Kind::wall || offset == time::wall_offset()) return;
     }
+}
+
+void SignalTimer::set(Nanos first, Nanos interval) {
+    disarm();
+    {
+        IrqGuard guard{lock_};
+        next_ = first;
+        interval_ = interval;
+        untaken_ = 0;
+    }
+    overrun_ = 0;
+    start({0});
 }
 
 TimerSetting SignalTimer::setting() const {
@@ -121,36 +132,61 @@ TimerSetting SignalTimer::setting() const {
     return {{std::max<std::int64_t>(left.ns, 1)}, interval_};
 }
 
+/// The expiries since it was asked last.
+std::int64_t SignalTimer::count_locked(Nanos now) {
+    // Or the clock was set after the last expiry.
+    if (next_.ns == 0 || now < next_) return 0;
+    std::int64_t expiries = 1;
+    if (interval_.ns == 0) {
+        next_ = {0};
+    } else {
+        expiries += (now - next_).ns / interval_.ns;
+        next_ = add_saturated(next_, Nanos{expiries * interval_.ns});
+    }
+    untaken_ += expiries;
+    return expiries;
+}
+
 void SignalTimer::on_alarm() {
     const Nanos now = source_.now();
-    std::uint64_t expiries = 0;
+    bool is_due = false;
     Nanos again = Nanos::never();
     {
         IrqGuard guard{lock_};
-        if (next_.ns != 0 && now >= next_) { // or the clock was set after the last expiry
-            expiries = 1;
-            if (interval_.ns == 0) {
-                next_ = {0};
-            } else {
-                expiries += static_cast<std::uint64_t>((now - next_).ns / interval_.ns);
-                next_ =
-                    add_saturated(next_, Nanos{static_cast<std::int64_t>(expiries) * interval_.ns});
-            }
-        }
+        is_due = count_locked(now) != 0;
         if (next_.ns != 0) again = earliest(now);
     }
-    if (expiries != 0 && !fire_(*this, expiries) && again != Nanos::never())
+    if (is_due && !fire_(*this) && again != Nanos::never())
         again = std::max(again, time::now() + respite);
     // One that counts the wall clock is among its kind already. Their lock is not taken here: who
     // holds it arms their alarms, and that waits for one that runs.
     if (again != Nanos::never()) timer_.arm(again);
 }
 
+std::int32_t SignalTimer::take() {
+    timer_.cancel();
+    const Nanos now = source_.now();
+    Nanos pause{0};
+    {
+        IrqGuard guard{lock_};
+        count_locked(now);
+        const std::int64_t missed = untaken_ - 1;
+        // An alarm since the signal left its queue has sent another, whose expiries are counted
+        // here: it counts one less.
+        untaken_ = std::min<std::int64_t>(missed, 0);
+        // [posix] timer_getoverrun: the count stays at DELAYTIMER_MAX when it would be larger.
+        overrun_ = static_cast<std::int32_t>(std::clamp<std::int64_t>(missed, 0, INT32_MAX));
+        if (overrun_ != 0 && interval_ < respite) pause = respite;
+    }
+    start(pause); // the alarm was not armed for the next expiry while this one waited
+    return overrun_;
+}
+
 // ---- a process's
 
 ProcessTimers::IntervalTimer::IntervalTimer(process::Process& p, TimeSource::Kind kind, int signal)
     : SignalTimer({.kind = kind, .process = &p},
-                  [](SignalTimer& t, std::uint64_t) {
+                  [](SignalTimer& t) {
                       auto& self = static_cast<IntervalTimer&>(t);
                       return process::post_signal(*self.process, self.signo);
                   }),
@@ -174,6 +210,12 @@ void ProcessTimers::remove_all() {
         if (timers_[i]) remove(*timers_[i]);
     delete[] std::exchange(timers_, nullptr);
     capacity_ = lowest_free_ = 0;
+}
+
+void ProcessTimers::on_signal_taken(process::SigInfo& info) {
+    sched::MutexGuard guard(lock);
+    PosixTimer* const timer = find(info.u.timer.id);
+    if (timer && timer->mark == info.timer_mark) info.u.timer.overrun = timer->take();
 }
 
 Result<ProcessTimers*> ProcessTimers::of_current() {

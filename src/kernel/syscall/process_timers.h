@@ -40,9 +40,9 @@ struct TimerSetting {
 /// counts the intervals between: however short they are, the program runs.
 class SignalTimer {
 public:
-    /// `fire` runs in interrupt context and is told how many intervals passed (1: the usual).
-    /// False: the program has not taken the last expiry yet, or does not want to know.
-    using Fire = bool (*)(SignalTimer& timer, std::uint64_t expiries);
+    /// `fire` runs in interrupt context. False: the program has not taken the last expiry yet, or
+    /// does not want to know.
+    using Fire = bool (*)(SignalTimer& timer);
     SignalTimer(TimeSource source, Fire fire);
     ~SignalTimer() { disarm(); }
 
@@ -53,6 +53,11 @@ public:
     /// Those that count the wall clock look at it again. Context: thread.
     static void wall_clock_was_set();
     TimerSetting setting() const;
+    /// The program takes the signal of an expiry now: how many expiries passed since it took the
+    /// last one, without signals of their own. The next is due again. Context: as set().
+    std::int32_t take();
+    /// What take() said last, since it was set.
+    std::int32_t overrun() const { return overrun_; }
     const TimeSource& source() const { return source_; }
 
 private:
@@ -63,6 +68,8 @@ private:
     void on_alarm();
     void disarm();
     void arm(Nanos at);
+    void start(Nanos respite);
+    std::int64_t count_locked(Nanos now) REQUIRES(lock_);
     Nanos earliest(Nanos now) const REQUIRES(lock_);
 
     TimeSource source_;
@@ -70,6 +77,8 @@ private:
     mutable SpinLock<LockRank::signal_timer> lock_; // with the alarm, which interrupts
     Nanos next_ GUARDED_BY(lock_){0};
     Nanos interval_ GUARDED_BY(lock_){0};
+    std::int64_t untaken_ GUARDED_BY(lock_) = 0; // expiries that no take() has counted
+    std::int32_t overrun_ = 0;
     Alarm timer_;
     SignalTimer* next_on_wall_ = nullptr; // of those that count the wall clock
     bool is_on_wall_ = false;
@@ -85,6 +94,7 @@ struct PosixTimer : SignalTimer {
     int clock;
     process::Pid target_tid = 0; // 0: the process
     bool is_silent = false;      // SIGEV_NONE
+    std::int32_t mark = 0;       // of its setting; changes while it is disarmed
     process::Process* process = nullptr;
     process::QueuedSignal node;
     std::uint32_t charged_uid = 0; // its signal counts as this user's
@@ -98,6 +108,7 @@ public:
     explicit ProcessTimers(process::Process& process);
     ~ProcessTimers() override;
     void on_exec() override;
+    void on_signal_taken(process::SigInfo& info) override;
 
     static constexpr int interval_timers = 3; // ITIMER_REAL, _VIRTUAL, _PROF
     SignalTimer& interval_timer(int which);
@@ -110,6 +121,10 @@ public:
     /// Gives it the lowest id that is free. no_memory: it stays the caller's.
     Result<void> add(PosixTimer& timer) REQUIRES(lock);
     void remove(PosixTimer& timer) REQUIRES(lock);
+    /// Signals that were sent before are not the timer's any more. It is disarmed.
+    void renew_mark(PosixTimer& timer) REQUIRES(lock) {
+        timer.mark = marks_ = marks_ == INT32_MAX ? 1 : marks_ + 1;
+    }
 
 private:
     struct IntervalTimer : SignalTimer {
@@ -123,6 +138,7 @@ private:
     PosixTimer** timers_ GUARDED_BY(lock) = nullptr; // by id
     std::size_t capacity_ GUARDED_BY(lock) = 0;
     std::size_t lowest_free_ GUARDED_BY(lock) = 0; // none below is
+    std::int32_t marks_ GUARDED_BY(lock) = 0;
 };
 
 } // namespace drupe::syscall

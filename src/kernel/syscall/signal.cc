@@ -77,6 +77,7 @@ Result<void> send_to_thread(Pid process, Pid tid, const SigInfo& info) {
 Result<SigInfo> get_info(VirtAddr at, int sig, Pid target) {
     SigInfo info = TRY(arch::get_user<SigInfo>(at));
     info.signo = sig;
+    info.timer_mark = 0;
     if ((info.code >= 0 || info.code == si_tkill) && target != current_process().pid)
         return Errc::not_permitted;
     return info;

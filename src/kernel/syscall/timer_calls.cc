@@ -71,12 +71,12 @@ struct UserSigevent {
 static_assert(sizeof(UserSigevent) == 64);
 enum Notify : int { sigev_signal = 0, sigev_none = 1, sigev_thread = 2, sigev_thread_id = 4 };
 
-bool fire_posix(SignalTimer& timer, std::uint64_t expiries) {
+bool fire_posix(SignalTimer& timer) {
     auto& self = static_cast<PosixTimer&>(timer);
     if (self.is_silent) return false;
     if (self.target_tid != 0)
-        return process::post_signal(*self.process, self.target_tid, self.node, expiries);
-    return process::post_signal(*self.process, self.node, expiries);
+        return process::post_signal(*self.process, self.target_tid, self.node, self.mark);
+    return process::post_signal(*self.process, self.node, self.mark);
 }
 
 Result<TimeSource> source_of(int clock) {
@@ -173,6 +173,8 @@ Result<std::uint64_t> timer_settime(int id, int flags, VirtAddr wanted, VirtAddr
         if (!timer) return Errc::invalid;
         old = timer->setting();
         const bool is_absolute = (flags & timer_abstime) != 0;
+        timer->set({0}, {0});
+        timers->renew_mark(*timer);
         // A time from now is the same on every clock; setting the wall clock does not change it.
         if (!timer->source().is_cpu())
             timer->follow_wall_clock(is_absolute && is_wall_clock(timer->clock));
@@ -204,7 +206,7 @@ Result<std::uint64_t> timer_getoverrun(int id) {
     sched::MutexGuard guard(timers->lock);
     PosixTimer* timer = timers->find(id);
     if (!timer) return Errc::invalid;
-    return static_cast<std::uint64_t>(timer->node.info.u.timer.overrun);
+    return static_cast<std::uint64_t>(timer->overrun());
 }
 
 Result<std::uint64_t> timer_delete(int id) {

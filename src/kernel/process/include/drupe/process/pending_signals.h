@@ -14,6 +14,11 @@ public:
     SignalSet set() const { return set_; }
     /// A standard signal that is pending already is dropped: false, the node stays the caller's.
     bool add(QueuedSignal& node);
+    /// As add(), but beside one that is pending already.
+    void add_another(QueuedSignal& node) {
+        set_.add(node.info.signo);
+        queue_.push_back(node);
+    }
     /// Without a node. False: it is pending already.
     bool add(int signo) {
         const bool is_new = !set_.has(signo);

@@ -30,6 +30,9 @@ public:
     virtual ~ProcessExtension() = default;
     /// A new program replaces the old one. Interval timers survive, POSIX timers do not.
     virtual void on_exec() {}
+    /// A timer's signal, marked, is about to reach the program: its overrun is filled in.
+    /// Context: thread, no lock held.
+    virtual void on_signal_taken(SigInfo&) {}
 };
 
 struct CoreDump;

@@ -41,13 +41,16 @@ Result<void> send_signal_to_group(Pid group, const SigInfo& info);
 /// pending already, or the process ignores it.
 bool post_signal(Process& target, int signo);
 void post_signal_to_group(Pid group, int signo);
-/// With the caller's own node; SI_TIMER. The expiries that have no signal of their own are its
-/// overrun count (info.u.timer.overrun, which stays readable after delivery): all but one when it
-/// is queued now, all when it is still queued from before. False: not queued now. The node must
-/// outlive the queue or be withdrawn.
-bool post_signal(Process& target, QueuedSignal& node, std::uint64_t expiries);
+/// With the caller's own node; SI_TIMER. Queued also beside others of its number. The process's
+/// timers hear of `mark`, which is not 0, when it is taken (ProcessExtension::on_signal_taken); so
+/// they do for one still queued from before. False: not queued now. The node must outlive the queue
+/// or be withdrawn.
+bool post_signal(Process& target, QueuedSignal& node, std::int32_t mark);
 /// To the thread `tid` of the process, if it still lives.
-bool post_signal(Process& target, Pid tid, QueuedSignal& node, std::uint64_t expiries);
+bool post_signal(Process& target, Pid tid, QueuedSignal& node, std::int32_t mark);
+/// The running thread has taken it: what it says of a timer is brought up to this moment. Context:
+/// thread, no lock held.
+void complete_taken(SigInfo& info);
 /// An instruction of the running thread raised it: cannot be blocked or ignored, that kills.
 void force_signal(const SigInfo& info);
 /// Takes the node back if it still waits in a queue of the process or its threads.

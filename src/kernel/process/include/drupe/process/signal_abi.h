@@ -81,7 +81,8 @@ struct SigInfo {
     std::int32_t signo = 0;
     std::int32_t error = 0; // si_errno
     std::int32_t code = 0;
-    std::int32_t padding = 0;
+    // A timer's signal under way: which setting of the timer sent it. 0 to programs.
+    std::int32_t timer_mark = 0;
     union Fields {
         struct {
             Pid pid;
