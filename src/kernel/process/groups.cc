@@ -7,6 +7,10 @@ namespace drupe::process {
 
 bool is_orphaned_group(Pid group) {
     IrqGuard guard{tasks_lock()};
+    return is_orphaned_group_locked(group);
+}
+
+bool is_orphaned_group_locked(Pid group) {
     for (Process* p = next_process_locked(nullptr); p; p = next_process_locked(p)) {
         if (p->group != group || p->is_zombie || !p->parent) continue;
         const Process& parent = *p->parent;

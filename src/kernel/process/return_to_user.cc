@@ -25,9 +25,8 @@ struct Taken {
     SignalAction action;
 };
 
-Taken take_signal(UserThread& self) {
+Taken take_locked(UserThread& self) REQUIRES(self.process->actions->lock) {
     Process& process = *self.process;
-    IrqGuard guard{process.actions->lock};
     const SignalSet open = SignalSet::all().without(self.blocked);
     Taken taken;
     taken.info = self.pending.take(open);
@@ -38,6 +37,41 @@ Taken take_signal(UserThread& self) {
     if (action.has_handler() && (action.flags & sa_resethand) != 0)
         action.handler = handler_default; // flags and mask stay, as sigaction(2) shows
     return taken;
+}
+
+void stop_locked(Process& process, int signo) REQUIRES(process.actions->lock) {
+    if (process.is_exiting || process.is_stopped || process.core_dump) return;
+    process.is_stopped = true;
+    process.status = WaitStatus::stopped(signo);
+    kick_all(process);
+}
+
+/// Takes a signal, and stops if it is one for that: no SIGCONT comes between the two, since who
+/// sends one holds the tasks lock.
+Taken take_and_stop(UserThread& self) {
+    Process& process = *self.process;
+    IrqGuard tasks{tasks_lock()};
+    const bool is_orphaned = is_orphaned_group_locked(process.group);
+    IrqGuard guard{process.actions->lock};
+    Taken taken = take_locked(self);
+    const int signo = taken.info.signo;
+    if (!stop_signals.has(signo) || taken.action.has_handler() ||
+        taken.action.handler == handler_ignore)
+        return taken;
+    if (signo == sigstop || !is_orphaned) stop_locked(process, signo);
+    return taken;
+}
+
+Taken take_signal(UserThread& self) {
+    Process& process = *self.process;
+    {
+        IrqGuard guard{process.actions->lock};
+        const SignalSet due =
+            (self.pending.set() | process.pending.set()).without(self.blocked) & stop_signals;
+        if (due.is_empty()) [[likely]]
+            return take_locked(self);
+    }
+    return take_and_stop(self);
 }
 
 } // namespace
@@ -70,23 +104,11 @@ void park(Process& process) {
     process.parked--;
 }
 
-void stop(Process& process, int signo) {
-    IrqGuard guard{process.actions->lock};
-    if (process.is_exiting || process.is_stopped || process.core_dump) return;
-    process.is_stopped = true;
-    process.status = WaitStatus::stopped(signo);
-    kick_all(process);
-}
-
 void take_default(UserThread& self, const SigInfo& info, arch::TrapFrame& frame) {
-    Process& process = *self.process;
     switch (default_action(info.signo)) {
     case DefaultAction::ignore:
-    case DefaultAction::proceed: return;
-    case DefaultAction::stop:
-        if (info.signo != sigstop && is_orphaned_group(process.group)) return;
-        stop(process, info.signo);
-        return;
+    case DefaultAction::proceed:
+    case DefaultAction::stop: return; // it has stopped: take_and_stop()
     case DefaultAction::core: {
         report_death(self, info, frame);
         const bool has_dumped = dump_core(self, info, frame);

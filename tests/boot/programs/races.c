@@ -287,6 +287,29 @@ static void test_datagrams(void) {
 
 static void test_end(void) {} // what the other tests' children run
 
+// A stop that is taken when its SIGCONT comes must not outlast it.
+static void test_stops_that_are_over(void) {
+    int questions[2], answers[2];
+    CHECK(pipe(questions) == 0 && pipe(answers) == 0);
+    const pid_t child = fork();
+    char byte;
+    if (child == 0)
+        while (read(questions[0], &byte, 1) == 1 && write(answers[1], &byte, 1) == 1) {}
+    for (int n = 0; n < 500; n++) {
+        CHECK(kill(child, n % 2 ? SIGSTOP : SIGTSTP) == 0);
+        for (volatile int wait = n % 50 * 20; wait > 0; wait--) {}
+        CHECK(kill(child, SIGCONT) == 0);
+        CHECK(write(questions[1], "?", 1) == 1);
+        CHECK(read(answers[0], &byte, 1) == 1); // for ever, when the child stands still
+    }
+    CHECK(kill(child, SIGKILL) == 0);
+    CHECK(waitpid(child, NULL, 0) == child);
+    for (int n = 0; n < 2; n++) {
+        close(questions[n]);
+        close(answers[n]);
+    }
+}
+
 static const struct {
     const char* name;
     void (*run)(void);
@@ -298,6 +321,7 @@ static const struct {
     {"credentials", test_credentials},
     {"timers", test_first_timers},
     {"stops", test_stops},
+    {"continued", test_stops_that_are_over},
     {"datagrams", test_datagrams},
     {"end", test_end},
 };
