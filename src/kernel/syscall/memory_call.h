@@ -13,8 +13,8 @@ mm::AddressSpace& limited_space();
 /// Without a tag: the top byte is the program's own ([arm/arm] "Address tagging").
 inline VirtAddr untag(VirtAddr at) {
     constexpr unsigned tag_bits = 8;
-    return VirtAddr{
-        static_cast<std::uint64_t>(static_cast<std::int64_t>(raw(at) << tag_bits) >> tag_bits)};
+    return VirtAddr{raw(at) & static_cast<std::uint64_t>(
+                                  static_cast<std::int64_t>(raw(at) << tag_bits) >> tag_bits)};
 }
 
 } // namespace drupe::syscall
