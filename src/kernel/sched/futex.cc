@@ -35,21 +35,43 @@ struct FutexWaiter {
     FutexKey promised_key{};
 };
 
-/// First in, first out. Zero when empty, so that the table costs nothing in the image.
+/// What waiters are woken by: real-time priority, 0 for all that have none.
+int urgency(const FutexWaiter& w) {
+    return w.thread->is_realtime() ? w.thread->realtime_priority() : 0;
+}
+
+/// The most urgent first; of equals, first in, first out. Zero when empty, so that the table costs
+/// nothing in the image.
 struct Bucket {
     SpinLock<LockRank::futex> lock;
     std::atomic<FutexWaiter*> first{nullptr}; // written under the lock
     FutexWaiter* last GUARDED_BY(lock) = nullptr;
 
     void push(FutexWaiter& w) REQUIRES(lock) {
-        w.next = nullptr;
-        w.previous = last;
-        if (last)
-            last->next = &w;
+        w.home.store(this, std::memory_order_relaxed);
+        if (last) return insert(w);
+        w.next = w.previous = nullptr;
+        first.store(&w, std::memory_order_relaxed);
+        last = &w;
+    }
+    /// Beside others. Priorities are looked at now: who gets another while it waits keeps its
+    /// place.
+    [[gnu::noinline]] void insert(FutexWaiter& w) REQUIRES(lock) {
+        FutexWaiter* following = nullptr;
+        if (const int mine = urgency(w); mine != 0) {
+            following = first.load(std::memory_order_relaxed);
+            while (following && urgency(*following) >= mine) following = following->next;
+        }
+        w.next = following;
+        w.previous = following ? following->previous : last;
+        if (w.previous)
+            w.previous->next = &w;
         else
             first.store(&w, std::memory_order_relaxed);
-        last = &w;
-        w.home.store(this, std::memory_order_relaxed);
+        if (following)
+            following->previous = &w;
+        else
+            last = &w;
     }
     void unlink(FutexWaiter& w) REQUIRES(lock) {
         if (w.previous)
@@ -306,9 +328,6 @@ namespace {
 Result<FutexWaiter*> next_for_lock(Bucket& bucket, FutexKey key, FutexKey lock)
     REQUIRES(bucket.lock) {
     FutexWaiter* best = nullptr;
-    const auto urgency = [](const FutexWaiter& w) {
-        return w.thread->is_realtime() ? w.thread->realtime_priority() : 0;
-    };
     for (FutexWaiter* w = bucket.first.load(std::memory_order_relaxed); w; w = w->next) {
         if (!(w->key == key)) continue;
         if (!w->promised || !(w->promised_key == lock)) return Errc::invalid;

@@ -33,7 +33,8 @@ Result<void> futex_wait(FutexKey key, FutexExpectation expected, std::uint32_t b
                         Deadline deadline);
 /// The same without a deadline.
 Result<void> futex_wait_endless(FutexKey key, FutexExpectation expected, std::uint32_t bitset);
-/// Wakes up to `most` waiters whose bitset meets `bitset`, the longest waiting first; how many.
+/// Wakes up to `most` waiters whose bitset meets `bitset`, the most urgent first (real-time
+/// priority), of equals the longest waiting; how many.
 std::size_t futex_wake(FutexKey key, std::size_t most, std::uint32_t bitset = futex_any);
 
 struct FutexRequeue {
