@@ -10,6 +10,16 @@ namespace {
 
 using Type = FileOwner::Type;
 
+/// siginfo's band of each event. [linux] fs/fcntl.c
+constexpr std::uint32_t poll_message = 0x400; // POLLMSG
+constexpr std::uint32_t bands[] = {0,
+                                   vfs::poll_in | vfs::poll_rdnorm,
+                                   vfs::poll_out | vfs::poll_wrnorm | vfs::poll_wrband,
+                                   vfs::poll_in | vfs::poll_rdnorm | poll_message,
+                                   vfs::poll_err,
+                                   vfs::poll_pri | vfs::poll_rdband,
+                                   vfs::poll_hup | vfs::poll_err};
+
 template <class Visit>
 bool visit_locked(Type type, Pid id, Visit visit) REQUIRES(tasks_lock()) {
     if (type == Type::thread) {
@@ -64,14 +74,30 @@ bool FileOwner::may_signal(const Process& target) const {
            uid_ == theirs.uid;
 }
 
-void FileOwner::send(int signo) const {
+void FileOwner::send(int signo) const { send(SigInfo::from_kernel(signo)); }
+
+void FileOwner::tell(const vfs::File& file, int fd, vfs::AsyncEvent event) {
+    const FileOwner owner(file);
+    const int chosen = file.owner_signal;
+    // Of urgent bytes, only who chose a signal hears here; the others got SIGURG.
+    if (chosen == 0 && event == vfs::AsyncEvent::priority) return;
+    owner.send(chosen == 0 ? SigInfo::from_kernel(sigio)
+                           : SigInfo::from_file(chosen, static_cast<std::int32_t>(event),
+                                                bands[static_cast<unsigned>(event)], fd));
+}
+
+void FileOwner::send(const SigInfo& info) const {
     if (id_ == 0) return;
-    const SigInfo info = SigInfo::from_kernel(signo);
     IrqGuard guard{tasks_lock()};
     (void)visit_locked(type_, id_, [&](Process& target, UserThread* thread) {
         tasks_lock().assert_held();
         if (!may_signal(target)) return;
-        (void)(thread ? send_signal_locked(*thread, info) : send_signal_locked(target, info)).ok();
+        const auto send_one = [&](const SigInfo& what) REQUIRES(tasks_lock()) {
+            return (thread ? send_signal_locked(*thread, what) : send_signal_locked(target, what))
+                .ok();
+        };
+        // One that cannot be queued becomes a plain SIGIO: the program is to look for itself.
+        if (!send_one(info)) (void)send_one(SigInfo::from_kernel(sigio));
     });
 }
 

@@ -30,6 +30,13 @@ bool is_fault(int signo) {
            signo == sigtrap;
 }
 
+/// Any signal that has no codes of its own can tell of a file.
+bool is_of_file(const SigInfo& info) {
+    constexpr std::int32_t last = 6; // POLL_HUP
+    return info.code == si_sigio || (info.code > si_user && info.code <= last &&
+                                     info.signo != sigchld && info.signo != sigsys);
+}
+
 /// Which fields mean something follows from number and code, as in [linux] siginfo_layout().
 Record describe(const SigInfo& info) {
     Record record{};
@@ -44,7 +51,7 @@ Record describe(const SigInfo& info) {
         record.value_int = static_cast<std::int32_t>(info.u.timer.value);
     } else if (from_kernel && is_fault(info.signo)) {
         record.address = info.u.fault.address;
-    } else if (from_kernel && info.signo == sigio) {
+    } else if (is_of_file(info)) {
         record.band = static_cast<std::uint32_t>(info.u.poll.band);
         record.fd = info.u.poll.fd;
     } else {

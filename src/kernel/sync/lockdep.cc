@@ -33,6 +33,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::process: return "process";
     case LockRank::tty: return "tty";
     case LockRank::device_queue: return "device_queue";
+    case LockRank::async_files: return "async_files";
     case LockRank::timestamps: return "timestamps";
     case LockRank::system_name: return "system_name";
     case LockRank::notify: return "notify";

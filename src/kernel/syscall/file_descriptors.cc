@@ -151,10 +151,26 @@ Result<Word> duplicate(int fd, Word from, bool close_on_exec) {
                                        static_cast<std::uint32_t>(from)))};
 }
 
-Result<Word> set_status(File& file, std::uint32_t flags) {
+Result<void> set_async(int fd, File& file, bool on) {
+    if (((file.flags() & open_async) != 0) == on) return {};
+    if (!on) return file.set_async(nullptr);
+    const process::Process& self = process::current_process();
+    const AsyncRequest request{.fd = fd,
+                               .tell = &FileOwner::tell,
+                               .pid = self.pid,
+                               .uid = self.credentials.uid,
+                               .euid = self.credentials.euid};
+    return file.set_async(&request);
+}
+
+Result<Word> set_status(int fd, File& file, std::uint32_t flags) {
     if ((flags & open_no_atime) && !(file.flags() & open_no_atime) &&
         !caller().credentials.is_root() && file.inode().uid() != caller().credentials.effective_uid)
         return Errc::not_permitted;
+    // Files that tell nothing take the flag for nothing.
+    if (const Errc refused = set_async(fd, file, (flags & open_async) != 0).error();
+        refused != Errc::ok && refused != Errc::not_terminal)
+        return refused;
     TRY(file.set_flags(flags));
     return Word{0};
 }
@@ -239,7 +255,7 @@ Result<Word> fcntl(int fd, int op, Word argument) {
     if (file->is_path_only()) return Errc::bad_descriptor;
     const VirtAddr at{argument};
     switch (op) {
-    case f_setfl: return set_status(*file, static_cast<std::uint32_t>(argument));
+    case f_setfl: return set_status(fd, *file, static_cast<std::uint32_t>(argument));
     case f_getlk: return get_lock(*file, at, false);
     case f_setlk: return set_lock(*file, at, false, WhenHeld::fail);
     case f_setlkw: return set_lock(*file, at, false, WhenHeld::wait);
@@ -286,8 +302,9 @@ enum : std::uint32_t {
     fioasync = 0x5452,
 };
 
-Result<Word> set_flag(File& file, std::uint32_t flag, Word argument) {
+Result<Word> set_nonblock(File& file, Word argument) {
     const bool on = TRY(arch::get_user<std::int32_t>(VirtAddr{argument})) != 0;
+    constexpr std::uint32_t flag = open_nonblock;
     TRY(file.set_flags(on ? file.flags() | flag : file.flags() & ~flag));
     return Word{0};
 }
@@ -302,8 +319,12 @@ Result<Word> ioctl(int fd, std::uint32_t request, Word argument) {
     switch (request) {
     case fioclex: TRY(table.set_close_on_exec(number, true)); return Word{0};
     case fionclex: TRY(table.set_close_on_exec(number, false)); return Word{0};
-    case fionbio: return set_flag(*file, open_nonblock, argument);
-    case fioasync: return set_flag(*file, open_async, argument);
+    case fionbio: return set_nonblock(*file, argument);
+    case fioasync: {
+        const bool on = TRY(arch::get_user<std::int32_t>(VirtAddr{argument})) != 0;
+        TRY(set_async(fd, *file, on));
+        return Word{0};
+    }
     case fionread:
         if (file->inode().is_regular()) {
             const std::uint64_t size = file->inode().size(), at = file->position();

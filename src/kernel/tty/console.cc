@@ -24,6 +24,19 @@ public:
     }
     std::uint32_t poll(vfs::PollWatcher* watcher) override { return tty_.poll(watcher); }
     bool can_poll() const override { return true; }
+    Result<void> set_async(const vfs::AsyncRequest* request) override {
+        TRY(mark_async(tty_.async.set(*this, request), request != nullptr));
+        // Nobody named: the foreground group, else who asks. [linux] __tty_fasync()
+        if (!request || owner.load() != 0) return {};
+        const Id group = tty_.foreground();
+        constexpr std::uint8_t of_process = 1, of_group = 2; // F_OWNER_PID, F_OWNER_PGRP
+        owner_type = group != 0 ? of_group : of_process;
+        owner_uid = request->uid;
+        owner_euid = request->euid;
+        owner = group != 0 ? group : request->pid;
+        return {};
+    }
+    ~TtyFile() override { tty_.async.remove(*this); }
 
 private:
     Tty& tty_;

@@ -25,6 +25,7 @@ std::size_t Tty::receive(std::string_view bytes) {
         publish_locked();
     }
     send_signals();
+    if (has_input_.load(std::memory_order_relaxed)) async.tell(vfs::AsyncEvent::in);
     return taken;
 }
 

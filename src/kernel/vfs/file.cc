@@ -155,9 +155,17 @@ Result<void> File::truncate(std::uint64_t) { return Errc::invalid; }
 Result<void> File::allocate(int, std::uint64_t, std::uint64_t) { return Errc::wrong_device; }
 
 Result<void> File::set_flags(std::uint32_t flags) {
-    constexpr std::uint32_t settable =
-        open_append | open_nonblock | open_async | open_direct | open_no_atime;
+    constexpr std::uint32_t settable = open_append | open_nonblock | open_direct | open_no_atime;
     flags_.store((this->flags() & ~settable) | (flags & settable), std::memory_order_relaxed);
+    return {};
+}
+
+Result<void> File::mark_async(Result<void> set, bool on) {
+    TRY(set);
+    if (on)
+        flags_.fetch_or(open_async, std::memory_order_relaxed);
+    else
+        flags_.fetch_and(~std::uint32_t{open_async}, std::memory_order_relaxed);
     return {};
 }
 

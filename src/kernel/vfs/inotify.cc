@@ -282,6 +282,7 @@ void InotifyFile::queue(int number, std::uint32_t mask, std::uint32_t cookie,
     count_.fetch_add(1, std::memory_order_relaxed);
     bytes_.fetch_add(static_cast<std::uint32_t>(event->size()), std::memory_order_relaxed);
     readable_.wake_all(poll_in | poll_rdnorm);
+    async_.tell(AsyncEvent::in);
 }
 
 InotifyFile::Event* InotifyFile::take(std::size_t room, bool& too_small) {
@@ -300,6 +301,7 @@ InotifyFile::InotifyFile(Dentry& dentry, std::uint32_t flags) : File(dentry, fla
 }
 
 InotifyFile::~InotifyFile() {
+    async_.remove(*this);
     instances.fetch_sub(1, std::memory_order_relaxed);
     if (!lists_) return;
     WatchTable::Doomed doomed;

@@ -180,12 +180,29 @@ PipeEnd::PipeEnd(Dentry& dentry, std::uint32_t flags, RefPtr<Pipe> pipe)
                            : 0;
 }
 
+Result<void> PipeEnd::set_async(const AsyncRequest* request) {
+    Result<void> outcome;
+    if (is_readable()) outcome = pipe_->async_readers_.set(*this, request);
+    if (outcome.ok() && is_writable()) {
+        outcome = pipe_->async_writers_.set(*this, request);
+        if (!outcome.ok()) pipe_->async_readers_.remove(*this);
+    }
+    return mark_async(outcome, request != nullptr);
+}
+
 PipeEnd::~PipeEnd() {
+    pipe_->async_readers_.remove(*this);
+    pipe_->async_writers_.remove(*this);
     if (is_readable() && pipe_->readers_.fetch_sub(1, std::memory_order_relaxed) == 1)
         pipe_->writable_.wake_all();
     // Release: who sees no writer sees what they wrote. Pairs with the acquire loads of writers_.
     if (is_writable() && pipe_->writers_.fetch_sub(1, std::memory_order_release) == 1)
         pipe_->readable_.wake_all();
+    if ((pipe_->readers_.load(std::memory_order_relaxed) == 0) !=
+        (pipe_->writers_.load(std::memory_order_relaxed) == 0)) {
+        pipe_->async_readers_.tell(AsyncEvent::in);
+        pipe_->async_writers_.tell(AsyncEvent::out);
+    }
     sched::MutexGuard guard(inode().mutex());
     if (pipe_->ends_.fetch_sub(1, std::memory_order_relaxed) == 1) inode().pipe = nullptr;
 }
@@ -195,6 +212,8 @@ Result<bool> PipeEnd::wait_for_bytes() {
     Pipe& pipe = *pipe_;
     const auto has_ended = [&] { return pipe.writers_.load(std::memory_order_acquire) == 0; };
     if (!has_ended()) {
+        // Also for nothing, as Linux does.
+        pipe.async_writers_.tell(AsyncEvent::out);
         if (is_nonblocking()) return Errc::would_block;
         TRY(pipe.readable_.wait_until([&] { return pipe.used() != 0 || has_ended(); }));
         return true;
@@ -213,6 +232,7 @@ Result<std::size_t> PipeEnd::read(IoBuffer& buffer) {
                 const bool was_full = pipe.space() < Pipe::atomic_bytes;
                 const Result<std::size_t> moved = pipe.drain(buffer);
                 if (was_full) pipe.writable_.wake_all(poll_out | poll_wrnorm);
+                pipe.async_writers_.tell(AsyncEvent::out);
                 return moved;
             }
         }
@@ -222,6 +242,7 @@ Result<std::size_t> PipeEnd::read(IoBuffer& buffer) {
 
 Result<void> PipeEnd::wait_for_space(std::size_t needed) {
     Pipe& pipe = *pipe_;
+    if (!is_nonblocking()) pipe.async_readers_.tell(AsyncEvent::in);
     if (is_nonblocking()) {
         // Also for nothing: Linux counts a try as an edge for those who watch.
         pipe.readable_.wake_all(poll_in | poll_rdnorm);
@@ -257,9 +278,12 @@ Result<std::size_t> PipeEnd::write(IoBuffer& buffer) {
     // Up to PIPE_BUF bytes go in together or not at all.
     const std::size_t needed = total <= Pipe::atomic_bytes ? total : 1;
     const Result<std::size_t> first = write_some(buffer, needed);
-    if (!first.ok() || first.value() == total) [[likely]]
+    if (!first.ok()) [[unlikely]]
         return first;
-    return write_rest(buffer, total, needed);
+    const Result<std::size_t> all =
+        first.value() == total ? first : write_rest(buffer, total, needed);
+    pipe_->async_readers_.tell(AsyncEvent::in); // once for each call, as Linux does
+    return all;
 }
 
 Result<std::size_t> PipeEnd::write_rest(IoBuffer& buffer, std::size_t total, std::size_t needed) {

@@ -37,6 +37,7 @@ public:
 
     sched::Mutex mutex_;
     sched::WaitQueue readable_, writable_;
+    AsyncFiles async_readers_, async_writers_;
     std::atomic<std::uint32_t> readers_{0}, writers_{0};
     std::atomic<std::uint32_t> readers_ever_{0}, writers_ever_{0};
     std::atomic<std::uint32_t> ends_{0}; // changed under the inode's mutex
@@ -69,6 +70,7 @@ public:
     Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument) override;
     std::uint32_t poll(PollWatcher* watcher) override;
     bool can_poll() const override { return true; }
+    Result<void> set_async(const AsyncRequest* request) override;
     Result<void> wait_for_peer();
     Pipe& pipe() { return *pipe_; }
 

@@ -22,6 +22,7 @@ void consume_pipe(File& file, std::size_t bytes) {
         pipe.discard(std::min(bytes, pipe.used()));
     }
     pipe.writable_.wake_all();
+    pipe.async_writers_.tell(AsyncEvent::out);
 }
 
 Result<void> wait_readable(File& file, bool nonblocking) {

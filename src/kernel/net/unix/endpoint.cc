@@ -69,7 +69,10 @@ void Endpoint::charge(Packet& packet) {
 
 void Endpoint::uncharge(std::uint32_t bytes) {
     charged_.fetch_sub(bytes, std::memory_order_relaxed);
-    if (is_writable()) writable.wake_all(key_out);
+    if (!is_writable()) return;
+    writable.wake_all(key_out);
+    if (misses_room.load(std::memory_order_relaxed) && misses_room.exchange(false))
+        async.tell(vfs::AsyncEvent::out);
 }
 
 void Endpoint::changed() {
@@ -162,6 +165,7 @@ void Endpoint::close() {
         // What was sent and not read is lost; the other side is told once.
         if (loses_bytes || !was_accepted) peer->set_error(Errc::connection_reset);
         peer->changed();
+        peer->async.tell(vfs::AsyncEvent::hang_up);
     }
     room.wake_all();
     table.tell_of_room(*this);

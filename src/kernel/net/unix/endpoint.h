@@ -101,6 +101,10 @@ public:
     void shut(Shutdown how) { shut_.fetch_or(how); }
     /// Everybody looks again.
     void changed();
+    /// The sender waits for room, or would: the next room is told of.
+    void miss_room() {
+        if (async.has_any()) misses_room.store(true, std::memory_order_relaxed);
+    }
 
     const SocketType type;
     std::atomic<State> state{State::closed};
@@ -111,6 +115,9 @@ public:
     sched::WaitQueue readable, writable;
     sched::WaitQueue room;                  // of this queue: senders and connectors wait
     std::atomic<UnixSocket*> file{nullptr}; // null: not accepted yet, or gone
+    vfs::AsyncFiles async;
+    std::atomic<std::uint32_t> stream_readers{0}; // asleep: they need no signal
+    std::atomic<bool> misses_room{false};
 
     // The table's, under its lock.
     ListHook all_hook, name_hook;

@@ -50,7 +50,6 @@ Result<std::size_t> UnixSocket::send_stream(Outgoing& message) {
             if (packet.ok()) packet.value()->is_urgent = is_urgent;
             errc = packet.ok() ? deliver(*packet.value(), *peer).error() : packet.error();
             if (errc == Errc::ok) {
-                if (is_urgent) peer->tell_urgent();
                 sent += bytes;
                 continue;
             }
@@ -149,6 +148,11 @@ Result<std::size_t> UnixSocket::receive_stream(Incoming& message) {
             return done;
         }
         if (until.ns == 0) return done != 0 ? Result<std::size_t>(done) : Errc::would_block;
+        const bool spares_signals = self.async.has_any();
+        if (spares_signals) self.stream_readers.fetch_add(1, std::memory_order_relaxed);
+        const ScopeExit awake{[&] {
+            if (spares_signals) self.stream_readers.fetch_sub(1, std::memory_order_relaxed);
+        }};
         const Result<void> waited = self.readable.wait_until(
             [&] { return has_unread(message) || self.is_shut(no_receive) || self.has_error(); },
             until);

@@ -11,6 +11,7 @@ Result<void> UnixSocket::wait_for_send_room(Nanos until) {
         if (const Errc pending = self.take_error(); pending != Errc::ok) return pending;
         if (self.is_shut(no_send)) return Errc::shut_down;
         if (self.has_room()) return {};
+        self.miss_room();
         if (until.ns == 0) return Errc::would_block;
         const Result<void> waited = self.writable.wait_until(
             [&] { return self.has_room() || self.is_shut(no_send) || self.has_error(); }, until);
@@ -34,12 +35,15 @@ Result<Packet*> UnixSocket::pack(Outgoing& message, std::size_t bytes) {
 
 /// On failure the packet stays the caller's.
 Result<void> UnixSocket::deliver(Packet& packet, Endpoint& to) {
+    const bool is_urgent = packet.is_urgent; // delivered, it may be gone at once
     const auto move = [&] { return to.deliver(packet, *endpoint_); };
     if (packet.rights)
         TRY(Table::get().send_rights(packet, move));
     else
         TRY(move());
+    if (is_urgent) to.tell_urgent();
     to.readable.wake_all(vfs::poll_in | vfs::poll_pri | vfs::poll_rdnorm | vfs::poll_rdband);
+    if (to.stream_readers.load(std::memory_order_relaxed) == 0) to.async.tell(vfs::AsyncEvent::in);
     return {};
 }
 

@@ -50,6 +50,7 @@ UnixSocket::UnixSocket(vfs::Dentry& dentry, std::uint32_t flags, RefPtr<Endpoint
 }
 
 UnixSocket::~UnixSocket() {
+    endpoint_->async.remove(*this);
     endpoint_->close();
     Table::get().collect();
 }
@@ -230,6 +231,7 @@ Result<void> UnixSocket::connect_stream(const Address& address) {
         endpoint_->state = State::connected;
         if (listener->deliver(*packet, *endpoint_).ok()) {
             listener->readable.wake(1, vfs::poll_in | vfs::poll_rdnorm | vfs::poll_rdband);
+            listener->async.tell(vfs::AsyncEvent::in);
             return {};
         }
         // The listener went in the meantime.
@@ -280,6 +282,10 @@ Result<void> UnixSocket::shut_down(Shutdown how) {
     const unsigned turned = (how & no_receive) << 1 | (how & no_send) >> 1;
     peer->shut(static_cast<Shutdown>(turned));
     peer->changed();
+    if (turned == no_traffic)
+        peer->async.tell(vfs::AsyncEvent::hang_up);
+    else if (turned & no_receive)
+        peer->async.tell(vfs::AsyncEvent::in);
     return {};
 }
 
@@ -288,6 +294,10 @@ Result<void> UnixSocket::shut_down(Shutdown how) {
 void UnixSocket::set_send_buffer(std::uint32_t bytes) {
     endpoint_->send_buffer = bytes;
     endpoint_->writable.wake_all();
+}
+
+Result<void> UnixSocket::set_async(const vfs::AsyncRequest* request) {
+    return mark_async(endpoint_->async.set(*this, request), request != nullptr);
 }
 
 std::uint32_t UnixSocket::poll(vfs::PollWatcher* watcher) {
@@ -304,6 +314,7 @@ std::uint32_t UnixSocket::poll(vfs::PollWatcher* watcher) {
     if (self.urgent()) events |= vfs::poll_pri;
     if (self.is_connection() && self.state.load() == State::closed) events |= vfs::poll_hup;
     bool is_writable = self.is_writable();
+    if (!is_writable && type != SocketType::stream) self.miss_room(); // as Linux has it
     if (is_writable && type == SocketType::datagram) {
         RefPtr<Endpoint> peer = self.peer();
         if (peer && peer.get() != &self && peer->is_full() && peer->peer() != endpoint_)

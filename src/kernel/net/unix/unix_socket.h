@@ -28,6 +28,7 @@ public:
     std::uint32_t send_buffer() const override { return endpoint_->send_buffer.load(); }
     void set_send_buffer(std::uint32_t bytes) override;
     std::uint32_t poll(vfs::PollWatcher* watcher) override;
+    Result<void> set_async(const vfs::AsyncRequest* request) override;
     Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument) override;
 
 private:

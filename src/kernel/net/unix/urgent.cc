@@ -70,7 +70,9 @@ void Endpoint::tell_urgent() {
         SpinGuard guard(lock_);
         if (UnixSocket* socket = file.load()) owner = process::FileOwner(*socket);
     }
+    if (owner.id() == 0) return;
     owner.send(process::sigurg);
+    async.tell(vfs::AsyncEvent::priority);
 }
 
 Result<std::size_t> UnixSocket::receive_urgent(Incoming& message) {

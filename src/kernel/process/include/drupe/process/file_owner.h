@@ -22,9 +22,13 @@ public:
     /// The kernel's signal to all that it names and who named it may signal. Context: no lock of
     /// rank `process` or lower held.
     void send(int signo) const;
+    /// What happened to the file: SIGIO, or the signal of fcntl's F_SETSIG, with its facts.
+    /// vfs::AsyncRequest's `tell`.
+    static void tell(const vfs::File& file, int fd, vfs::AsyncEvent event);
 
 private:
     bool may_signal(const class Process& target) const;
+    void send(const SigInfo& info) const;
     Type type_ = Type::process;
     Pid id_ = 0;
     std::uint32_t uid_ = 0, euid_ = 0; // who named it

@@ -53,6 +53,7 @@ enum SignalCode : std::int32_t {
     si_kernel = 0x80,
     si_queue = -1,
     si_timer = -2,
+    si_sigio = -5,
     si_tkill = -6,
     ill_opcode = 1,
     fpe_integer_overflow = 2,
@@ -123,6 +124,16 @@ struct SigInfo {
     static SigInfo from_fault(int signo, std::int32_t code, std::uint64_t address) {
         SigInfo info = with(signo, code);
         info.u.fault.address = address;
+        return info;
+    }
+    /// Of a file's owner. Codes that mean something else for this signal give way to SI_SIGIO.
+    static SigInfo from_file(int signo, std::int32_t code, std::int64_t band, int fd) {
+        const bool has_codes = signo == sigill || signo == sigtrap || signo == sigbus ||
+                               signo == sigfpe || signo == sigsegv || signo == sigchld ||
+                               signo == sigsys;
+        SigInfo info = with(signo, has_codes ? std::int32_t{si_sigio} : code);
+        info.u.poll.band = band;
+        info.u.poll.fd = fd;
         return info;
     }
     static SigInfo from_timer(int signo, std::int32_t id, std::uint64_t value) {

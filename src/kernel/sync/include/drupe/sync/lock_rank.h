@@ -27,6 +27,7 @@ enum class LockRank : std::uint8_t {
     tty,          // wakes readers, signals, writes to the console
     device_queue, // a device's requests under way; only fills memory and registers
     // Interrupts take the locks above, which are held with interrupts masked, and none below.
+    async_files,   // files with O_ASYNC; signals their owners
     timestamps,    // an inode's times; read and written under nothing else
     system_name,   // names that uname shows; copied under nothing else
     notify,        // who watches files; allocates events, wakes their readers

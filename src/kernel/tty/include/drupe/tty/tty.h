@@ -28,11 +28,13 @@ public:
 
     /// Makes it the controlling terminal of a session whose foreground group is `group`.
     void give_to(Id session, Id group);
+    Id foreground() const { return foreground_.load(std::memory_order_relaxed); }
     Id session() const { return session_.load(std::memory_order_relaxed); }
     void set_window(WindowSize size);
 
     std::size_t receive(std::string_view bytes) override;
     void set_pump(InputPump& pump) { pump_ = &pump; }
+    vfs::AsyncFiles async; // told of input
 
 private:
     enum class Flush : std::uint8_t { no, yes };

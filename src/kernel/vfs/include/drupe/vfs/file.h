@@ -9,6 +9,7 @@
 #include <drupe/mm/mapped_file.h>
 #include <drupe/mm/vm_object.h>
 #include <drupe/sched/mutex.h>
+#include <drupe/vfs/async.h>
 #include <drupe/vfs/dentry.h>
 #include <drupe/vfs/inode.h>
 #include <drupe/vfs/io_buffer.h>
@@ -74,8 +75,12 @@ public:
     virtual Result<void> allocate(int mode, std::uint64_t offset, std::uint64_t length);
     /// The last descriptor of one table went (close): errors of delayed writing.
     virtual Result<void> flush() { return {}; }
-    /// O_NONBLOCK, O_APPEND, O_DIRECT, O_ASYNC, O_NOATIME changed by fcntl. Default: taken.
+    /// O_NONBLOCK, O_APPEND, O_DIRECT, O_NOATIME changed by fcntl. Default: taken.
     virtual Result<void> set_flags(std::uint32_t flags);
+    /// O_ASYNC: the owner is to be signalled when something becomes possible, or (null) no longer.
+    /// A file that accepts takes itself off its AsyncFiles in its destructor, and marks itself with
+    /// mark_async(). not_terminal by default: nothing is ever told.
+    virtual Result<void> set_async(const AsyncRequest*) { return Errc::not_terminal; }
 
     Dentry& dentry() const { return *dentry_; }
     Inode& inode() const { return *inode_; }
@@ -94,6 +99,9 @@ public:
 protected:
     /// Takes its own reference to `dentry`, which has an inode.
     File(Dentry& dentry, std::uint32_t flags);
+
+    /// The answer of set_async(): what was `set` shows in flags().
+    Result<void> mark_async(Result<void> set, bool on);
 
     Dentry* dentry_;
     Inode* inode_; // the dentry's

@@ -41,6 +41,9 @@ public:
     Result<std::size_t> read(IoBuffer& buffer) override;
     std::uint32_t poll(PollWatcher* watcher) override;
     bool can_poll() const override { return true; }
+    Result<void> set_async(const AsyncRequest* request) override {
+        return mark_async(async_.set(*this, request), request != nullptr);
+    }
     Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument) override;
     Result<std::uint64_t> seek(std::int64_t, int) override { return std::uint64_t{0}; }
     const void* tag() const override { return &class_tag; }
@@ -69,6 +72,7 @@ private:
     OwnPtr<Lists> lists_;
     int last_number_ = 0;
     std::atomic<std::uint32_t> count_{0}, bytes_{0}; // of the events that wait
+    AsyncFiles async_;
     sched::WaitQueue readable_;
 };
 
