@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -85,6 +86,14 @@ std::set<std::string> list(const std::string& path) {
     return names;
 }
 
+std::int64_t store(const char* path, std::string_view text) {
+    const int fd = open(path, 1);
+    REQUIRE(fd >= 0);
+    const std::int64_t written = value(sys::write(fd, at(text.data()), text.size()));
+    REQUIRE(value(sys::close(fd)) == 0);
+    return written;
+}
+
 /// Runs `body` in a program whose root has proc, sys and dev mounted.
 void in_a_program(const std::function<void()>& body) {
     sim::Programs programs;
@@ -128,13 +137,6 @@ TEST_CASE("a program finds itself in /proc") {
         const auto names = list("/proc");
         for (const char* name : {"self", "meminfo", "sys", "mounts"}) CHECK(names.count(name) == 1);
         CHECK(names.count(pid) == 1);
-        const auto store = [](const char* path, std::string_view text) {
-            const int fd = open(path, 1);
-            REQUIRE(fd >= 0);
-            const auto written = value(sys::write(fd, at(text.data()), text.size()));
-            REQUIRE(value(sys::close(fd)) == 0);
-            return written;
-        };
         CHECK(store("/proc/self/oom_score_adj", "-500\n") == 5);
         CHECK(read_all("/proc/" + pid + "/oom_score_adj") == "-500\n");
         for (const char* bad : {"1001", "-1001", "x", "-", "1-"})
@@ -201,6 +203,31 @@ TEST_CASE("the machine's files have Linux's form") {
         CHECK(mounts.find("proc /proc proc rw,relatime 0 0\n") != std::string::npos);
         CHECK(value(sys::mkdirat(cwd, at("/proc/x"), 0755)) == -EPERM);
     });
+}
+
+TEST_CASE("what a core file holds can be said as on Linux") {
+    constexpr const char* path = "/proc/self/coredump_filter";
+    const auto read_there = [] {
+        std::ifstream in(path);
+        std::string line;
+        std::getline(in, line);
+        return line + "\n";
+    };
+    std::string before = read_there();
+    in_a_program([&] {
+        CHECK(read_all(path) == "00000033\n");
+        for (const char* text : {"0x33\n", "0", "511", "0x7f0", "017", "33", "0xffffffff", "x",
+                                 "0x", "", "-1", "4294967296", "08", "7\n"}) {
+            INFO(text);
+            const int fd = ::open(path, O_WRONLY);
+            const auto there = ::write(fd, text, std::strlen(text));
+            const std::int64_t expected = there < 0 ? -errno : there;
+            ::close(fd);
+            CHECK(store(path, text) == expected);
+            CHECK(read_all(path) == read_there());
+        }
+    });
+    std::ofstream(path) << "0x" + before;
 }
 
 TEST_CASE("the devices that are no hardware do what their names say") {

@@ -328,6 +328,44 @@ Result<void> store_oom_score_adjust(std::string_view text, Process& process, Sub
     return {};
 }
 
+/// As C writes numbers: 0x and 0 before other bases than ten. invalid, out_of_range.
+Result<std::uint32_t> parse_any_base(std::string_view text) {
+    while (text.ends_with('\n')) text.remove_suffix(1);
+    unsigned base = 10;
+    if (text.starts_with("0x") || text.starts_with("0X")) {
+        base = 16;
+        text.remove_prefix(2);
+    } else if (text.starts_with('0')) {
+        base = 8;
+    }
+    if (text.empty()) return Errc::invalid;
+    std::uint64_t value = 0;
+    for (char c : text) {
+        const unsigned lower = static_cast<unsigned char>(c) | 0x20u;
+        const unsigned digit = c >= '0' && c <= '9'           ? static_cast<unsigned>(c - '0')
+                               : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
+                                                              : 99;
+        if (digit >= base) return Errc::invalid;
+        value = value * base + digit;
+        if (value > UINT32_MAX) return Errc::out_of_range;
+    }
+    return static_cast<std::uint32_t>(value);
+}
+
+Result<void> write_core_filter(FormatSink& out, Process& process, Subject) {
+    if (const RefPtr<process::Image> image = process.image_now())
+        format_to(out, "{:08x}\n", std::uint32_t{image->core_filter});
+    return {};
+}
+
+Result<void> store_core_filter(std::string_view text, Process& process, Subject) {
+    const std::uint32_t wanted = TRY(parse_any_base(text));
+    const RefPtr<process::Image> image = process.image_now();
+    if (!image) return Errc::no_process;
+    image->core_filter = static_cast<process::CoreFilter>(wanted & process::core_filter_all);
+    return {};
+}
+
 template <const auto& text>
 Result<void> write_constant(FormatSink& out, Process&, Subject) {
     out.put(text);
@@ -342,6 +380,7 @@ constexpr ProcessFile files[] = {
     {"cgroup", 0444, write_constant<root_cgroup>},
     {"cmdline", 0444, write_cmdline},
     {"comm", 0644, write_comm, store_comm},
+    {"coredump_filter", 0644, write_core_filter, store_core_filter},
     {"environ", 0400, write_environ},
     {"limits", 0444, write_limits},
     {"maps", 0444, write_maps},

@@ -319,6 +319,12 @@ Result<void> AddressSpace::set_at_fork(VirtAddr at, PageCount pages, AtFork at_f
         [&](Region& r) { r.at_fork = at_fork; });
 }
 
+Result<void> AddressSpace::set_dumped(VirtAddr at, PageCount pages, bool is_dumped) {
+    return change_regions(
+        at, pages, [](const Region&) -> Result<void> { return {}; },
+        [&](Region& r) { r.is_dumped = is_dumped; });
+}
+
 bool AddressSpace::may_lock(std::size_t more) const {
     return locked_ + more <= limits_.locked >> page_shift;
 }
@@ -458,6 +464,7 @@ bool AddressSpace::region_above(VirtAddr at, RegionInfo& out) {
            .grows_down = r->grows_down,
            .is_break = r->begin < break_ && r->end > break_start_ && !r->object,
            .locked = r->locked,
+           .is_dumped = r->is_dumped,
            .first_page = r->first_page,
            .object = r->object,
            .file = r->file};

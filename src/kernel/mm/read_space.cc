@@ -40,4 +40,29 @@ Result<void> AddressSpace::read(VirtAddr from, std::span<std::byte> to) {
     return {};
 }
 
+bool AddressSpace::read_present(VirtAddr from, std::span<std::byte> to) {
+    const VirtAddr page = align_down(from, page_size);
+    DRUPE_ASSERT(to.size() <= page + page_size - from);
+    PhysAddr frame{};
+    {
+        Guard guard(lock_);
+        const Region* const region = find(page);
+        if (!region) return false;
+        {
+            SpinGuard table_guard(table_lock_);
+            const arch::Mapping mapped = table_.query(page);
+            if (mapped.perm != arch::Perm::none) {
+                frame = mapped.frame;
+                retain_frame(frame);
+            }
+        }
+        if (raw(frame) == 0 && region->object)
+            frame = region->object->get_present_page(region->page_index(page));
+    }
+    if (raw(frame) == 0) return false;
+    std::memcpy(to.data(), static_cast<std::byte*>(phys_to_virt(frame)) + (from - page), to.size());
+    release_frame(frame);
+    return true;
+}
+
 } // namespace drupe::mm

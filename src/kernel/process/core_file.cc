@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The file itself: ELF header, one segment of notes, one for each mapping with as much of its
-// memory as /proc/PID/coredump_filter says in its default. Pages that are not in memory become
-// holes.
+// memory as /proc/PID/coredump_filter says. Pages that nobody wrote become holes.
 #include "core_dump.h"
 
 #include <drupe/elf/format.h>
@@ -17,6 +16,7 @@ struct Load {
     VirtAddr begin, end;
     arch::Perm perm;
     std::uint64_t bytes; // in the file
+    bool is_of_file;     // pages that are not in memory are brought in
 };
 
 class Writer {
@@ -29,6 +29,7 @@ public:
 private:
     Result<void> find_loads();
     std::uint64_t bytes_of(const mm::RegionInfo& region);
+    bool wants(CoreFilter kind) const { return (image_.core_filter & kind) != 0; }
     bool is_elf(VirtAddr at);
     Result<void> put(const void* from, std::size_t bytes, std::uint64_t offset);
     Result<void> put_headers(std::size_t notes, std::uint64_t memory_at);
@@ -41,6 +42,7 @@ private:
     const std::uint64_t limit_;
     NoteBuffer loads_;
     std::size_t count_ = 0;
+    RefPtr<mm::VmObject> vdso_;
     OwnPtr<std::array<std::byte, page_size>> page_;
 };
 
@@ -49,23 +51,41 @@ bool Writer::is_elf(VirtAddr at) {
     return image_.space().read(at, magic).ok() && std::memcmp(magic.data(), "\177ELF", 4) == 0;
 }
 
-/// Private memory that somebody wrote, shared memory without a name, and the first page of mapped
-/// programs, by which debuggers know their builds.
+/// Memory of processes alone: its pages are no file's, or one's without a name.
+bool has_no_name(const mm::RegionInfo& region) {
+    if (!region.object || region.object->anonymous_number() != 0) return true;
+    return region.file && vfs::File::of(*region.file).inode().nlink() == 0;
+}
+
+/// [linux] fs/coredump.c, vma_dump_size(). The first page of mapped programs is what debuggers know
+/// their builds by.
 std::uint64_t Writer::bytes_of(const mm::RegionInfo& region) {
     const std::uint64_t all = region.end - region.begin;
-    if (region.begin <= image_.vdso && image_.vdso < region.end) return all;
+    if (vdso_ && region.object == vdso_) return all; // the kernel's own pages
+    if (!region.is_dumped) return 0;
     if (region.sharing == mm::Sharing::shared)
-        return region.object && region.object->anonymous_number() != 0 ? all : 0;
-    if (image_.space().residency(region.begin, {all >> page_shift}).anonymous.n != 0) return all;
-    const bool is_header = region.object && region.first_page == 0 &&
-                           has(region.perm, arch::Perm::read) && is_elf(region.begin);
-    return is_header ? page_size : 0;
+        return wants(has_no_name(region) ? core_anonymous_shared : core_mapped_shared) ? all : 0;
+    if (wants(core_anonymous_private) &&
+        image_.space().residency(region.begin, {all >> page_shift}).anonymous.n != 0)
+        return all;
+    if (!region.file) return 0;
+    if (wants(core_mapped_private)) return all;
+    const bool may_be_program =
+        wants(core_elf_headers) && region.first_page == 0 && has(region.perm, arch::Perm::read);
+    if (!may_be_program) return 0;
+    constexpr std::uint32_t executable = 0111;
+    const bool is_program =
+        (vfs::File::of(*region.file).inode().mode() & executable) != 0 || is_elf(region.begin);
+    return is_program ? page_size : 0;
 }
 
 Result<void> Writer::find_loads() {
     mm::RegionInfo region{};
+    if (raw(image_.vdso) != 0 && image_.space().region_above(image_.vdso, region))
+        vdso_ = region.object;
     for (VirtAddr at{0}; image_.space().region_above(at, region); at = region.end) {
-        loads_.put(Load{region.begin, region.end, region.perm, bytes_of(region)});
+        loads_.put(
+            Load{region.begin, region.end, region.perm, bytes_of(region), region.file != nullptr});
         count_++;
     }
     return loads_.has_failed() ? Result<void>{Errc::no_memory} : Result<void>{};
@@ -136,11 +156,9 @@ Result<void> Writer::put_memory(const Load& load, std::uint64_t offset) {
             done += chunk_pages << page_shift;
             continue;
         }
-        bool is_present = false;
-        (void)space
-            .for_each_present(load.begin + done, {1}, [&](std::size_t) { is_present = true; })
-            .ok();
-        if (is_present && space.read(load.begin + done, *page_).ok())
+        // Whatever its protection: what a program hid is worth seeing, too.
+        if (space.read_present(load.begin + done, *page_) ||
+            (load.is_of_file && space.read(load.begin + done, *page_).ok()))
             TRY(put(page_->data(), page_size, offset + done));
         done += page_size;
     }

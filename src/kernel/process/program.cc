@@ -87,6 +87,7 @@ Result<void> replace_program(arch::TrapFrame& frame, exec::LoadRequest& request,
     LoadedProgram program = TRY(load_program(request, process.limits, report));
     Unshared own = TRY(unshare(process, self));
     TRY(become_only_thread());
+    program.image->core_filter = process.image->core_filter;
     {
         IrqGuard tasks{tasks_lock()};
         IrqGuard guard{process.actions->lock};

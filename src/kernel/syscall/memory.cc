@@ -184,14 +184,14 @@ Result<void> advise(AddressSpace& space, const Range& range, int advice) {
     case advice_unmergeable:
     case advice_huge_page:
     case advice_no_huge_page:
-    case advice_dont_dump:
-    case advice_do_dump:
     case advice_cold:
     case advice_page_out:
         return space.is_mapped(range.at, range.pages) ? Result<void>{} : Errc::no_memory;
     case advice_dont_need:
     case advice_dont_need_locked: return drop_range(space, range, false);
     case advice_free: return drop_range(space, range, true);
+    case advice_dont_dump: return space.set_dumped(range.at, range.pages, false);
+    case advice_do_dump: return space.set_dumped(range.at, range.pages, true);
     case advice_dont_fork: return space.set_at_fork(range.at, range.pages, mm::AtFork::skip);
     case advice_do_fork:
     case advice_keep_on_fork: return space.set_at_fork(range.at, range.pages, mm::AtFork::copy);

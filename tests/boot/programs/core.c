@@ -23,6 +23,7 @@ enum { others = 3, page = 4096 };
 static volatile long landmark = 0x1122334455667788;
 static long* volatile heap;
 static char* volatile reserved; // mostly not there
+static char *volatile hidden, *volatile secret, *volatile shared, *volatile unnamed;
 static pthread_barrier_t ready;
 static volatile pid_t tids[others];
 
@@ -51,12 +52,28 @@ static void write_file(const char* path, const char* text) {
     close(fd);
 }
 
+static char* map(int flags, int fd) {
+    char* at = mmap(NULL, page, PROT_READ | PROT_WRITE, flags, fd, 0);
+    CHECK(at != MAP_FAILED);
+    strcpy(at, "seen");
+    return at;
+}
+
 static void die(void) {
     heap = malloc(sizeof *heap);
     *heap = ~landmark;
     reserved = mmap(NULL, 1L << 36, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     reserved[(1L << 35) + 5] = 'r';
+    hidden = map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    CHECK(mprotect(hidden, page, PROT_NONE) == 0);
+    secret = map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    CHECK(madvise(secret, page, MADV_DONTDUMP) == 0);
+    const int fd = open("mapped", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    const int gone = open("gone", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    CHECK(ftruncate(fd, page) == 0 && ftruncate(gone, page) == 0 && unlink("gone") == 0);
+    shared = map(MAP_SHARED, fd);
+    unnamed = map(MAP_SHARED, gone);
     pthread_t thread;
     pthread_barrier_init(&ready, NULL, others + 1);
     for (long n = 0; n < others; n++) pthread_create(&thread, NULL, n < 2 ? stands : sleeps, (void*)n);
@@ -208,6 +225,40 @@ static void check_memory(void) {
     CHECK(at((const void*)getauxval(AT_SYSINFO_EHDR)) != NULL);
 }
 
+/// Which of the kinds of memory that /proc/PID/coredump_filter tells apart are there.
+static unsigned kinds(void) {
+    unsigned found = 0;
+    if (at(&landmark)) found |= 1;
+    char* const* where = (char* const*)at(&unnamed);
+    if (where && at(*where)) found |= 2;
+    if (at((const void*)&qsort)) found |= 4; // code that nobody wrote
+    where = (char* const*)at(&shared);
+    if (where && at(*where)) found |= 8;
+    return found;
+}
+static int dies(void);
+static void check_filter(void) {
+    static const unsigned filters[] = {0x33, 0x1, 0x7, 0xb, 0xf};
+    for (size_t n = 0; n < sizeof filters / sizeof *filters; n++) {
+        char text[16];
+        snprintf(text, sizeof text, "%#x", filters[n]);
+        write_file("/proc/self/coredump_filter", text); // the child gets it, too
+        CHECK(dies() != 0 && load("core"));
+        CHECK(kinds() == (filters[n] & 0xf));
+        char* const* where = (char* const*)at(&hidden);
+        CHECK(where && strcmp(at(*where), "seen") == 0);
+        where = (char* const*)at(&secret);
+        CHECK(where && *where && at(*where) == NULL);
+        CHECK(at((const void*)getauxval(AT_SYSINFO_EHDR)) != NULL);
+        munmap(file, file_bytes);
+    }
+    write_file("/proc/self/coredump_filter", "0");
+    CHECK(dies() != 0 && load("core"));
+    CHECK(kinds() == 0 && at((const void*)getauxval(AT_SYSINFO_EHDR)) != NULL);
+    munmap(file, file_bytes);
+    write_file("/proc/self/coredump_filter", "0x33");
+}
+
 static int dies(void) {
     const pid_t child = fork();
     if (child == 0) {
@@ -243,6 +294,7 @@ int main(void) {
     check_memory();
     munmap(file, file_bytes);
 
+    check_filter();
     // What is there already is replaced; what has two names, or is none of ours, is not.
     CHECK(dies() != 0);
     CHECK(link("core", "second") == 0 && dies() == 0);

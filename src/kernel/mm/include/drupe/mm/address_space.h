@@ -78,6 +78,7 @@ struct RegionInfo {
     bool grows_down;
     bool is_break; // lies in [break start, break)
     Locked locked;
+    bool is_dumped;
     std::uint64_t first_page;
     RefPtr<VmObject> object;
     RefPtr<MappedFile> file;
@@ -136,6 +137,8 @@ public:
     /// madvise's DONTFORK and WIPEONFORK. no_memory: holes; invalid: wiping what is not private
     /// anonymous memory.
     Result<void> set_at_fork(VirtAddr at, PageCount pages, AtFork at_fork);
+    /// madvise's DONTDUMP and DODUMP. no_memory: holes.
+    Result<void> set_dumped(VirtAddr at, PageCount pages, bool is_dumped);
     /// mlock and munlock; nothing is brought in. no_memory: holes (what lies before them is done),
     /// or more than may be locked.
     Result<void> set_locked(VirtAddr at, PageCount pages, Locked locked);
@@ -153,6 +156,8 @@ public:
     /// Copies bytes out of the program's memory, whichever space is active; pages are brought in,
     /// which may sleep. fault: not mapped, or not readable; no_memory.
     Result<void> read(VirtAddr from, std::span<std::byte> to);
+    /// Copies from one page whatever its protection, as far as it is in memory; false: it is not.
+    bool read_present(VirtAddr from, std::span<std::byte> to);
     /// This CPU translates user addresses through this space. Cheap when it does already.
     void activate();
     /// This CPU translates no user address.

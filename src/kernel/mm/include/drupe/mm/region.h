@@ -46,6 +46,7 @@ public:
     bool tells_writes = false; // shared; its file is told when a page is first written
     AtFork at_fork = AtFork::copy;
     Locked locked = Locked::no;
+    bool is_dumped = true; // in core files
 
     /// May its pages be entered writable when nobody wrote to them yet?
     bool is_writable_early() const { return sharing == Sharing::shared && !tells_writes; }
@@ -65,6 +66,7 @@ public:
         is_counted = from.is_counted;
         at_fork = from.at_fork;
         locked = from.locked;
+        is_dumped = from.is_dumped;
         tells_writes = from.tells_writes;
     }
     /// `next` begins where this ends and differs in nothing else.
@@ -72,7 +74,7 @@ public:
         return end == next.begin && perm == next.perm && may == next.may &&
                sharing == next.sharing && object == next.object && file == next.file &&
                !grows_down && !next.grows_down && !is_counted && no_reserve == next.no_reserve &&
-               at_fork == next.at_fork && locked == next.locked &&
+               at_fork == next.at_fork && locked == next.locked && is_dumped == next.is_dumped &&
                (!object || first_page + pages().n == next.first_page);
     }
 };

@@ -19,6 +19,17 @@ class File;
 
 namespace drupe::process {
 
+/// Which memory goes into a core file: /proc/PID/coredump_filter.
+enum CoreFilter : std::uint32_t {
+    core_anonymous_private = 1,
+    core_anonymous_shared = 2,
+    core_mapped_private = 4,
+    core_mapped_shared = 8,
+    core_elf_headers = 0x10,
+    core_filter_default = 0x33, // with that of huge pages, of which there are none
+    core_filter_all = 0x1ff,
+};
+
 /// Where things lie. All 0 when not known.
 struct Bounds {
     VirtAddr entry{}; // of the program, not of its interpreter
@@ -32,7 +43,8 @@ struct Bounds {
     std::array<std::uint64_t, 64> auxv{}; // /proc/self/auxv
     std::size_t auxv_words = 0;
     bool is_dumpable = true;
-    std::uint32_t membarriers = 0; // registrations, MEMBARRIER_CMD_*
+    CoreFilter core_filter = core_filter_default; // exec's program gets its predecessor's
+    std::uint32_t membarriers = 0;                // registrations, MEMBARRIER_CMD_*
 };
 
 /// Filled by who starts a program, before its first thread runs; afterwards only the argument
