@@ -12,9 +12,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -208,26 +209,114 @@ TEST_CASE("the machine's files have Linux's form") {
 TEST_CASE("what a core file holds can be said as on Linux") {
     constexpr const char* path = "/proc/self/coredump_filter";
     const auto read_there = [] {
-        std::ifstream in(path);
         std::string line;
-        std::getline(in, line);
+        std::getline(std::ifstream(path), line);
         return line + "\n";
     };
-    std::string before = read_there();
+    const std::string before = read_there();
     in_a_program([&] {
         CHECK(read_all(path) == "00000033\n");
         for (const char* text : {"0x33\n", "0", "511", "0x7f0", "017", "33", "0xffffffff", "x",
-                                 "0x", "", "-1", "4294967296", "08", "7\n"}) {
+                                 "0x", "-1", "4294967296", "08", "7\n"}) {
             INFO(text);
-            const int fd = ::open(path, O_WRONLY);
-            const auto there = ::write(fd, text, std::strlen(text));
-            const std::int64_t expected = there < 0 ? -errno : there;
-            ::close(fd);
+            std::FILE* const file = std::fopen(path, "r+");
+            std::setbuf(file, nullptr);
+            const std::size_t bytes = std::strlen(text);
+            const bool is_taken = std::fwrite(text, 1, bytes, file) == bytes;
+            const std::int64_t expected = is_taken ? static_cast<std::int64_t>(bytes) : -errno;
+            (void)std::fclose(file);
             CHECK(store(path, text) == expected);
             CHECK(read_all(path) == read_there());
         }
     });
     std::ofstream(path) << "0x" + before;
+}
+
+TEST_CASE("sockets begin with what /proc/sys/net says, and ask for no more") {
+    in_a_program([] {
+        const auto buffer = [](int fd, int option) {
+            std::int32_t bytes = 0;
+            std::uint32_t length = sizeof bytes;
+            CHECK(sys::getsockopt(fd, 1, option, at(&bytes), at(&length)).ok());
+            return bytes;
+        };
+        const auto ask = [](int fd, int option, std::int32_t bytes) {
+            CHECK(sys::setsockopt(fd, 1, option, at(&bytes), sizeof bytes).ok());
+        };
+        constexpr int sndbuf = 7, rcvbuf = 8;
+        CHECK(store("/proc/sys/net/core/wmem_default", "100000\n") == 7);
+        CHECK(store("/proc/sys/net/core/rmem_default", "200000") == 6);
+        CHECK(store("/proc/sys/net/core/wmem_max", "300000") == 6);
+        CHECK(store("/proc/sys/net/core/rmem_max", "400000") == 6);
+        CHECK(store("/proc/sys/net/core/rmem_max", "4") == -EINVAL);
+        CHECK(store("/proc/sys/net/unix/max_dgram_qlen", "2") == 1);
+        const int fd = static_cast<int>(value(sys::socket(1, 1, 0)));
+        CHECK(buffer(fd, sndbuf) == 100'000);
+        CHECK(buffer(fd, rcvbuf) == 200'000);
+        ask(fd, sndbuf, 1'000'000);
+        ask(fd, rcvbuf, 1'000'000);
+        CHECK(buffer(fd, sndbuf) == 600'000);
+        CHECK(buffer(fd, rcvbuf) == 800'000);
+        const auto name = [](char letter) { return std::array<char, 4>{1, 0, 0, letter}; };
+        const auto to = name('a');
+        const int receiver = static_cast<int>(value(sys::socket(1, 2, 0)));
+        const int sender = static_cast<int>(value(sys::socket(1, 2 | 04000, 0)));
+        CHECK(sys::bind(receiver, at(to.data()), to.size()).ok());
+        int sent = 0;
+        while (value(sys::sendto(sender, at(to.data()), 1, 0, at(to.data()), to.size())) == 1)
+            sent++;
+        CHECK(sent == 3);
+        // Connections that wait for a listener.
+        CHECK(store("/proc/sys/net/core/somaxconn", "1") == 1);
+        const auto where = name('b');
+        CHECK(sys::bind(fd, at(where.data()), where.size()).ok());
+        CHECK(sys::listen(fd, 100).ok());
+        int connected = 0;
+        while (value(sys::connect(static_cast<int>(value(sys::socket(1, 1 | 04000, 0))),
+                                  at(where.data()), where.size())) == 0)
+            connected++;
+        CHECK(connected == 2);
+        for (const char* each : {"wmem_default", "rmem_default", "wmem_max", "rmem_max"})
+            store((std::string("/proc/sys/net/core/") + each).c_str(), "212992");
+        store("/proc/sys/net/core/somaxconn", "4096");
+        store("/proc/sys/net/unix/max_dgram_qlen", "10");
+        process::current_context().files->close_all();
+    });
+}
+
+TEST_CASE("what may be watched is counted for each user") {
+    in_a_program([] {
+        CHECK(store("/proc/sys/fs/inotify/max_user_instances", "1") == 1);
+        CHECK(store("/proc/sys/fs/inotify/max_user_watches", "1") == 1);
+        process::Process& self = process::current_process();
+        const process::Credentials before = self.credentials;
+        const auto is_user = [&](std::uint32_t uid) {
+            self.credentials.uid = uid;
+            self.apply_changes();
+        };
+        const auto watch = [](int fd, const char* path) {
+            return value(sys::inotify_add_watch(fd, at(path), 0x100));
+        };
+        for (std::uint32_t uid : {7u, 8u, 7u}) {
+            is_user(uid);
+            const int fd = static_cast<int>(value(sys::inotify_init1(0)));
+            CHECK(value(sys::inotify_init1(0)) == -EMFILE);
+            CHECK(watch(fd, "/proc") == 1);
+            CHECK(watch(fd, "/sys") == -ENOSPC);
+            is_user(9); // who made the file counts, not who calls
+            CHECK(watch(fd, "/sys") == -ENOSPC);
+            is_user(uid);
+            CHECK(sys::inotify_rm_watch(fd, 1).ok());
+            CHECK(watch(fd, "/sys") > 0);
+            if (uid == 8) continue; // stays open
+            CHECK(value(sys::close(fd)) == 0);
+        }
+        self.credentials = before;
+        self.apply_changes();
+        process::current_context().files->close_all();
+        CHECK(store("/proc/sys/fs/inotify/max_user_instances", "128") == 3);
+        CHECK(store("/proc/sys/fs/inotify/max_user_watches", "65536") == 5);
+    });
 }
 
 TEST_CASE("the devices that are no hardware do what their names say") {

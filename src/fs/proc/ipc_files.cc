@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// /proc/sysvipc in Linux's columns, its limits in /proc/sys/kernel, and those of inotify.
+// /proc/sysvipc in Linux's columns, its limits in /proc/sys/kernel, and those of inotify and of
+// sockets.
 #include "proc_inodes.h"
 
 #include <drupe/ipc/messages.h>
 #include <drupe/ipc/semaphores.h>
 #include <drupe/ipc/shared_memory.h>
+#include <drupe/net/socket.h>
 #include <drupe/process/process.h>
 #include <drupe/vfs/inotify.h>
 
@@ -129,10 +131,11 @@ Result<std::uint64_t> take_number(std::string_view& text, std::uint64_t most) {
 
 bool may_change() { return process::current_process().credentials.is_privileged(); }
 
-template <auto& limits, auto member, std::uint64_t most>
+template <auto& limits, auto member, std::uint64_t most, std::uint64_t least = 0>
 Result<void> store_limit(std::string_view text) {
     if (!may_change()) return Errc::not_permitted;
     const std::uint64_t value = TRY(take_number(text, most));
+    if (value < least) return Errc::invalid;
     auto& limit = limits.*member;
     limit.store(static_cast<decltype(limit.load())>(value));
     return {};
@@ -161,7 +164,23 @@ Result<void> store_semaphore_limits(std::string_view text) {
 
 constexpr std::uint64_t most_int = 0x7fff'ffff;
 
+// [linux] include/net/sock.h: SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF
+constexpr std::uint64_t least_send = 4608, least_receive = 2304;
+using net::socket_limits, net::SocketLimits;
+
 constinit GeneratedFile list[] = {
+    {"sys/net/core/somaxconn", write_limit<socket_limits, &SocketLimits::backlog>,
+     store_limit<socket_limits, &SocketLimits::backlog, most_int>},
+    {"sys/net/core/wmem_default", write_limit<socket_limits, &SocketLimits::send>,
+     store_limit<socket_limits, &SocketLimits::send, most_int, least_send>},
+    {"sys/net/core/rmem_default", write_limit<socket_limits, &SocketLimits::receive>,
+     store_limit<socket_limits, &SocketLimits::receive, most_int, least_receive>},
+    {"sys/net/core/wmem_max", write_limit<socket_limits, &SocketLimits::most_send>,
+     store_limit<socket_limits, &SocketLimits::most_send, most_int, least_send>},
+    {"sys/net/core/rmem_max", write_limit<socket_limits, &SocketLimits::most_receive>,
+     store_limit<socket_limits, &SocketLimits::most_receive, most_int, least_receive>},
+    {"sys/net/unix/max_dgram_qlen", write_limit<socket_limits, &SocketLimits::unix_datagrams>,
+     store_limit<socket_limits, &SocketLimits::unix_datagrams, most_int>},
     {"sysvipc/shm", write_segments},
     {"sysvipc/sem", write_semaphores},
     {"sysvipc/msg", write_messages},

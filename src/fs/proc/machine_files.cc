@@ -296,7 +296,6 @@ constinit GeneratedFile proc_list[] = {
     {"sys/kernel/random/poolsize", write_number<256>},
     {"sys/vm/overcommit_memory", write_number<0>}, // what cannot ever fit is refused
     {"sys/vm/max_map_count", write_number<mm::AddressSpace::max_regions>},
-    {"sys/net/core/somaxconn", write_number<4096>},
     {"sys/fs/file-max", write_number<static_cast<std::uint64_t>(INT64_MAX)>},
     {"sys/fs/nr_open", write_number<FdTable::most>},
     {"sys/fs/pipe-max-size", write_number<1048576>},

@@ -10,6 +10,8 @@
 
 namespace drupe::net {
 
+constinit SocketLimits socket_limits;
+
 std::uint16_t Address::family() const {
     std::uint16_t family = 0;
     std::memcpy(&family, bytes, sizeof family);

@@ -26,7 +26,7 @@ Result<Word> inotify_init1(int flags) {
     const auto wanted = static_cast<std::uint32_t>(flags);
     if (wanted & ~(open_cloexec | open_nonblock)) return Errc::invalid;
     TaskContext& who = caller();
-    RefPtr<File> file = TRY(InotifyFile::create(wanted & open_nonblock));
+    RefPtr<File> file = TRY(InotifyFile::create(wanted & open_nonblock, caller().credentials.uid));
     return Word{TRY(
         who.files->install(std::move(file), (wanted & open_cloexec) != 0, who.max_descriptors))};
 }

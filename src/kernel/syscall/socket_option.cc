@@ -85,8 +85,9 @@ std::uint32_t timestamp_switches(int option) {
 bool is_privileged() { return process::current_process().credentials.is_privileged(); }
 
 /// Linux doubles what is asked for, to allow for its own structures, and keeps a smallest size.
-std::uint32_t buffer_size(std::int32_t wanted, bool is_forced, std::uint32_t least) {
-    const auto most = is_forced ? std::uint32_t{INT32_MAX} / 2 : net::Socket::default_buffer;
+std::uint32_t buffer_size(std::int32_t wanted, bool is_forced, std::uint32_t allowed,
+                          std::uint32_t least) {
+    const auto most = is_forced ? std::uint32_t{INT32_MAX} / 2 : allowed;
     const auto asked = is_forced ? static_cast<std::uint32_t>(std::max(wanted, 0))
                                  : static_cast<std::uint32_t>(wanted);
     return std::max(std::min(asked, most) * 2, least);
@@ -119,13 +120,15 @@ Result<void> set_number(net::Socket& socket, int option, std::int32_t value) {
         if (!is_privileged()) return Errc::not_permitted;
         [[fallthrough]];
     case so_sndbuf:
-        socket.set_send_buffer(buffer_size(value, option == so_sndbufforce, least_sent));
+        socket.set_send_buffer(buffer_size(value, option == so_sndbufforce,
+                                           net::socket_limits.most_send.load(), least_sent));
         return {};
     case so_rcvbufforce:
         if (!is_privileged()) return Errc::not_permitted;
         [[fallthrough]];
     case so_rcvbuf:
-        socket.receive_buffer = buffer_size(value, option == so_rcvbufforce, least_received);
+        socket.receive_buffer = buffer_size(value, option == so_rcvbufforce,
+                                            net::socket_limits.most_receive.load(), least_received);
         return {};
     case so_rcvlowat:
         socket.receive_low_mark = value < 0 ? INT32_MAX : std::max(value, 1);

@@ -48,6 +48,15 @@ struct InotifyFile::Watch {
     std::uint32_t mask;
 };
 
+/// Who has files here; goes with the last.
+struct InotifyFile::User {
+    static Result<User*> enter_locked(std::uint32_t uid, OwnPtr<User>& fresh);
+    void leave_locked(OwnPtr<User>& gone);
+    std::uint32_t uid = 0, files = 0, watches = 0;
+    User* next = nullptr;
+    static inline constinit User* first = nullptr; // of all, under `lock`
+};
+
 struct InotifyFile::Lists {
     IntrusiveList<Event, &Event::hook> events;
     IntrusiveList<Watch, &Watch::file_hook> watches; // by their numbers
@@ -57,7 +66,7 @@ namespace {
 
 constinit SpinLock<LockRank::notify> lock;
 /// Counted under `lock`; what is read without it is a guess.
-constinit std::atomic<std::uint32_t> instances{0}, watches{0}, cookies{0};
+constinit std::atomic<std::uint32_t> watches{0}, cookies{0};
 
 } // namespace
 
@@ -112,6 +121,7 @@ void WatchTable::insert(Watch& watch) {
     chain_of(*watch.inode).push_back(watch);
     watch.inode->set_watched(Inode::watched_itself);
     watch.owner->lists_->watches.push_back(watch);
+    watch.owner->user_->watches++;
     watches.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -119,6 +129,7 @@ void WatchTable::take_out(Watch& watch, Doomed& doomed) {
     Chain& chain = chain_of(*watch.inode);
     chain.remove(watch);
     watch.owner->lists_->watches.remove(watch);
+    watch.owner->user_->watches--;
     watches.fetch_sub(1, std::memory_order_relaxed);
     bool is_last = true;
     for (Watch& other : chain) is_last = is_last && other.inode != watch.inode;
@@ -296,29 +307,54 @@ InotifyFile::Event* InotifyFile::take(std::size_t room, bool& too_small) {
     return event;
 }
 
-InotifyFile::InotifyFile(Dentry& dentry, std::uint32_t flags) : File(dentry, flags) {
-    instances.fetch_add(1, std::memory_order_relaxed);
+InotifyFile::InotifyFile(Dentry& dentry, std::uint32_t flags) : File(dentry, flags) {}
+
+/// One file more. `fresh` is used when the user has none yet. too_many_files.
+Result<InotifyFile::User*> InotifyFile::User::enter_locked(std::uint32_t uid, OwnPtr<User>& fresh) {
+    User* user = first;
+    while (user && user->uid != uid) user = user->next;
+    const std::uint32_t limit = inotify_limits.instances.load(std::memory_order_relaxed);
+    if ((user ? user->files : 0) >= limit) return Errc::too_many_files;
+    if (!user) {
+        user = fresh.leak();
+        user->uid = uid;
+        user->next = first;
+        first = user;
+    }
+    user->files++;
+    return user;
+}
+
+void InotifyFile::User::leave_locked(OwnPtr<User>& gone) {
+    if (--files != 0) return;
+    User** at = &first;
+    while (*at != this) at = &(*at)->next;
+    *at = next;
+    gone = OwnPtr<User>(this);
 }
 
 InotifyFile::~InotifyFile() {
     async_.remove(*this);
-    instances.fetch_sub(1, std::memory_order_relaxed);
-    if (!lists_) return;
+    if (!user_) return; // it was never whole
     WatchTable::Doomed doomed;
+    OwnPtr<User> gone; // these go after the lock
     SpinGuard guard(lock);
     while (Watch* watch = lists_->watches.front()) WatchTable::made()->take_out(*watch, doomed);
     while (Event* event = lists_->events.pop_front()) Event::destroy(event);
+    user_->leave_locked(gone);
 }
 
-Result<RefPtr<File>> InotifyFile::create(std::uint32_t flags) {
-    if (instances.load(std::memory_order_relaxed) >=
-        inotify_limits.instances.load(std::memory_order_relaxed))
-        return Errc::too_many_files;
+Result<RefPtr<File>> InotifyFile::create(std::uint32_t flags, std::uint32_t uid) {
     TRY(WatchTable::get());
     OwnPtr<Lists> lists = TRY(make_own<Lists>());
     RefPtr<Dentry> dentry = TRY(create_anonymous("anon_inode:inotify", 0600, false));
     RefPtr<InotifyFile> file = TRY(make_ref<InotifyFile>(*dentry, flags));
     file->lists_ = std::move(lists);
+    OwnPtr<User> fresh = TRY(make_own<User>());
+    {
+        SpinGuard guard(lock);
+        file->user_ = TRY(User::enter_locked(uid, fresh));
+    }
     return RefPtr<File>(std::move(file));
 }
 
@@ -335,8 +371,7 @@ Result<int> InotifyFile::watch(Dentry& dentry, std::uint32_t mask) {
             known->mask = (mask & adds ? known->mask : 0) | (mask & kept);
             return known->number;
         }
-        if (watches.load(std::memory_order_relaxed) >=
-                inotify_limits.watches.load(std::memory_order_relaxed) ||
+        if (user_->watches >= inotify_limits.watches.load(std::memory_order_relaxed) ||
             last_number_ == INT32_MAX)
             return Errc::no_space;
         fresh->owner = this;

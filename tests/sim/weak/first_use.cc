@@ -51,7 +51,7 @@ weak::Scenario watched{
             Threads threads;
             threads.start(0, [&] {
                 gate.pass();
-                file = vfs::InotifyFile::create(0).value();
+                file = vfs::InotifyFile::create(0, 0).value();
                 RefPtr<vfs::Dentry> root = room.file_system().root();
                 WEAK_CHECK(
                     static_cast<vfs::InotifyFile&>(*file).watch(*root, vfs::notify_create).ok());

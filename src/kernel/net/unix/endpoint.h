@@ -108,9 +108,10 @@ public:
 
     const SocketType type;
     std::atomic<State> state{State::closed};
-    std::atomic<bool> is_dead{false};       // its file is gone
-    std::atomic<std::uint32_t> backlog{10}; // fs' max_dgram_qlen, until listen() says
-    std::atomic<std::uint32_t> send_buffer{Socket::default_buffer};
+    std::atomic<bool> is_dead{false}; // its file is gone
+    std::atomic<std::uint32_t> backlog{
+        socket_limits.unix_datagrams.load(std::memory_order_relaxed)}; // until listen() says
+    std::atomic<std::uint32_t> send_buffer{socket_limits.send.load(std::memory_order_relaxed)};
     sched::Mutex reading;
     sched::WaitQueue readable, writable;
     sched::WaitQueue room;                  // of this queue: senders and connectors wait

@@ -166,8 +166,7 @@ Result<void> UnixSocket::listen(std::uint32_t backlog) {
     if (!endpoint_->is_connection()) return Errc::not_supported;
     sched::MutexGuard guard(naming_);
     if (!endpoint_->name() || endpoint_->state.load() == State::connected) return Errc::invalid;
-    constexpr std::uint32_t most = 4096; // net.core.somaxconn
-    endpoint_->backlog = std::min(backlog, most);
+    endpoint_->backlog = std::min(backlog, socket_limits.backlog.load(std::memory_order_relaxed));
     endpoint_->set_peer_credentials(running_peer());
     endpoint_->state = State::listening;
     endpoint_->room.wake_all();

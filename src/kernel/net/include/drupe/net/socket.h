@@ -34,11 +34,22 @@ enum Switch : std::uint32_t {
     switch_pass_security = 2048, // there are no labels to tell
 };
 
+/// /proc/sys/net: what sockets made from now on begin with, and what they may ask for. Each alone,
+/// so relaxed.
+struct SocketLimits {
+    std::atomic<std::uint32_t> backlog{4096};         // core.somaxconn
+    std::atomic<std::uint32_t> send{212'992};         // core.wmem_default
+    std::atomic<std::uint32_t> receive{212'992};      // core.rmem_default
+    std::atomic<std::uint32_t> most_send{212'992};    // core.wmem_max, before it is doubled
+    std::atomic<std::uint32_t> most_receive{212'992}; // core.rmem_max
+    std::atomic<std::uint32_t> unix_datagrams{10};    // unix.max_dgram_qlen
+};
+extern constinit SocketLimits socket_limits;
+
 class Socket : public vfs::File {
 public:
     static inline constinit const char class_tag = 0;
     const void* tag() const final { return &class_tag; }
-    static constexpr std::uint32_t default_buffer = 212'992;
 
     const std::uint16_t family;
     const SocketType type;
@@ -72,7 +83,8 @@ public:
     bool can_poll() const final { return true; }
 
     std::atomic<std::uint32_t> switches{0};
-    std::atomic<std::uint32_t> receive_buffer{default_buffer};
+    std::atomic<std::uint32_t> receive_buffer{
+        socket_limits.receive.load(std::memory_order_relaxed)};
     std::atomic<std::int32_t> receive_low_mark{1};
     std::atomic<std::int32_t> priority{0};
     std::atomic<std::int32_t> peek_offset{-1}; // where MSG_PEEK looks; negative: at the front

@@ -15,7 +15,7 @@ namespace drupe::vfs {
 struct InotifyLimits {
     std::atomic<std::uint32_t> events{16384}, instances{128}, watches{65536};
 };
-/// fs.inotify: events that wait in one file; files and watches of the whole machine.
+/// fs.inotify: events that wait in one file; files and watches of each user.
 extern InotifyLimits inotify_limits;
 
 class InotifyFile final : public File {
@@ -29,8 +29,8 @@ public:
         once = 0x8000'0000,              // IN_ONESHOT
     };
 
-    /// too_many_files, no_memory.
-    static Result<RefPtr<File>> create(std::uint32_t flags);
+    /// Counted as the user's, with its watches. too_many_files, no_memory.
+    static Result<RefPtr<File>> create(std::uint32_t flags, std::uint32_t uid);
     ~InotifyFile() override;
 
     /// The watch's number. exists (with keeps_existing), no_space, no_memory.
@@ -63,6 +63,7 @@ private:
     friend class WatchTable;
     struct Event;
     struct Watch;
+    struct User;
 
     // All under the lock of the watches.
     void queue(int number, std::uint32_t mask, std::uint32_t cookie, std::string_view name);
@@ -70,6 +71,7 @@ private:
 
     struct Lists;
     OwnPtr<Lists> lists_;
+    User* user_ = nullptr; // counts this file
     int last_number_ = 0;
     std::atomic<std::uint32_t> count_{0}, bytes_{0}; // of the events that wait
     AsyncFiles async_;
