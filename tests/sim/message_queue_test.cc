@@ -8,6 +8,7 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 using namespace drupe;
 using sim::check_both;
@@ -224,6 +225,56 @@ TEST_CASE("one process hears of the first message as on Linux") {
         DRUPE_NOTE(s, mq_notify, fd, &event);
         DRUPE_NOTE(s, mq_notify, 999, nullptr);
         DRUPE_CALL(s, close, fd);
+        DRUPE_CALL(s, mq_unlink, name.c_str());
+    });
+}
+
+TEST_CASE("a thread is told of a message through its socket and cookie") {
+    check_both([](Side& s) {
+        const std::string name = unique(s);
+        const int fd = open_queue(s, name, O_RDWR | O_CREAT | O_NONBLOCK, 4, 16);
+        const int socket = static_cast<int>(
+            DRUPE_CALL(s, socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        s.note("socket", socket >= 0);
+        const auto heard = [&] {
+            char cookie[33] = {};
+            pollfd p{socket, POLLIN, 0};
+            timespec none{};
+            s.note("ready", DRUPE_CALL(s, ppoll, &p, 1, &none, nullptr, 8));
+            s.note("told", DRUPE_CALL(s, recvfrom, socket, cookie, sizeof cookie,
+                                      MSG_NOSIGNAL | MSG_WAITALL, nullptr, nullptr));
+            s.note("why", cookie[31]);
+            cookie[31] = 0;
+            s.note("cookie", cookie);
+        };
+        char cookie[32] = "a cookie of thirty-two bytes...";
+        sigevent event{};
+        event.sigev_notify = SIGEV_THREAD;
+        event.sigev_signo = socket;
+        event.sigev_value.sival_ptr = cookie;
+        DRUPE_NOTE(s, mq_notify, fd, &event);
+        DRUPE_NOTE(s, mq_notify, fd, &event);
+        heard();
+        send(s, fd, "first", 0);
+        heard();
+        send(s, fd, "second", 0);
+        heard();
+        receive(s, fd);
+        receive(s, fd);
+        DRUPE_NOTE(s, mq_notify, fd, &event);
+        DRUPE_NOTE(s, mq_notify, fd, nullptr);
+        heard();
+        DRUPE_NOTE(s, mq_notify, fd, &event);
+        DRUPE_CALL(s, close, open_queue(s, name, O_RDWR));
+        heard();
+        event.sigev_signo = 999;
+        DRUPE_NOTE(s, mq_notify, fd, &event);
+        event.sigev_signo = fd;
+        DRUPE_NOTE(s, mq_notify, fd, &event);
+        const int other = static_cast<int>(DRUPE_CALL(s, socket, AF_UNIX, SOCK_STREAM, 0));
+        event.sigev_signo = other;
+        DRUPE_NOTE(s, mq_notify, fd, &event);
+        for (int each : {other, socket, fd}) DRUPE_CALL(s, close, each);
         DRUPE_CALL(s, mq_unlink, name.c_str());
     });
 }

@@ -168,11 +168,12 @@ Result<void> MessageQueue::send(Message& message, const sched::Deadline& deadlin
     }
     if (waits) return wait_in_line(&MessageQueue::senders_, self, deadline);
     readable.wake(1, vfs::poll_in | vfs::poll_rdnorm);
-    if (!told.process || told.signo == 0) return {};
+    if (told.request.notice) told.request.notice->tell(Notice::Why::came);
+    if (told.request.signo == 0 || told.request.notice) return {};
     const process::Process& sender = process::current_process();
-    process::SigInfo info = process::SigInfo::from_user(told.signo, si_message_queue, sender.pid,
-                                                        sender.credentials.uid);
-    info.u.sent.value = told.value;
+    process::SigInfo info = process::SigInfo::from_user(told.request.signo, si_message_queue,
+                                                        sender.pid, sender.credentials.uid);
+    info.u.sent.value = told.request.value;
     (void)process::send_signal(*told.process, info).ok();
     return {};
 }
@@ -203,18 +204,21 @@ Result<Message*> MessageQueue::receive(const sched::Deadline& deadline, bool blo
     return self.message;
 }
 
-Result<void> MessageQueue::notify(process::Process& who, int signo, std::uint64_t value) {
+Result<void> MessageQueue::notify(process::Process& who, Request request) {
     sched::MutexGuard guard(mutex_);
     if (told_.process) return Errc::busy;
     told_.process = RefPtr<process::Process>(&who);
-    told_.signo = signo;
-    told_.value = value;
+    told_.request = std::move(request);
     return {};
 }
 
 void MessageQueue::forget(const process::Process& who) {
-    sched::MutexGuard guard(mutex_);
-    if (told_.process.get() == &who) told_ = {};
+    Told told;
+    {
+        sched::MutexGuard guard(mutex_);
+        if (told_.process.get() == &who) told = std::exchange(told_, {});
+    }
+    if (told.request.notice) told.request.notice->tell(Notice::Why::forgotten);
 }
 
 Result<void> MessageFile::send(Message& message, const sched::Deadline& deadline) {

@@ -4,8 +4,10 @@
 #include "user_time.h"
 
 #include <drupe/ipc/message_queue.h>
+#include <drupe/net/netlink.h>
 #include <drupe/process/process.h>
 
+#include <array>
 #include <cstring>
 #include <string_view>
 
@@ -136,8 +138,40 @@ Result<Word> mq_timedreceive(int fd, VirtAddr to, Word bytes, VirtAddr priority,
     return Word{size};
 }
 
+namespace {
+
+/// How the C library has a thread started: its cookie comes back through a socket of AF_NETLINK,
+/// the last byte says why. [linux] include/linux/mqueue.h
+class CookieNotice final : public ipc::Notice {
+public:
+    static constexpr std::size_t bytes = 32; // NOTIFY_COOKIE_LEN
+    explicit CookieNotice(OwnPtr<net::NetlinkNotice> notice) : notice_(std::move(notice)) {}
+    void tell(Why why) override {
+        enum : unsigned char { woken_up = 1, removed = 2 };
+        notice_->bytes()[bytes - 1] = std::byte{why == Why::came ? woken_up : removed};
+        notice_->tell();
+    }
+
+private:
+    OwnPtr<net::NetlinkNotice> notice_;
+};
+
+/// fault; bad_descriptor; not_socket; invalid: a socket of another family.
+Result<OwnPtr<ipc::Notice>> cookie_notice(int socket_fd, VirtAddr cookie_at) {
+    const auto cookie =
+        TRY((arch::get_user<std::array<std::byte, CookieNotice::bytes>>(cookie_at)));
+    RefPtr<File> file = caller().files->get_ref(static_cast<std::uint32_t>(socket_fd));
+    if (!file) return Errc::bad_descriptor;
+    if (!file_as<net::Socket>(*file)) return Errc::not_socket;
+    OwnPtr<CookieNotice> notice =
+        TRY(make_own<CookieNotice>(TRY(net::NetlinkNotice::create(std::move(file), cookie))));
+    return OwnPtr<ipc::Notice>(notice.leak());
+}
+
+} // namespace
+
 Result<Word> mq_notify(int fd, VirtAddr event_at) {
-    enum Notify : std::int32_t { by_signal = 0, not_at_all = 1 };
+    enum Notify : std::int32_t { by_signal = 0, not_at_all = 1, by_thread = 2 };
     struct Event {
         std::uint64_t value;
         std::int32_t signo, notify;
@@ -145,12 +179,14 @@ Result<Word> mq_notify(int fd, VirtAddr event_at) {
     };
     static_assert(sizeof(Event) == 64);
     Event event{};
+    OwnPtr<ipc::Notice> notice;
     if (raw(event_at) != 0) {
         event = TRY(arch::get_user<Event>(event_at));
-        // Threads are told through a socket of a family that this kernel does not have.
-        if (event.notify != by_signal && event.notify != not_at_all) return Errc::invalid;
+        if (event.notify < by_signal || event.notify > by_thread) return Errc::invalid;
         if (event.notify == by_signal && (event.signo < 0 || event.signo > process::signal_count))
             return Errc::invalid;
+        if (event.notify == by_thread)
+            notice = TRY(cookie_notice(event.signo, VirtAddr{event.value}));
     }
     const FileRef file = file_at(fd);
     ipc::MessageFile* queue = TRY(queue_of(file));
@@ -158,7 +194,9 @@ Result<Word> mq_notify(int fd, VirtAddr event_at) {
     if (raw(event_at) == 0)
         queue->queue().forget(self);
     else
-        TRY(queue->queue().notify(self, event.notify == by_signal ? event.signo : 0, event.value));
+        TRY(queue->queue().notify(self, {.signo = event.notify == by_signal ? event.signo : 0,
+                                         .value = event.value,
+                                         .notice = std::move(notice)}));
     return Word{0};
 }
 

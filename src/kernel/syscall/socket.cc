@@ -3,6 +3,7 @@
 // was built without it: programs that only try whether there is a network go on.
 #include "socket_call.h"
 
+#include <drupe/net/netlink.h>
 #include <drupe/net/unix.h>
 
 namespace drupe::syscall {
@@ -14,12 +15,22 @@ namespace {
 constexpr std::uint32_t type_mask = 0xf; // SOCK_TYPE_MASK; the rest are O_CLOEXEC and O_NONBLOCK
 constexpr std::uint32_t flag_mask = open_cloexec | open_nonblock;
 
+/// Sockets of the first protocol (NETLINK_ROUTE): the C library hears through one that a message
+/// came (mq_notify). What they ask about the network is refused.
+Result<net::SocketType> check_netlink(std::uint32_t type, int protocol) {
+    constexpr std::uint32_t type_datagram = 2, type_raw = 3;
+    if (type != type_datagram && type != type_raw) return Errc::socket_type;
+    if (protocol != 0) return Errc::protocol;
+    return net::SocketType::datagram;
+}
+
 /// Family, type and protocol as a type of socket that there is.
 Result<net::SocketType> check_kind(int family, std::uint32_t type, int protocol) {
     constexpr int families = 46, types = 11; // AF_MAX, SOCK_MAX
     if (type & ~(type_mask | flag_mask)) return Errc::invalid;
     if (family < 0 || family >= families) return Errc::address_family;
     if ((type & type_mask) >= types) return Errc::invalid;
+    if (family == net::family_netlink) return check_netlink(type & type_mask, protocol);
     if (family != net::family_unix) return Errc::address_family;
     if (protocol != 0 && protocol != net::family_unix) return Errc::protocol;
     switch (type & type_mask) {
@@ -42,12 +53,15 @@ Result<Word> install(RefPtr<net::Socket> socket, std::uint32_t flags) {
 Result<Word> socket(int family, int type, int protocol) {
     const auto flags = static_cast<std::uint32_t>(type);
     const net::SocketType kind = TRY(check_kind(family, flags, protocol));
-    return install(TRY(net::create_unix_socket(kind, flags & open_nonblock)), flags);
+    const std::uint32_t kept = flags & open_nonblock;
+    if (family == net::family_netlink) return install(TRY(net::create_netlink_socket(kept)), flags);
+    return install(TRY(net::create_unix_socket(kind, kept)), flags);
 }
 
 Result<Word> socketpair(int family, int type, int protocol, VirtAddr at) {
     const auto flags = static_cast<std::uint32_t>(type);
     const net::SocketType kind = TRY(check_kind(family, flags, protocol));
+    if (family == net::family_netlink) return Errc::not_supported;
     net::SocketPair pair = TRY(net::create_unix_pair(kind, flags & open_nonblock));
     TaskContext& who = caller();
     const auto first = TRY(install(std::move(pair.first), flags));

@@ -39,6 +39,15 @@ struct QueueLimits {
     }
 };
 
+/// What is done instead of a signal when a message comes, or (forgotten) when that is no longer
+/// waited for. Once; context: thread.
+class Notice {
+public:
+    enum class Why : std::uint8_t { came, forgotten };
+    virtual ~Notice() = default;
+    virtual void tell(Why why) = 0;
+};
+
 class MessageQueue : public RefCounted<MessageQueue> {
 public:
     static constexpr std::size_t longest_name = 255;
@@ -60,8 +69,14 @@ public:
     /// gets its room at once.
     Result<Message*> receive(const sched::Deadline& deadline, bool blocks);
     /// One process at a time hears of the next message that comes while the queue is empty and
-    /// nobody waits for it. signo 0: it hears nothing, but keeps others from asking. busy.
-    Result<void> notify(process::Process& who, int signo, std::uint64_t value);
+    /// nobody waits for it: by the notice, or the signal. signo 0: it hears nothing, but keeps
+    /// others from asking. busy.
+    struct Request {
+        int signo;
+        std::uint64_t value;
+        OwnPtr<Notice> notice{};
+    };
+    Result<void> notify(process::Process& who, Request request);
     /// Takes that back, if `who` asked.
     void forget(const process::Process& who);
 
@@ -74,8 +89,7 @@ public:
 private:
     struct Told {
         RefPtr<process::Process> process;
-        int signo = 0;
-        std::uint64_t value = 0;
+        Request request{0, 0};
     };
     /// A thread that waits, on its stack: a receiver for a message, a sender with one.
     struct Party {
