@@ -88,4 +88,3 @@ TEST_CASE("a timer's signal is queued beside another of its number") {
         for (int id : {first, second}) DRUPE_NOTE(s, timer_delete, id);
     });
 }
-

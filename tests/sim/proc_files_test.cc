@@ -266,7 +266,6 @@ TEST_CASE("sockets begin with what /proc/sys/net says, and ask for no more") {
         while (value(sys::sendto(sender, at(to.data()), 1, 0, at(to.data()), to.size())) == 1)
             sent++;
         CHECK(sent == 3);
-        // Connections that wait for a listener.
         CHECK(store("/proc/sys/net/core/somaxconn", "1") == 1);
         const auto where = name('b');
         CHECK(sys::bind(fd, at(where.data()), where.size()).ok());

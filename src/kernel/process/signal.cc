@@ -142,8 +142,8 @@ Result<void> send_info_locked(Process& process, UserThread* target, const SigInf
     return {};
 }
 
-bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node,
-                      std::int32_t mark) REQUIRES(tasks_lock()) {
+bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node, std::int32_t mark)
+    REQUIRES(tasks_lock()) {
     {
         IrqGuard guard{process.actions->lock};
         node.info.timer_mark = mark;
