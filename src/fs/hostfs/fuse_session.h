@@ -61,8 +61,8 @@ struct Owner {
     std::uint32_t uid = 0, gid = 0;
 };
 
-/// One request and its answer. Signals wait for it: virtiofsd is sent no FUSE_INTERRUPT by Linux,
-/// and QEMU 7.2's dies of the request that comes behind one.
+/// One request and its answer. Signals wait for it: servers of virtio-fs are sent no FUSE_INTERRUPT
+/// by anybody, and the common one dies of it (docs/decisions/0008-host-folders.md).
 class FuseCall final : private Transfer {
 public:
     using Size = MessageRoom::Size;
