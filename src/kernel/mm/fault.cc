@@ -3,6 +3,7 @@
 #include "space_parts.h"
 
 #include <drupe/arch/cache.h>
+#include <drupe/mm/last_resort.h>
 
 namespace drupe::mm {
 namespace {
@@ -85,6 +86,14 @@ FaultOutcome AddressSpace::fault(VirtAddr address, Access access) {
     if (address >= user_end) return FaultOutcome::no_mapping;
     const VirtAddr page = align_down(address, page_size);
     for (;;) {
+        const FaultOutcome outcome = try_fault(page, access);
+        if (outcome != FaultOutcome::no_memory || !reclaim()) [[likely]]
+            return outcome;
+    }
+}
+
+inline FaultOutcome AddressSpace::try_fault(VirtAddr page, Access access) {
+    for (;;) {
         RefPtr<VmObject> object;
         std::uint64_t index;
         {
@@ -151,7 +160,11 @@ FaultOutcome AddressSpace::fault_present(const Region& region, VirtAddr page, Ma
             return copy_private(region, page, present.frame);
         if (has(region.perm, Perm::exec)) sync_instructions(present.frame);
         const bool was_written = has(present.perm, Perm::write);
-        if (region.tells_writes && access == Access::write && !was_written) region.file->written();
+        if (region.tells_writes && access == Access::write && !was_written) {
+            if (!region.object->page_written(region.page_index(page), present.frame))
+                return FaultOutcome::no_memory;
+            region.file->written();
+        }
         const bool is_writable =
             is_shared ? region.is_writable_early() || was_written || access == Access::write
                       : is_alone;
@@ -202,6 +215,12 @@ FaultOutcome AddressSpace::fault_object(Region& region, VirtAddr page, Access ac
     } else {
         retain_frame(frame);
         const bool is_write = region.sharing == Sharing::shared && access == Access::write;
+        frame_of(frame).is_recent.store(true, std::memory_order_relaxed);
+        if (is_write && region.tells_writes &&
+            !object.page_written(region.page_index(page), frame)) {
+            release_frame(frame);
+            return FaultOutcome::no_memory;
+        }
         if (!enter(region, page, frame, region.is_writable_early() || is_write)) {
             release_frame(frame);
             return FaultOutcome::no_memory;

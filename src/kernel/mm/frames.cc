@@ -197,9 +197,16 @@ void introduce_reserved(const MemoryRange& reserved) REQUIRES(state.lock) {
     }
 }
 
+// Who is told when memory runs low, and when that is.
+constinit std::size_t low_mark = 0;
+using Tell = void (*)();
+constinit Tell tell_low = nullptr;
+
 // Out of line: the common case then needs no registers saved.
 [[gnu::noinline]] void refill(FrameCache& cache) REQUIRES(cache.lock) {
     SpinGuard guard(state.lock);
+    if (state.buddy.free_frames() + state.unintroduced < low_mark) [[unlikely]]
+        tell_low();
     for (unsigned order = FrameCache::batch_order + 1; order-- > 0;) {
         PhysAddr block;
         // Smaller blocks before new chunks: memory that was never touched stays so.
@@ -256,6 +263,12 @@ void frames_init(std::span<const MemoryRange> ranges, std::span<const MemoryRang
 }
 
 void set_last_resort(bool (*free_some)()) { last_resort = free_some; }
+
+void set_low_memory(PageCount mark, void (*tell)()) {
+    IrqGuard guard(state.lock);
+    tell_low = tell;
+    low_mark = mark.n;
+}
 
 void frames_add(MemoryRange range) {
     const std::uint64_t to = align_down(raw(range.base) + range.bytes, page_size);
@@ -348,6 +361,11 @@ PhysAddr address_of(const Frame& frame) {
 std::size_t heap_frames(); // heap.cc
 
 PageCount memory_total() { return {state.total}; }
+
+PageCount memory_free() {
+    IrqGuard guard(state.lock);
+    return {state.buddy.free_frames() + state.unintroduced};
+}
 
 MemoryStats memory_stats() {
     std::size_t cached = 0;

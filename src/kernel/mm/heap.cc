@@ -109,7 +109,7 @@ constinit std::atomic<std::size_t> frames_taken{0};
     frames_++;
     Frame& frame = frame_of(page.value());
     frame.flags = frame_slab;
-    frame.slab_class = static_cast<std::uint16_t>(number);
+    frame.slab_class = static_cast<std::uint8_t>(number);
     frame.owner = nullptr;
     frame.refs.store(per_slab(number), std::memory_order_relaxed);
     auto* at = static_cast<char*>(phys_to_virt(page.value()));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/mm/page_index.h>
 
+#include <algorithm>
 #include <new>
 
 namespace drupe::mm {
@@ -45,6 +46,25 @@ Result<void> PageIndex::insert(std::uint64_t index, PhysAddr frame) {
     DRUPE_ASSERT(*at == 0);
     *at = raw(frame);
     return {};
+}
+
+void PageIndex::remove(std::uint64_t index) {
+    std::uint64_t* path[(51 + node_bits - 1) / node_bits + 1] = {&root_};
+    unsigned depth = 0;
+    for (unsigned shift = node_bits * height_; shift != 0;) {
+        shift -= node_bits;
+        auto* const node = reinterpret_cast<Node*>(*path[depth]);
+        path[++depth] = &node->slots[index >> shift & (node_slots - 1)];
+    }
+    DRUPE_ASSERT(*path[depth] != 0);
+    *path[depth] = 0;
+    while (depth-- != 0) {
+        auto* const node = reinterpret_cast<Node*>(*path[depth]);
+        if (!std::ranges::all_of(node->slots, [](std::uint64_t slot) { return slot == 0; })) return;
+        free_node(node);
+        *path[depth] = 0;
+    }
+    height_ = 0;
 }
 
 std::uint64_t PageIndex::next_below(std::uint64_t at, unsigned height, std::uint64_t from) {

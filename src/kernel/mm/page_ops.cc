@@ -60,7 +60,9 @@ void AddressSpace::unmap_object_pages(const Region& region, std::uint64_t first)
 }
 
 // Private copies are no part of the object: only entries that lead to its own frames go.
-void AddressSpace::unmap_object_hole(const Region& region, std::uint64_t first, std::uint64_t end) {
+// Was there one?
+bool AddressSpace::unmap_object_hole(const Region& region, std::uint64_t first, std::uint64_t end) {
+    bool was_mapped = false;
     const std::uint64_t region_end = region.first_page + region.pages().n;
     first = std::max(first, region.first_page);
     end = std::min(end, region_end);
@@ -71,9 +73,11 @@ void AddressSpace::unmap_object_hole(const Region& region, std::uint64_t first, 
             SpinGuard guard(table_lock_);
             was = table_.query(at);
         }
-        if (was.perm != Perm::none && (frame_of(was.frame).flags & frame_in_cache) != 0)
-            zap(at, at + page_size);
+        if (was.perm == Perm::none || (frame_of(was.frame).flags & frame_in_cache) == 0) continue;
+        zap(at, at + page_size);
+        was_mapped = true;
     }
+    return was_mapped;
 }
 
 // After region.perm changed.
@@ -99,13 +103,27 @@ void AddressSpace::hear_of_writes(VirtAddr at, VirtAddr end) {
     Guard guard(lock_);
     for (Region* r = first_above(at); r && r->begin < end; r = RegionTree::next(*r)) {
         if (!r->tells_writes) continue;
-        const VirtAddr from = std::max(r->begin, at), to = std::min(r->end, end);
-        SpinGuard table_guard(table_lock_);
-        table_.protect_range(from, {(to - from) >> page_shift}, [](VirtAddr, Mapping m) {
-            return arch::without(m.perm, Perm::write);
-        });
-        table_.flush(from, {(to - from) >> page_shift});
+        hear_of_writes_locked(std::max(r->begin, at), std::min(r->end, end));
     }
+}
+
+void AddressSpace::hear_of_writes_locked(VirtAddr at, VirtAddr end) {
+    bool changed = false;
+    SpinGuard guard(table_lock_);
+    table_.protect_range(at, {(end - at) >> page_shift}, [&](VirtAddr, Mapping m) {
+        changed |= has(m.perm, Perm::write);
+        return arch::without(m.perm, Perm::write);
+    });
+    if (changed) table_.flush(at, {(end - at) >> page_shift});
+}
+
+void AddressSpace::hear_of_object_writes(const Region& region, std::uint64_t first,
+                                         std::uint64_t end) {
+    first = std::max(first, region.first_page);
+    end = std::min(end, region.first_page + region.pages().n);
+    if (first >= end) return;
+    const VirtAddr at = region.begin + ((first - region.first_page) << page_shift);
+    hear_of_writes_locked(at, at + ((end - first) << page_shift));
 }
 
 // Entries of a region that moves. On no_memory everything is where it was.

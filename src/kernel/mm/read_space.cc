@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Reading a program's memory whether or not its space is the active one: through the direct map.
+// A program's memory whether or not its space is the active one: through the direct map, and for
+// devices.
 #include "space_parts.h"
 
 #include <algorithm>
@@ -7,19 +8,20 @@
 
 namespace drupe::mm {
 
-Result<PhysAddr> AddressSpace::readable_frame(VirtAddr page) {
+Result<PhysAddr> AddressSpace::hold(VirtAddr page, arch::Access access) {
+    const arch::Perm needed = access == arch::Access::write ? arch::Perm::write : arch::Perm::read;
     for (;;) {
         {
             SpinGuard guard(table_lock_);
             const arch::Mapping present = table_.query(page);
-            if (arch::has(present.perm, arch::Perm::read)) {
+            if (arch::has(present.perm, needed)) {
                 const PhysAddr frame = present.frame;
                 retain_frame(frame);
                 return frame;
             }
         }
         // Taken out again before the next look: memory is short, or the region is going.
-        switch (fault(page, arch::Access::read)) {
+        switch (fault(page, access)) {
         case FaultOutcome::resolved: break;
         case FaultOutcome::no_memory: return Errc::no_memory;
         default: return Errc::fault;
@@ -27,11 +29,17 @@ Result<PhysAddr> AddressSpace::readable_frame(VirtAddr page) {
     }
 }
 
+bool AddressSpace::is_writable_as(VirtAddr page, PhysAddr frame) {
+    SpinGuard guard(table_lock_);
+    const arch::Mapping present = table_.query(page);
+    return present.frame == frame && arch::has(present.perm, arch::Perm::write);
+}
+
 Result<void> AddressSpace::read(VirtAddr from, std::span<std::byte> to) {
     while (!to.empty()) {
         const VirtAddr page = align_down(from, page_size);
         const std::size_t bytes = std::min<std::size_t>(to.size(), page + page_size - from);
-        const PhysAddr frame = TRY(readable_frame(page));
+        const PhysAddr frame = TRY(hold(page, arch::Access::read));
         std::memcpy(to.data(), static_cast<std::byte*>(phys_to_virt(frame)) + (from - page), bytes);
         release_frame(frame);
         from = from + bytes;

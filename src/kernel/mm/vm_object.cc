@@ -3,6 +3,7 @@
 
 #include <drupe/arch/cache.h>
 #include <drupe/mm/address_space.h>
+#include <drupe/mm/last_resort.h>
 #include <drupe/mm/region.h>
 
 #include <algorithm>
@@ -42,6 +43,7 @@ Result<void> VmObject::insert(std::uint64_t index, PhysAddr frame) {
     TRY(pages_.insert(index, frame));
     retain_frame(frame);
     frame_of(frame).flags |= frame_in_cache;
+    frame_of(frame).is_recent.store(true, std::memory_order_relaxed);
     page_count_.store(page_count() + 1, std::memory_order_relaxed);
     return {};
 }
@@ -57,7 +59,7 @@ Result<PhysAddr> VmObject::make_page(std::uint64_t index) {
 }
 
 Result<PhysAddr> VmObject::fill_fresh_page(std::uint64_t index) {
-    const PhysAddr fresh = TRY(alloc_zeroed_frame());
+    const PhysAddr fresh = TRY(alloc_zeroed_frame_waiting());
     auto in = fill_page(index, phys_to_virt(fresh));
     if (in) in = insert(index, fresh);
     if (in) return fresh; // with the reference it was born with

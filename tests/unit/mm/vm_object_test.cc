@@ -52,6 +52,11 @@ TEST_CASE("the index finds what was put in, at every height, and forgets from a 
             const auto from = model.lower_bound(number);
             CHECK(removed == static_cast<std::size_t>(std::distance(from, model.end())));
             model.erase(from, model.end());
+        } else if (random() % 4 == 0 && !model.empty()) {
+            const auto some = model.lower_bound(number);
+            const auto gone = some == model.end() ? model.begin() : some;
+            index.remove(gone->first);
+            model.erase(gone);
         } else if (!model.contains(number)) {
             const PhysAddr frame{(random() % 100000 + 1) << page_shift};
             REQUIRE(index.insert(number, frame));
@@ -80,6 +85,65 @@ TEST_CASE("an index that runs out of memory keeps what it had") {
         CHECK(index.find(std::uint64_t{1} << 40) == PhysAddr{0x5000});
         index.remove_range(0, PageIndex::limit, [](PhysAddr) {});
     }
+}
+
+TEST_CASE("the clock takes pages that nobody holds or has used since it passed") {
+    TestMemory memory(512);
+    {
+        const auto object = make_ref<TestObject>(64, 7).value();
+        for (std::uint64_t i = 0; i < 64; i++) release_frame(object->get_page(i).value());
+        const PhysAddr held = object->get_page(5).value();
+        std::uint64_t hand = 0;
+        CHECK(object->evict(hand, 64, 64) == 0); // all were used just now
+        frame_of(held).is_recent.store(false);
+        const PhysAddr used = object->get_page(9).value();
+        frame_of(used).is_recent.store(true);
+        release_frame(used);
+        CHECK(object->evict(hand, 10, 64) == 8); // behind the last page it begins anew
+        CHECK(hand == 9);
+        CHECK(object->evict(hand, 55, 64) == 54); // of 9 to 63 one was used
+        CHECK(object->page_count() == 2);
+        CHECK(object->evict(hand, 3, 64) == 1); // the same one, now
+        CHECK(word_at(held) == 12);
+        release_frame(held);
+        CHECK(object->evict(hand, 3, 64) == 1);
+        const PhysAddr again = object->get_page(9).value();
+        CHECK(word_at(again) == 16);
+        release_frame(again);
+    }
+    CHECK(memory.leaked() == 0);
+}
+
+TEST_CASE("a mapped page is unmapped before it is taken, unless it is locked") {
+    TestMemory memory(512);
+    {
+        const auto object = make_ref<TestObject>(8, 7).value();
+        const auto space = AddressSpace::create().value();
+        MapRequest request;
+        request.pages = {8};
+        request.perm = request.may = arch::Perm::read | arch::Perm::write;
+        request.sharing = Sharing::shared;
+        request.object = RefPtr<VmObject>(object.get());
+        const VirtAddr at = space->map(request).value();
+        PhysAddr where{};
+        for (std::uint64_t i = 0; i < 8; i++)
+            REQUIRE(touch(*space, at + i * page_size, arch::host::MmuAccess::read, where) ==
+                    Outcome::done);
+        REQUIRE(space->set_locked(at + 6 * page_size, {2}, Locked::yes).ok());
+        std::uint64_t hand = 0;
+        CHECK(object->evict(hand, 8, 8) == 0);
+        CHECK(object->evict(hand, 9, 8) == 0); // unmapped now
+        CHECK(space->stats().resident.n == 2);
+        hand = 0;
+        CHECK(object->evict(hand, 8, 8) == 6);
+        CHECK(object->page_count() == 2);
+        for (std::uint64_t i = 0; i < 8; i++) {
+            REQUIRE(touch(*space, at + i * page_size, arch::host::MmuAccess::read, where) ==
+                    Outcome::done);
+            CHECK(word_at(where) == 7 + i);
+        }
+    }
+    CHECK(memory.leaked() == 0);
 }
 
 TEST_CASE("a page is filled once and held by who asked for it") {

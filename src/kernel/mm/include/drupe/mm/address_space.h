@@ -153,6 +153,12 @@ public:
     /// invalid: it does not grow.
     Result<VirtAddr> stack_begin(VirtAddr at);
     FaultOutcome fault(VirtAddr address, arch::Access access);
+    /// The frame behind a page, brought in for `access` if need be, with a reference: for a device
+    /// that reads or writes it. fault, no_memory.
+    Result<PhysAddr> hold(VirtAddr page, arch::Access access);
+    /// What was written to the frame since hold() is what the program sees at the page: it is still
+    /// there, and may be written to.
+    bool is_writable_as(VirtAddr page, PhysAddr frame);
     /// Copies bytes out of the program's memory, whichever space is active; pages are brought in,
     /// which may sleep. fault: not mapped, or not readable; no_memory.
     Result<void> read(VirtAddr from, std::span<std::byte> to);
@@ -240,10 +246,13 @@ private:
     void reprotect(Region& region) REQUIRES(lock_);
     void hear_of_writes(VirtAddr at, VirtAddr end);
     void unmap_object_pages(const Region& region, std::uint64_t first);
-    void unmap_object_hole(const Region& region, std::uint64_t first, std::uint64_t end);
+    bool unmap_object_hole(const Region& region, std::uint64_t first, std::uint64_t end);
+    void hear_of_object_writes(const Region& region, std::uint64_t first, std::uint64_t end);
+    void hear_of_writes_locked(VirtAddr at, VirtAddr end);
     Result<void> move_pages(VirtAddr from, VirtAddr to, PageCount pages) REQUIRES(lock_);
 
     // fault.cc
+    FaultOutcome try_fault(VirtAddr page, arch::Access access);
     Region* find_or_grow(VirtAddr page, FaultOutcome& why) REQUIRES(lock_);
     Region* grow(Region& stack, VirtAddr page, FaultOutcome& why) REQUIRES(lock_);
     FaultOutcome fault_anonymous(const Region& region, VirtAddr page, arch::Access access)
@@ -258,9 +267,6 @@ private:
         REQUIRES(table_lock_);
     void map_around(Region& region, VmObject& object, VirtAddr page)
         REQUIRES(object.pages_lock_, table_lock_);
-
-    // read_space.cc
-    Result<PhysAddr> readable_frame(VirtAddr page); // with a reference
 
     Result<void> copy_region(const Region& from, AddressSpace& to) REQUIRES(lock_);
 

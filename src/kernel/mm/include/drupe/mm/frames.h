@@ -30,7 +30,8 @@ struct Frame {
     std::atomic<std::uint32_t> refs;
     std::uint8_t order;
     std::uint8_t flags; // FrameFlag; written by an owner that is alone, or under the owner's lock
-    std::uint16_t slab_class;
+    std::uint8_t slab_class;
+    std::atomic<bool> is_recent; // page cache: used since reclaim last looked (VmObject::evict)
     union {
         void* owner;              // slab: its free objects
         std::uint64_t table_word; // page table: the arch's business
@@ -125,6 +126,8 @@ struct MemoryStats {
 };
 /// MemoryStats::total, which never changes after boot. Cheap.
 PageCount memory_total();
+/// MemoryStats::free without what CPUs keep. Cheap.
+PageCount memory_free();
 /// Counters that return to their start when nothing leaks.
 MemoryStats memory_stats();
 

@@ -1,11 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Who has memory when there is none.
+// Who has memory when there is none, or little.
 #pragma once
+
+#include <drupe/base/result.h>
+#include <drupe/base/units.h>
 
 namespace drupe::mm {
 
 /// Asked before an allocation fails: true, some was freed. Context: any, no lock of rank
 /// frame_cache or lower held. Set by the boot thread; null: nobody.
 void set_last_resort(bool (*free_some)());
+
+/// Told, often, while less than `mark` is free. Called with locks of rank frames and higher held:
+/// it may wake a thread. Set once.
+void set_low_memory(PageCount mark, void (*tell)());
+
+/// Asked by those who can wait: gives back pages that only speed things up, and may write some
+/// first. True: some memory was freed. Set once.
+void set_reclaim(bool (*free_some)());
+/// Context: thread, no spin lock held. May sleep.
+bool reclaim();
+
+/// alloc_frames() and alloc_zeroed_frame() for those who can wait. no_memory. Context: as above.
+Result<PhysAddr> alloc_frame_waiting();
+Result<PhysAddr> alloc_zeroed_frame_waiting();
 
 } // namespace drupe::mm

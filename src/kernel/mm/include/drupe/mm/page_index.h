@@ -72,6 +72,8 @@ public:
         root_ = remove_below(root_, height_, first, end, each);
         if (root_ == 0) height_ = 0;
     }
+    /// Takes out one number, which has a frame.
+    void remove(std::uint64_t index);
     /// The first number >= `from` that has a frame; `limit` when none has.
     std::uint64_t next(std::uint64_t from) const {
         if (from >> (node_bits * height_) != 0) return limit;

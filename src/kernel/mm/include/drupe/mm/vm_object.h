@@ -66,7 +66,23 @@ public:
     /// private copies included. The subclass has lowered page_limit() before.
     void truncate(std::uint64_t first);
 
-    /// Changes made through shared mappings reach what lies below the object. May sleep. io.
+    /// Takes out up to `most` pages that are of no use to anybody else, looking at up to `looks`
+    /// from `hand` on, which moves and begins anew at the end: a clock. A page that was used since
+    /// the hand last passed stays until it passes again; of those, mapped ones are unmapped, so
+    /// that use shows as a fault. How many were taken out. For objects that can bring them in again
+    /// (make_page) and hold on to frames that are not to go. Any thread.
+    std::size_t evict(std::uint64_t& hand, std::size_t looks, std::size_t most);
+    /// Takes the pages [first, end) out, from mappings too, but for those that keeps_page() keeps.
+    /// False: there was one.
+    bool discard_unkept(std::uint64_t first, std::uint64_t end);
+    /// Mappings that tell of writes (Region::tells_writes) tell of the next one to these pages.
+    void hear_of_writes(std::uint64_t first, std::uint64_t end);
+    /// Somebody with a reference to `frame` wrote to it as page `index`. False: it is that page no
+    /// more, and what was written to it is lost. no_memory.
+    Result<bool> note_page_written(std::uint64_t index, PhysAddr frame);
+
+    /// Changes made through shared mappings are made lasting in what lies below the object (msync).
+    /// May sleep. io.
     virtual Result<void> write_back() { return {}; }
     /// Drops the pages [first, end), a hole: mappings read zeros there, private copies stay.
     void discard(std::uint64_t first, std::uint64_t end);
@@ -85,17 +101,25 @@ protected:
     virtual PhysAddr page_in_place(std::uint64_t index);
     /// Fills a zeroed frame with page `index`. May sleep. Default: leaves it zero. io.
     virtual Result<void> fill_page(std::uint64_t index, void* page);
+    /// Brings in page `index`, which was not there, with one reference for the caller. Default: as
+    /// the two above say. May sleep. no_memory, io, out_of_range.
+    virtual Result<PhysAddr> make_page(std::uint64_t index);
+    /// A program may write to the page, from now on until the next hear_of_writes() for it, or has
+    /// done so. With the pages lock held. no_memory.
+    virtual Result<void> page_written(std::uint64_t, PhysAddr) { return {}; }
+    /// With the pages lock held.
+    virtual bool keeps_page(std::uint64_t) const { return false; }
     /// Pages at and beyond this index do not exist (SIGBUS through a mapping). Never sleeps.
     virtual std::uint64_t page_limit() const = 0;
 
 private:
     friend class AddressSpace;
-    Result<PhysAddr> make_page(std::uint64_t index);
     Result<PhysAddr> fill_fresh_page(std::uint64_t index);
     void adopt_neighbours(std::uint64_t index);
     /// Puts `frame` in and takes a reference. exists, no_memory, out_of_range.
     Result<void> insert(std::uint64_t index, PhysAddr frame);
     void drop_pages(std::uint64_t first, std::uint64_t end) REQUIRES(pages_lock_);
+    bool try_evict(std::uint64_t index) REQUIRES(pages_lock_);
     void attach(Region& region) REQUIRES(pages_lock_);
     void detach(Region& region) REQUIRES(pages_lock_);
 
