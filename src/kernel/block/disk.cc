@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/block/disk.h>
-#include <drupe/time/clock.h>
+#include <drupe/sched/thread.h>
 #include <drupe/trace/log.h>
 
 #include <algorithm>
@@ -8,14 +8,10 @@
 
 namespace drupe::block {
 
-struct Disk::Waiting : Request {
-    Disk* disk = nullptr;
+struct Disk::Waiting : Counted {
+    sched::WaitQueue* waiters = nullptr;
     std::atomic<bool> is_done{false};
 };
-
-namespace {
-constexpr std::int64_t patience = 30'000'000'000; // nanoseconds
-} // namespace
 
 Disk::Disk(BlockDevice& device, std::string_view name)
     : device_(device),
@@ -23,34 +19,22 @@ Disk::Disk(BlockDevice& device, std::string_view name)
     std::memcpy(name_, name.data(), name_length_);
 }
 
-void Disk::finished(Request& request) {
-    auto& waiting = static_cast<Waiting&>(request);
-    Disk& disk = *waiting.disk;
-    // Release pairs with the waiter's acquire: it sees the outcome, and the data.
-    waiting.is_done.store(true, std::memory_order_release);
-    disk.waiters_.wake_all();
-}
-
-Result<void> Disk::run(Waiting& request) {
+void Disk::start(Counted& request) {
     request.disk = this;
     request.done = finished;
-    const Nanos begin = time::now();
+    request.begin = time::now();
     if (under_way_.fetch_add(1, std::memory_order_relaxed) == 0)
-        busy_since_.store(begin.ns, std::memory_order_relaxed);
+        busy_since_.store(request.begin.ns, std::memory_order_relaxed);
     device_.submit(request);
-    const auto is_done = [&] { return request.is_done.load(std::memory_order_acquire); };
-    while (!waiters_.wait_until(is_done, time::now() + Nanos{patience}, sched::Interruptible::no))
-        device_.recover(request);
-    count(request, begin);
-    if (request.outcome == Errc::ok) return {};
-    Counters& counters = counters_[static_cast<unsigned>(request.operation)];
-    if (counters.errors.fetch_add(1, std::memory_order_relaxed) < 10)
-        log(LogLevel::error, "{}: {} failed, sector {}", name(),
-            operation_names[static_cast<unsigned>(request.operation)], request.sector);
-    return request.outcome;
 }
 
-void Disk::count(const Request& request, Nanos begin) {
+void Disk::finished(Request& request) {
+    auto& counted = static_cast<Counted&>(request);
+    counted.disk->count(counted);
+    counted.then(counted);
+}
+
+void Disk::count(const Counted& request) {
     const auto add = [](std::atomic<std::uint64_t>& to, std::uint64_t what) {
         to.fetch_add(what, std::memory_order_relaxed);
     };
@@ -60,27 +44,69 @@ void Disk::count(const Request& request, Nanos begin) {
     for (const Segment& segment : request.segments) sectors += segment.bytes >> sector_shift;
     add(counters.requests, 1);
     add(counters.sectors, sectors);
-    add(counters.time, static_cast<std::uint64_t>(now - begin.ns));
+    add(counters.time, static_cast<std::uint64_t>(now - request.begin.ns));
     // Another may begin between the last two: the time since is then too short by little.
     if (under_way_.fetch_sub(1, std::memory_order_relaxed) == 1)
         if (const std::int64_t since = busy_since_.load(std::memory_order_relaxed); now > since)
             add(busy_, static_cast<std::uint64_t>(now - since));
+    if (request.outcome == Errc::ok) return;
+    if (counters.errors.fetch_add(1, std::memory_order_relaxed) < 10)
+        log(LogLevel::error, "{}: {} failed, sector {}", name(),
+            operation_names[static_cast<unsigned>(request.operation)], request.sector);
+}
+
+/// Waits for a request that run() or transfer() has begun.
+Result<void> Disk::finish(Waiting& request) {
+    wait(
+        *request.waiters, [&] { return request.is_done.load(std::memory_order_acquire); },
+        [&] { return &request; });
+    if (request.outcome == Errc::ok) return {};
+    return request.outcome;
+}
+
+void Disk::begin(Waiting& request) {
+    // Threads' stacks lie apart, so this tells waiters apart well enough.
+    const auto stack = reinterpret_cast<std::uintptr_t>(&request) / sched::Thread::stack_bytes;
+    request.waiters = &waiters_[stack % queue_count];
+    request.then = [](Counted& counted) {
+        auto& waiting = static_cast<Waiting&>(counted);
+        sched::WaitQueue& waiters = *waiting.waiters;
+        // Release pairs with the waiter's acquire: it sees the outcome, and the data.
+        waiting.is_done.store(true, std::memory_order_release);
+        waiters.wake_all();
+    };
+    start(request);
+}
+
+Result<void> Disk::run(Waiting& request) {
+    begin(request);
+    return finish(request);
 }
 
 Result<void> Disk::transfer(Operation operation, std::uint64_t sector,
                             std::span<const Segment> segments) {
-    while (!segments.empty()) {
-        Waiting request;
-        request.operation = operation;
-        request.sector = sector;
-        request.segments =
-            segments.first(std::min<std::size_t>(segments.size(), limits().segments));
-        for (const Segment& segment : request.segments) sector += segment.bytes >> sector_shift;
-        if (sector > limits().sectors) return Errc::out_of_range;
-        TRY(run(request));
-        segments = segments.subspan(request.segments.size());
+    Result<void> outcome;
+    while (!segments.empty() && outcome) {
+        Waiting requests[requests_at_once];
+        unsigned begun = 0;
+        for (; begun < requests_at_once && !segments.empty(); begun++) {
+            Waiting& request = requests[begun];
+            request.operation = operation;
+            request.sector = sector;
+            request.segments =
+                segments.first(std::min<std::size_t>(segments.size(), limits().segments));
+            for (const Segment& segment : request.segments) sector += segment.bytes >> sector_shift;
+            if (sector > limits().sectors) {
+                outcome = Errc::out_of_range;
+                break;
+            }
+            begin(request);
+            segments = segments.subspan(request.segments.size());
+        }
+        for (Waiting& request : std::span(requests, begun))
+            if (auto done = finish(request); !done) outcome = done;
     }
-    return {};
+    return outcome;
 }
 
 Result<void> Disk::flush() {

@@ -2,6 +2,7 @@
 // Block devices as files, and the files of a new disk.
 #include <drupe/block/partitions.h>
 #include <drupe/block/volume.h>
+#include <drupe/block/write_back.h>
 
 #include <drupe/arch/user_access.h>
 #include <drupe/base/format.h>
@@ -33,7 +34,7 @@ enum Request : std::uint32_t {
 class VolumeFile final : public vfs::File {
 public:
     VolumeFile(Volume& volume, vfs::Dentry& dentry, std::uint32_t flags)
-        : File(dentry, flags), volume_(volume) {}
+        : File(dentry, flags), volume_(volume), told_(volume.told_failures()) {}
 
     Result<std::size_t> read_at(vfs::IoBuffer& buffer, std::uint64_t offset) override {
         return is_direct() ? volume_.read_direct(buffer, offset) : volume_.read(buffer, offset);
@@ -41,7 +42,7 @@ public:
     Result<std::size_t> write_at(vfs::IoBuffer& buffer, std::uint64_t& offset, bool) override {
         const std::size_t moved =
             TRY(is_direct() ? volume_.write_direct(buffer, offset) : volume_.write(buffer, offset));
-        if ((flags() & (vfs::open_sync | vfs::open_data_sync)) != 0) TRY(volume_.sync());
+        if ((flags() & (vfs::open_sync | vfs::open_data_sync)) != 0) TRY(volume_.sync(told_));
         return moved;
     }
     Result<std::uint64_t> seek(std::int64_t offset, int whence) override {
@@ -57,15 +58,17 @@ public:
     }
     Result<RefPtr<mm::VmObject>> mappable(bool shared, bool writable) override {
         if (!is_readable() || (shared && writable && !is_writable())) return Errc::access;
-        return volume_.map(shared && writable);
+        return RefPtr<mm::VmObject>(&volume_.pages());
     }
-    Result<void> sync(bool) override { return volume_.sync(); }
+    bool tells_mapped_writes() const override { return true; }
+    Result<void> sync(bool) override { return volume_.sync(told_); }
     Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument) override;
 
 private:
     bool is_direct() const { return (flags() & vfs::open_direct) != 0; }
     Result<std::uint64_t> clear(Operation operation, std::uint64_t argument);
     Volume& volume_;
+    std::atomic<std::uint32_t> told_; // failures
 };
 
 template <class T>
@@ -85,7 +88,7 @@ Result<std::uint64_t> VolumeFile::ioctl(std::uint32_t request, std::uint64_t arg
     case blk_io_min: return answer<std::uint32_t>(argument, limits.physical_bytes);
     case blk_io_best: return answer<std::uint32_t>(argument, limits.best_bytes);
     case blk_block_size: return answer<std::int32_t>(argument, page_size);
-    case blk_flush: TRY(volume_.sync()); return std::uint64_t{0};
+    case blk_flush: TRY(volume_.sync(told_)); return std::uint64_t{0};
     case blk_discard: return clear(Operation::discard, argument);
     case blk_zero_out: return clear(Operation::write_zeroes, argument);
     default: return Errc::not_terminal;
@@ -122,6 +125,7 @@ Result<void> add_volume(Disk& disk, unsigned disk_number, const Partition& part)
     Volume* volume =
         TRY(Volume::create(disk, part.first, part.sectors,
                            disk_number * (most_partitions + 1) + part.number, part.number));
+    tend(*volume);
     vfs::register_device_file(*volume);
     return {};
 }
@@ -144,6 +148,7 @@ Result<void> add_disk(BlockDevice& device, std::string_view prefix) {
         const char letter[] = {static_cast<char>('a' + lettered++), '\0'};
         name = format_into(text, "{}{}", prefix, letter);
     }
+    if (known == 0) TRY(start_tending());
     const unsigned number = known++;
     Disk& disk = *TRY(make_own<Disk>(device, name)).leak();
     TRY(add_volume(disk, number, {0, disk.limits().sectors, 0}));

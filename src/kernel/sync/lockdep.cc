@@ -32,6 +32,7 @@ std::string_view name_of(LockRank rank) {
     case LockRank::signal_timer: return "signal_timer";
     case LockRank::process: return "process";
     case LockRank::tty: return "tty";
+    case LockRank::volume: return "volume";
     case LockRank::device_queue: return "device_queue";
     case LockRank::async_files: return "async_files";
     case LockRank::timestamps: return "timestamps";

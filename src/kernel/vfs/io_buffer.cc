@@ -21,11 +21,7 @@ Result<std::size_t> IoBuffer::each(std::size_t bytes, Move move) {
     bytes = std::min(bytes, total_);
     std::size_t moved = 0;
     while (moved < bytes) {
-        while (here_ == 0) {
-            at_ = next_->base;
-            here_ = next_->length;
-            next_++;
-        }
+        while (here_ == 0) next_piece();
         const std::size_t piece = std::min(here_, bytes - moved);
         const std::size_t left = move(at_, moved, piece);
         const std::size_t done = piece - left;

@@ -1,88 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The page cache of a disk against a model that is just bytes, on a device that may fail.
-#include <drupe/block/volume.h>
-
-#include <support/test_memory.h>
+#include "memory_disk.h"
 
 #include <random>
-#include <string>
 
 using namespace drupe;
 using namespace drupe::block;
-using drupe::testing::TestMemory;
+using namespace drupe::block::test;
 
 // Volumes live for ever, as the disks below them.
 extern "C" const char* __lsan_default_suppressions() { return "leak:drupe::block::Volume::create"; }
-
-namespace {
-
-/// Done as soon as submitted. Written bytes are lost by a crash until a flush.
-class MemoryDevice final : public BlockDevice {
-public:
-    explicit MemoryDevice(std::size_t bytes) : content(bytes, 'd') {
-        limits_.sectors = bytes / sector_bytes;
-        limits_.segments = 8;
-        limits_.discard_sectors = limits_.zero_sectors = 64;
-    }
-    std::string content;
-    unsigned requests = 0, flushes = 0;
-    unsigned fail_in = 0; // 1: the next one
-    Limits limits_;
-
-    const Limits& limits() const override { return limits_; }
-    void submit(Request& request) override {
-        requests++;
-        request.outcome = fail_in != 0 && --fail_in == 0 ? Errc::io : Errc::ok;
-        if (request.outcome == Errc::ok) perform(request);
-        request.done(request);
-    }
-
-private:
-    void perform(Request& r) {
-        std::size_t at = r.sector * sector_bytes;
-        if (r.operation == Operation::flush) flushes++;
-        if (r.operation == Operation::discard || r.operation == Operation::write_zeroes) {
-            CHECK(r.sectors <= 64);
-            std::fill_n(content.begin() + static_cast<std::ptrdiff_t>(at), r.sectors * sector_bytes,
-                        '\0');
-        }
-        CHECK(r.segments.size() <= limits_.segments);
-        for (const Segment& segment : r.segments) {
-            REQUIRE(at + segment.bytes <= content.size());
-            CHECK(segment.bytes % sector_bytes == 0);
-            char* const memory = static_cast<char*>(mm::phys_to_virt(segment.at));
-            if (r.operation == Operation::read)
-                std::memcpy(memory, &content[at], segment.bytes);
-            else
-                std::memcpy(&content[at], memory, segment.bytes);
-            at += segment.bytes;
-        }
-    }
-};
-
-struct Rig {
-    TestMemory memory{4096};
-    MemoryDevice device;
-    Disk disk{device, "vda"};
-    Volume* volume;
-    explicit Rig(std::size_t bytes, std::uint64_t first = 0, std::uint64_t sectors = 0)
-        : device(bytes),
-          volume(
-              Volume::create(disk, first, sectors ? sectors : bytes / sector_bytes, 0, 0).value()) {
-    }
-    Result<std::size_t> write(std::string_view text, std::uint64_t at, bool is_direct = false) {
-        auto buffer = vfs::IoBuffer::kernel(text.data(), text.size());
-        return is_direct ? volume->write_direct(buffer, at) : volume->write(buffer, at);
-    }
-    Result<std::string> read(std::size_t bytes, std::uint64_t at, bool is_direct = false) {
-        std::string text(bytes, '?');
-        auto buffer = vfs::IoBuffer::kernel(text.data(), bytes);
-        text.resize(TRY(is_direct ? volume->read_direct(buffer, at) : volume->read(buffer, at)));
-        return text;
-    }
-};
-
-} // namespace
 
 TEST_CASE("random reads and writes, cached and direct, show what was written") {
     constexpr std::size_t bytes = 100 * 1024 + 512; // the last page is not whole
@@ -202,10 +129,11 @@ TEST_CASE("the cache stays within its share of memory") {
 
 TEST_CASE("what a writable mapping changes is written") {
     Rig rig(8 * 4096);
-    const auto object = rig.volume->map(true);
-    const PhysAddr frame = object->get_page(2).value();
+    VolumePages& object = rig.volume->pages();
+    const PhysAddr frame = object.get_page(2).value();
     std::memcpy(mm::phys_to_virt(frame), "mapped", 6);
+    REQUIRE(object.note_page_written(2, frame).value());
     mm::release_frame(frame);
-    REQUIRE(object->write_back().ok());
+    REQUIRE(object.write_back().ok());
     CHECK(rig.device.content.substr(2 * 4096, 7) == "mappedd");
 }

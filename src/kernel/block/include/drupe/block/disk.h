@@ -4,6 +4,7 @@
 
 #include <drupe/block/device.h>
 #include <drupe/sched/wait_queue.h>
+#include <drupe/time/clock.h>
 
 #include <atomic>
 #include <string_view>
@@ -13,6 +14,23 @@ namespace drupe::block {
 class Disk {
 public:
     Disk(BlockDevice& device, std::string_view name);
+
+    /// A request that is counted, and that nobody need wait for.
+    struct Counted : Request {
+        Disk* disk = nullptr;
+        Nanos begin{0};
+        void (*then)(Counted& request) = nullptr; // as Request::done
+    };
+    /// Context and outcome: as BlockDevice::submit and Request say.
+    void start(Counted& request);
+    /// Waits on `queue` until ready(). Every 30 seconds it asks the device to recover the request
+    /// that oldest() gives, if any.
+    template <class Ready, class Oldest>
+    void wait(sched::WaitQueue& queue, Ready ready, Oldest oldest) {
+        constexpr Nanos patience{30'000'000'000};
+        while (!queue.wait_until(ready, time::now() + patience, sched::Interruptible::no))
+            if (Request* const request = oldest()) device_.recover(*request);
+    }
 
     const Limits& limits() const { return device_.limits(); }
     std::string_view name() const { return {name_, name_length_}; }
@@ -43,10 +61,13 @@ public:
 
 private:
     struct Waiting;
+    static constexpr unsigned requests_at_once = 4; // of one transfer
     Result<void> transfer(Operation operation, std::uint64_t sector,
                           std::span<const Segment> segments);
+    void begin(Waiting& request);
+    Result<void> finish(Waiting& request);
     Result<void> run(Waiting& request);
-    void count(const Request& request, Nanos begin);
+    void count(const Counted& request);
     static void finished(Request& request);
 
     BlockDevice& device_;
@@ -57,7 +78,9 @@ private:
     std::atomic<std::int64_t> busy_since_{0};
     std::atomic<std::uint64_t> busy_{0};
     // Not in the request, which its waiter may take away as soon as it sees that it is done.
-    sched::WaitQueue waiters_;
+    // Several, so that a wake-up mostly meets one thread.
+    static constexpr unsigned queue_count = 16;
+    sched::WaitQueue waiters_[queue_count];
 };
 
 /// /proc/diskstats and its like show disks from now on. Once, at boot.

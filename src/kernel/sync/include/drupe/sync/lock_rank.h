@@ -25,6 +25,7 @@ enum class LockRank : std::uint8_t {
     signal_timer, // a timer's next expiry; timers that follow the wall clock are armed under it
     process,      // thread list, children; sends signals
     tty,          // wakes readers, signals, writes to the console
+    volume,       // which pages of a disk are changed, and in whose hands; nodes from the heap
     device_queue, // a device's requests under way; only fills memory and registers
     // Interrupts take the locks above, which are held with interrupts masked, and none below.
     async_files,   // files with O_ASYNC; signals their owners

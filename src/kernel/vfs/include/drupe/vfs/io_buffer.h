@@ -35,6 +35,11 @@ public:
     /// Bytes left.
     std::size_t size() const { return total_; }
     bool is_user() const { return user_; }
+    /// Address and length of what lies in one piece at the front. Precondition: size() != 0.
+    IoVector front() {
+        while (here_ == 0) next_piece();
+        return {at_, here_ < total_ ? here_ : total_};
+    }
     /// Moves up to `bytes` from the front of the buffer; shortens it by what moved. fault when not
     /// even one byte could be moved. May sleep (page faults): no spin lock is held.
     /// Into the buffer (read path).
@@ -72,6 +77,11 @@ private:
     }
     Result<std::size_t> put_slowly(const void* from, std::size_t bytes);
     Result<std::size_t> take_slowly(void* to, std::size_t bytes);
+    void next_piece() {
+        at_ = next_->base;
+        here_ = next_->length;
+        next_++;
+    }
     template <class Move>
     Result<std::size_t> each(std::size_t bytes, Move move);
     std::uint64_t at_;
