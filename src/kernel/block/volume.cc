@@ -12,6 +12,9 @@
 namespace drupe::block {
 namespace {
 
+constexpr std::uint64_t few_pages = 32;         // segments for these fit a stack
+constexpr std::uint64_t read_ahead_pages = 128; // 512 KiB: as requests that go at once
+
 char* bytes_at(PhysAddr frame) { return static_cast<char*>(mm::phys_to_virt(frame)); }
 
 } // namespace
@@ -56,8 +59,9 @@ Result<PhysAddr> Volume::bring_in(std::uint64_t index, std::uint64_t pages) {
     const std::uint64_t end = PageCount::covering(bytes()).n;
     if (index >= end) return Errc::out_of_range;
     // Who reads on where the last reading ended will go on reading.
-    if (reads_on_at_.load(std::memory_order_relaxed) == index) pages = batch_pages;
-    pages = std::min<std::uint64_t>({pages, batch_pages, disk_.limits().segments, end - index});
+    const bool reads_on = reads_on_at_.load(std::memory_order_relaxed) == index;
+    if (reads_on) pages = read_ahead_pages;
+    pages = std::min<std::uint64_t>({pages, read_ahead_pages, end - index});
     reads_on_at_.store(index + pages, std::memory_order_relaxed);
     const auto frame = read_pages(index, pages);
     // The page that is wanted may be readable though its neighbours are not.
@@ -65,7 +69,12 @@ Result<PhysAddr> Volume::bring_in(std::uint64_t index, std::uint64_t pages) {
 }
 
 Result<PhysAddr> Volume::read_pages(std::uint64_t index, std::uint64_t pages) {
-    Segment segments[batch_pages];
+    Segment few[few_pages];
+    Segment* const many =
+        pages > few_pages ? new (std::nothrow) Segment[read_ahead_pages] : nullptr;
+    ScopeExit free{[&] { delete[] many; }};
+    Segment* const segments = many ? many : few;
+    if (!many) pages = std::min<std::uint64_t>(pages, few_pages);
     std::size_t count = 0;
     Claims::Claim claim(claims_, index, index + pages);
     ScopeExit release{[&] {

@@ -43,6 +43,7 @@ private:
         return buffer_.is_user() && at % limits_.block_bytes == 0 &&
                std::min<std::size_t>(bytes, page_size) >= limits_.block_bytes;
     }
+    std::span<const PhysAddr> frames() const { return {frames_, count_}; }
     void release();
 
     vfs::IoBuffer& buffer_;
@@ -50,9 +51,10 @@ private:
     const Operation operation_;
     bool is_bounced_ = false;
     PhysAddr bounce_{0};
-    VirtAddr at_{0};
+    VirtAddr at_{0}; // of the first page
     std::size_t bytes_ = 0, count_ = 0;
     Segment segments_[most_segments];
+    PhysAddr frames_[most_segments]; // of the segments, when not bounced
 };
 
 /// Page by page up to the end of the piece; frames are held, so they stay while the device uses
@@ -63,17 +65,15 @@ Result<std::size_t> Volume::Direct::prepare() {
     std::size_t left = length / limits_.block_bytes * limits_.block_bytes;
     if (!is_alignable(at, left)) return prepare_bounce();
     const auto access = operation_ == Operation::read ? arch::Access::write : arch::Access::read;
-    mm::AddressSpace& space = *sched::current().address_space;
-    at_ = VirtAddr{at};
+    const std::size_t within = at & page_mask;
     const std::size_t most = std::min<std::size_t>(most_segments, limits_.segments);
-    while (left != 0 && count_ < most) {
-        const VirtAddr here = at_ + bytes_;
-        const std::size_t within = raw(here) & page_mask;
-        const auto frame = space.hold(here - within, access);
-        if (!frame.ok() && count_ == 0) return frame.error();
-        if (!frame.ok()) break; // what is there goes first
-        const std::size_t piece = std::min(left, page_size - within);
-        segments_[count_++] = {frame.value() + within, static_cast<std::uint32_t>(piece)};
+    const std::size_t wanted = std::min(PageCount::covering(within + left).n, most);
+    at_ = VirtAddr{at - within};
+    // What cannot be held now comes with the next part, or fails it.
+    count_ = TRY(sched::current().address_space->hold(at_, access, std::span(frames_, wanted)));
+    for (std::size_t i = 0, begin = within; i < count_; i++, begin = 0) {
+        const std::size_t piece = std::min(left, page_size - begin);
+        segments_[i] = {frames_[i] + begin, static_cast<std::uint32_t>(piece)};
         bytes_ += piece;
         left -= piece;
     }
@@ -102,26 +102,22 @@ Result<void> Volume::Direct::complete() {
         buffer_.skip(bytes_);
         return {};
     }
-    mm::AddressSpace& space = *sched::current().address_space;
-    VirtAddr at = at_;
-    for (const Segment& segment : segments()) {
-        const PhysAddr frame = PhysAddr{align_down(raw(segment.at), page_size)};
-        mm::note_frame_written(frame);
-        // The program unmapped it meanwhile, made a copy by a fork, or the page was written to its
-        // file before all was in: then it gets the bytes as with any read.
-        if (space.is_writable_as(align_down(at, page_size), frame))
-            buffer_.skip(segment.bytes);
-        else if (TRY(buffer_.put(bytes_at(segment.at), segment.bytes)) != segment.bytes)
+    for (const PhysAddr frame : frames()) mm::note_frame_written(frame);
+    const std::size_t seen = sched::current().address_space->count_writable_as(at_, frames());
+    std::size_t there = 0;
+    for (const Segment& segment : segments().first(seen)) there += segment.bytes;
+    buffer_.skip(there);
+    // The program unmapped it meanwhile, made a copy by a fork, or the page was written to its file
+    // before all was in: then it gets the bytes as with any read.
+    for (const Segment& segment : segments().subspan(seen))
+        if (TRY(buffer_.put(bytes_at(segment.at), segment.bytes)) != segment.bytes)
             return Errc::fault;
-        at = at + segment.bytes;
-    }
     return {};
 }
 
 void Volume::Direct::release() {
     if (!is_bounced_)
-        for (const Segment& segment : segments())
-            mm::release_frame(PhysAddr{align_down(raw(segment.at), page_size)});
+        for (const PhysAddr frame : frames()) mm::release_frame(frame);
     is_bounced_ = false;
     bytes_ = count_ = 0;
 }

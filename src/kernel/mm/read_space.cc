@@ -8,38 +8,43 @@
 
 namespace drupe::mm {
 
-Result<PhysAddr> AddressSpace::hold(VirtAddr page, arch::Access access) {
+Result<std::size_t> AddressSpace::hold(VirtAddr page, arch::Access access,
+                                       std::span<PhysAddr> frames) {
     const arch::Perm needed = access == arch::Access::write ? arch::Perm::write : arch::Perm::read;
-    for (;;) {
+    for (std::size_t count = 0;;) {
         {
             SpinGuard guard(table_lock_);
-            const arch::Mapping present = table_.query(page);
-            if (arch::has(present.perm, needed)) {
-                const PhysAddr frame = present.frame;
-                retain_frame(frame);
-                return frame;
+            for (; count < frames.size(); count++) {
+                const arch::Mapping present = table_.query(page + (count << page_shift));
+                if (!arch::has(present.perm, needed)) break;
+                retain_frame(present.frame);
+                frames[count] = present.frame;
             }
         }
+        if (count == frames.size()) return count;
         // Taken out again before the next look: memory is short, or the region is going.
-        switch (fault(page, access)) {
-        case FaultOutcome::resolved: break;
-        case FaultOutcome::no_memory: return Errc::no_memory;
-        default: return Errc::fault;
-        }
+        const FaultOutcome outcome = fault(page + (count << page_shift), access);
+        if (outcome == FaultOutcome::resolved) continue;
+        if (count != 0) return count;
+        return outcome == FaultOutcome::no_memory ? Errc::no_memory : Errc::fault;
     }
 }
 
-bool AddressSpace::is_writable_as(VirtAddr page, PhysAddr frame) {
+std::size_t AddressSpace::count_writable_as(VirtAddr page, std::span<const PhysAddr> frames) {
     SpinGuard guard(table_lock_);
-    const arch::Mapping present = table_.query(page);
-    return present.frame == frame && arch::has(present.perm, arch::Perm::write);
+    for (std::size_t i = 0; i < frames.size(); i++) {
+        const arch::Mapping present = table_.query(page + (i << page_shift));
+        if (present.frame != frames[i] || !arch::has(present.perm, arch::Perm::write)) return i;
+    }
+    return frames.size();
 }
 
 Result<void> AddressSpace::read(VirtAddr from, std::span<std::byte> to) {
     while (!to.empty()) {
         const VirtAddr page = align_down(from, page_size);
         const std::size_t bytes = std::min<std::size_t>(to.size(), page + page_size - from);
-        const PhysAddr frame = TRY(hold(page, arch::Access::read));
+        PhysAddr frame{};
+        TRY(hold(page, arch::Access::read, {&frame, 1}));
         std::memcpy(to.data(), static_cast<std::byte*>(phys_to_virt(frame)) + (from - page), bytes);
         release_frame(frame);
         from = from + bytes;

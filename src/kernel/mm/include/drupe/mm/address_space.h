@@ -153,12 +153,12 @@ public:
     /// invalid: it does not grow.
     Result<VirtAddr> stack_begin(VirtAddr at);
     FaultOutcome fault(VirtAddr address, arch::Access access);
-    /// The frame behind a page, brought in for `access` if need be, with a reference: for a device
-    /// that reads or writes it. fault, no_memory.
-    Result<PhysAddr> hold(VirtAddr page, arch::Access access);
-    /// What was written to the frame since hold() is what the program sees at the page: it is still
-    /// there, and may be written to.
-    bool is_writable_as(VirtAddr page, PhysAddr frame);
+    /// The frames behind pages, brought in for `access` if need be, with a reference each: for a
+    /// device that reads or writes them. How many; the first decides: fault, no_memory.
+    Result<std::size_t> hold(VirtAddr page, arch::Access access, std::span<PhysAddr> frames);
+    /// How many of the frames, from the first on, are still what the program sees at the pages, and
+    /// may write to: then it sees what was written to them since hold().
+    std::size_t count_writable_as(VirtAddr page, std::span<const PhysAddr> frames);
     /// Copies bytes out of the program's memory, whichever space is active; pages are brought in,
     /// which may sleep. fault: not mapped, or not readable; no_memory.
     Result<void> read(VirtAddr from, std::span<std::byte> to);
