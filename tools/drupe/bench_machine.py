@@ -31,6 +31,7 @@ class Programs:
     strings: dict  # C library: strings.c against it
     launch: Path
     scaling: Path
+    disk: Path
     started: dict  # C library: started.c, dynamic, against it
 
 
@@ -61,6 +62,7 @@ def build_programs() -> Programs:
     }
     launch = _program("launch", "aarch64", CROSS_CC, static)
     scaling = _program("scaling", "aarch64", CROSS_CC, static)
+    disk = _program("disk", "aarch64", CROSS_CC, static)
     started = {
         "musl": _program("started", "musl", image.MUSL_CC, ["-O2"]),
         "glibc": _program("started", "glibc", CROSS_CC, ["-O2"]),
@@ -74,7 +76,7 @@ def build_programs() -> Programs:
         progress.call(
             [*words, "-o", plugin, source], "compiling insncount.c", "cannot compile insncount.c"
         )
-    return Programs(bench, hello, plugin, bench_musl, strings, launch, scaling, started)
+    return Programs(bench, hello, plugin, bench_musl, strings, launch, scaling, disk, started)
 
 
 # --- systems ---

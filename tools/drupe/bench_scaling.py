@@ -17,14 +17,14 @@ TESTS = {
 }
 
 
-def measure(systems: list, program: Path, folder: Path, timeout: float) -> tuple:
+def measure(systems: list, programs, folder: Path, timeout: float) -> tuple:
     """System: test: what two threads did in the time of one thread's 1, by round. And what went wrong."""
     found = {system.name: {test: [] for test in TESTS} for system in systems}
     notes = []
     for number in range(ROUNDS):
         for system in systems:
             with progress.step(f"{system.name}: round {number + 1} of {ROUNDS}") as step:
-                load = system.load(program, [])
+                load = system.load(programs.scaling, [])
                 boot = machine.boot(load, MEMORY, folder, timeout, cpus=machine.TWO_CPUS, step=step)
             results = report.parse(boot.text).results
             for test in TESTS:

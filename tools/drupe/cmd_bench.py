@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from . import bench_disk as disk
 from . import bench_machine as machine
 from . import bench_malloc
 from . import bench_report as report
@@ -20,7 +21,8 @@ this machine does. They leave out what exceptions and TLB flushes cost beyond th
 
 PATTERN is part of a row's name (--json shows the names), e.g. boot, getpid, pipe; or strings: our C library's
 string functions beside glibc's; or malloc: its allocator beside others, which are compiled first; or scaling: how
-much more two threads do than one, by wall time on two CPUs, which wants a machine with nothing else to do.
+much more two threads do than one, by wall time on two CPUs; or disk: instructions and wall time of reading and
+writing /dev/vda. What is measured by wall time wants a machine with nothing else to do.
 Row python_pass runs Debian's python3.11, which the first run fetches.
 The exit status is 0 when everything ran, limits missed or not; 1 when a row with a limit has no figure."""
 LIMITS = machine.SOURCES / "limits.toml"
@@ -31,6 +33,7 @@ MARKER = "MAIN-REACHED"
 STRINGS = "strings"  # as a PATTERN: the string functions only
 MALLOC = "malloc"  # as a PATTERN: allocators only
 SCALING = "scaling"  # as a PATTERN: two CPUs only
+DISK = "disk"  # as a PATTERN: a disk only
 STRINGS_LIMIT = 1.1  # of glibc's instructions
 BOOT_MEMORY, BENCH_MEMORY, LAUNCH_MEMORY, MOST_MEMORY = 128, 256, 512, 128  # MiB
 LAUNCHES = "10"  # of a program, after one that is not counted
@@ -304,9 +307,10 @@ def _profile(args, known: list, system, programs, folder: Path) -> int:
     return 0
 
 
-def _scaling(args, systems: list, programs, folder: Path) -> int:
-    found, notes = scaling.measure(systems, programs.scaling, folder, args.timeout)
-    print(json.dumps({"commit": _commit(), "rounds": found}, indent=1) if args.json else scaling.table(found))
+def _apart(kind, args, systems: list, programs, folder: Path) -> int:
+    """Figures that are not of limits.toml: scaling, disk."""
+    found, notes = kind.measure(systems, programs, folder, args.timeout)
+    print(json.dumps({"commit": _commit(), "rounds": found}, indent=1) if args.json else kind.table(found))
     for note in notes:
         print(note, file=sys.stderr)
     return 1 if notes else 0
@@ -330,8 +334,8 @@ def run(args) -> int:
         if args.profile:
             return _profile(args, known, ours, programs, folder)
         systems = [ours] + ([machine.Linux(folder, Path(args.against))] if args.against else [])
-        if args.pattern == SCALING:
-            return _scaling(args, systems, programs, folder)
+        if args.pattern in (SCALING, DISK):
+            return _apart(scaling if args.pattern == SCALING else disk, args, systems, programs, folder)
         sides = [Measurement(system, programs, folder, args.timeout) for system in systems]
         rows = [row for row in known if args.pattern in row.name]
         launch = [row for row in rows if row.to]
