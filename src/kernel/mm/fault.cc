@@ -82,17 +82,7 @@ Region* AddressSpace::find_or_grow(VirtAddr page, FaultOutcome& why) {
     return r;
 }
 
-FaultOutcome AddressSpace::fault(VirtAddr address, Access access) {
-    if (address >= user_end) return FaultOutcome::no_mapping;
-    const VirtAddr page = align_down(address, page_size);
-    for (;;) {
-        const FaultOutcome outcome = try_fault(page, access);
-        if (outcome != FaultOutcome::no_memory || !reclaim()) [[likely]]
-            return outcome;
-    }
-}
-
-inline FaultOutcome AddressSpace::try_fault(VirtAddr page, Access access) {
+[[gnu::always_inline]] inline FaultOutcome AddressSpace::try_fault(VirtAddr page, Access access) {
     for (;;) {
         RefPtr<VmObject> object;
         std::uint64_t index;
@@ -118,6 +108,16 @@ inline FaultOutcome AddressSpace::try_fault(VirtAddr page, Access access) {
             return frame.error() == Errc::no_memory ? FaultOutcome::no_memory
                                                     : FaultOutcome::beyond_object;
         release_frame(frame.value());
+    }
+}
+
+FaultOutcome AddressSpace::fault(VirtAddr address, Access access) {
+    if (address >= user_end) return FaultOutcome::no_mapping;
+    const VirtAddr page = align_down(address, page_size);
+    for (;;) {
+        const FaultOutcome outcome = try_fault(page, access);
+        if (outcome != FaultOutcome::no_memory || !reclaim()) [[likely]]
+            return outcome;
     }
 }
 

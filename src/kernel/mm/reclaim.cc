@@ -8,7 +8,7 @@
 #include <drupe/mm/region.h>
 #include <drupe/mm/vm_object.h>
 
-#include <cstring>
+#include <drupe/arch/cache.h>
 
 namespace drupe::mm {
 namespace {
@@ -26,7 +26,7 @@ Result<PhysAddr> alloc_frame_waiting() {
 
 Result<PhysAddr> alloc_zeroed_frame_waiting() {
     const PhysAddr frame = TRY(alloc_frame_waiting());
-    std::memset(phys_to_virt(frame), 0, page_size);
+    arch::zero_page(phys_to_virt(frame));
     return frame;
 }
 
