@@ -27,7 +27,10 @@ class Volume::Direct {
 public:
     Direct(vfs::IoBuffer& buffer, const Limits& limits, Operation operation)
         : buffer_(buffer), limits_(limits), operation_(operation) {}
-    ~Direct() { release(); }
+    ~Direct() {
+        release();
+        if (raw(bounce_) != 0) mm::free_frames(bounce_, bounce_order);
+    }
     Direct(const Direct&) = delete;
     Direct& operator=(const Direct&) = delete;
 

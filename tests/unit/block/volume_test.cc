@@ -108,6 +108,17 @@ TEST_CASE("errors reach the caller, are counted, and leave no wrong bytes behind
     CHECK(rig.write("x", 0, true).error() == Errc::invalid);
 }
 
+TEST_CASE("what goes past the cache leaves no memory behind") {
+    Rig rig(64 * 4096);
+    REQUIRE(rig.write(std::string(512, 'x'), 0, true).ok());
+    const std::size_t free = mm::memory_stats().free.n;
+    for (int n = 0; n < 10; n++) {
+        REQUIRE(rig.write(std::string(40 * 1024, 'x'), 0, true).ok());
+        REQUIRE(rig.read(40 * 1024, 0, true).ok());
+    }
+    CHECK(mm::memory_stats().free.n == free);
+}
+
 TEST_CASE("a read-only disk is not written to") {
     Rig rig(4096);
     rig.device.limits_.is_read_only = true;
