@@ -227,9 +227,9 @@ Result<std::size_t> PipeEnd::read(IoBuffer& buffer) {
     for (;;) {
         {
             sched::MutexGuard guard(pipe.mutex_);
-            if (pipe.used() != 0) [[likely]] {
+            if (const std::size_t used = pipe.used(); used != 0) [[likely]] {
                 // A writer waits only for a page; one that finds less finds the pipe full.
-                const bool was_full = pipe.space() < Pipe::atomic_bytes;
+                const bool was_full = pipe.capacity() - used < Pipe::atomic_bytes;
                 const Result<std::size_t> moved = pipe.drain(buffer);
                 if (was_full) pipe.writable_.wake_all(poll_out | poll_wrnorm);
                 pipe.async_writers_.tell(AsyncEvent::out);
