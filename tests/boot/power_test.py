@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Presses the machine's power key while a program writes to a disk: the program is asked to end, then killed, and what
-fsync has promised is on the disk.
+"""Presses the machine's power key while a program writes to a disk, or to a file of the host's: the program is asked to
+end, then killed, and what fsync has promised is there.
 
-usage: power_test.py PROGRAM MACHINE CPUS DEVICE
+usage: power_test.py PROGRAM MACHINE CPUS DEVICE -- one of QEMU's disks, or 9p or virtiofs for a shared folder
 """
 import json
 import socket
@@ -20,7 +20,8 @@ LAST = 0xE0D
 TIMEOUT = 120
 
 program, machine, cpus, device = sys.argv[1:5]
-NAME = "/dev/nvme0n1" if device.startswith("nvme") else "/dev/vda"
+IS_SHARED = device in ("9p", "virtiofs")
+NAME = "/shared/disk" if IS_SHARED else "/dev/nvme0n1" if device.startswith("nvme") else "/dev/vda"
 
 
 def press(path: Path) -> None:
@@ -40,9 +41,13 @@ def run(folder: Path, way: str, presses: int) -> tuple:
     disk, control = folder / "disk", folder / "control"
     disk.write_bytes(bytes(BLOCK * (BLOCKS + 1)))
     command = [ROOT / "drupe", "run", "--machine", machine, "--cpus", cpus, "--timeout", str(TIMEOUT)]
-    command += [f"--qemu-arg={word}" for word in (
-        "-qmp", f"unix:{control},server=on,wait=off", "-drive", f"if=none,id=d,format=raw,file={disk}",
-        "-device", f"{device},drive=d" + (",serial=disk" if device.startswith("nvme") else ""))]
+    words = ["-qmp", f"unix:{control},server=on,wait=off"]
+    if IS_SHARED:
+        command += ["--share", device, "-v", f"{folder}:/shared"]
+    else:
+        words += ["-drive", f"if=none,id=d,format=raw,file={disk}",
+                  "-device", f"{device},drive=d" + (",serial=disk" if device.startswith("nvme") else "")]
+    command += [f"--qemu-arg={word}" for word in words]
     with subprocess.Popen([*command, program, program, NAME, way], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as running:
         said = []
