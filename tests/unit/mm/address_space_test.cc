@@ -411,3 +411,26 @@ TEST_CASE_METHOD(Fixture, "a file hears of the first write to a page, and again 
     r.file = nullptr;
     r.object = nullptr;
 }
+
+TEST_CASE_METHOD(Fixture, "frames held for a device are the program's until it sees others") {
+    const VirtAddr at = space->map(anonymous(4 * page_size)).value();
+    PhysAddr frames[6];
+    CHECK(space->hold(at, Access::write, frames).value() == 4); // behind them is nothing
+    CHECK(space->count_writable_as(at, std::span(frames, 4)) == 4);
+    word_at(frames[2]) = 22; // as a device does
+    CHECK(reads(*space, at + 2 * page_size) == 22);
+
+    REQUIRE(space->protect(at + 3 * page_size, {1}, Perm::read));
+    CHECK(space->count_writable_as(at, std::span(frames, 4)) == 3);
+    CHECK(space->hold(at + 3 * page_size, Access::write, std::span(frames + 4, 1)).error() ==
+          Errc::fault);
+    REQUIRE(space->discard(at + page_size, {1}));
+    CHECK(space->count_writable_as(at, std::span(frames, 4)) == 1);
+    {
+        const auto child = space->clone().value();
+        CHECK(space->count_writable_as(at, std::span(frames, 4)) == 0);
+        REQUIRE(writes(*space, at, 5)); // a copy of its own
+        CHECK(space->count_writable_as(at, std::span(frames, 4)) == 0);
+    }
+    for (const PhysAddr frame : std::span(frames, 4)) release_frame(frame);
+}
