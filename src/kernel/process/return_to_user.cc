@@ -25,8 +25,8 @@ struct Taken {
     SignalAction action;
 };
 
-Taken take_locked(UserThread& self) REQUIRES(self.process->actions->lock) {
-    Process& process = *self.process;
+/// `process` is the thread's.
+Taken take_locked(UserThread& self, Process& process) REQUIRES(process.actions->lock) {
     const SignalSet open = SignalSet::all().without(self.blocked);
     Taken taken;
     taken.info = self.pending.take(open);
@@ -53,7 +53,7 @@ Taken take_and_stop(UserThread& self) {
     IrqGuard tasks{tasks_lock()};
     const bool is_orphaned = is_orphaned_group_locked(process.group);
     IrqGuard guard{process.actions->lock};
-    Taken taken = take_locked(self);
+    Taken taken = take_locked(self, process);
     const int signo = taken.info.signo;
     if (!stop_signals.has(signo) || taken.action.has_handler() ||
         taken.action.handler == handler_ignore)
@@ -69,7 +69,7 @@ Taken take_signal(UserThread& self) {
         const SignalSet due =
             (self.pending.set() | process.pending.set()).without(self.blocked) & stop_signals;
         if (due.is_empty()) [[likely]]
-            return take_locked(self);
+            return take_locked(self, process);
     }
     return take_and_stop(self);
 }

@@ -20,8 +20,8 @@
 namespace {
 
 struct Options {
-    std::uint64_t seeds = 200;    // of each scenario as it stands
-    std::uint64_t hunting = 3000; // at most, with an order weakened
+    std::uint64_t seeds = 200;     // of each scenario as it stands
+    std::uint64_t hunting = 20000; // at most, with an order weakened
     std::string scenario, place;
     bool verbose = false;
 } options;
