@@ -21,18 +21,19 @@ namespace {
 struct Bucket;
 
 struct FutexWaiter {
+    FutexWaiter(FutexKey on, std::uint32_t bits) : key(on), bitset(bits), thread(&current()) {}
     FutexKey key;
     std::uint32_t bitset;
     Thread* thread;
-    FutexWaiter* next = nullptr;
-    FutexWaiter* previous = nullptr;
+    FutexWaiter* next; // the bucket's, as the next
+    FutexWaiter* previous;
     // The bucket whose lock guards this, or null for the short time between two.
     std::atomic<Bucket*> home{nullptr};
     // Until a waker has done with this: it says so last, with the lock still held.
     std::atomic<bool> is_awaited{false};
     // Waits for this lock: only a move to it ends the wait, and its bitset meets no wake-up.
     PiWaiter* promised = nullptr;
-    FutexKey promised_key{};
+    FutexKey promised_key; // with `promised` only
 };
 
 /// What waiters are woken by: real-time priority, 0 for all that have none.
@@ -212,7 +213,7 @@ namespace {
 Result<void> futex_wait(FutexKey key, FutexExpectation expected, std::uint32_t bitset,
                         Deadline deadline) {
     const WallClockWatch watch(deadline);
-    FutexWaiter waiter{.key = key, .bitset = bitset, .thread = &current()};
+    FutexWaiter waiter(key, bitset);
     for (;;) {
         TRY(join_or_fail(waiter, expected));
         // Only now: a wall clock that is set from here on ends the wait that join() announced.
@@ -228,7 +229,7 @@ Result<void> futex_wait(FutexKey key, FutexExpectation expected, std::uint32_t b
 }
 
 Result<void> futex_wait_endless(FutexKey key, FutexExpectation expected, std::uint32_t bitset) {
-    FutexWaiter waiter{.key = key, .bitset = bitset, .thread = &current()};
+    FutexWaiter waiter(key, bitset);
     for (;;) {
         TRY(join_or_fail(waiter, expected));
         const bool is_interrupted = current().has_interrupt();
@@ -299,11 +300,9 @@ Result<void> futex_wait_for_lock(FutexKey key, FutexExpectation expected, const 
                                  const Deadline& deadline) {
     const WallClockWatch watch(deadline);
     PiWaiter promised{.thread = &current(), .id = lock.own_id};
-    FutexWaiter waiter{.key = key,
-                       .bitset = 0,
-                       .thread = &current(),
-                       .promised = &promised,
-                       .promised_key = lock.key};
+    FutexWaiter waiter(key, 0);
+    waiter.promised = &promised;
+    waiter.promised_key = lock.key;
     promised_waiters.fetch_add(1, std::memory_order_relaxed);
     const ScopeExit gone{[] { promised_waiters.fetch_sub(1, std::memory_order_relaxed); }};
     for (;;) {

@@ -29,11 +29,11 @@ static int timer(int epoll, clockid_t clock, int flags, struct itimerspec settin
 
 static void* writer(void* argument) {
     const int* fds = argument;
-    usleep(400 * 1000);
+    usleep(1000 * 1000);
     CHECK(eventfd_write(fds[0], 3) == 0);
-    usleep(200 * 1000);
+    usleep(500 * 1000);
     CHECK(write(fds[1], "hello", 5) == 5);
-    usleep(200 * 1000);
+    usleep(500 * 1000);
     CHECK(kill(getpid(), SIGUSR1) == 0);
     return NULL;
 }
@@ -47,11 +47,12 @@ int main(void) {
     const int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    const struct itimerspec at_wall = {{0, 0}, {now.tv_sec + 2, now.tv_nsec}};
+    // Half a second and more between any two events.
+    const struct itimerspec at_wall = {{0, 0}, {now.tv_sec + 3, now.tv_nsec}};
     int fds[6], ends[2];
-    fds[once] = timer(epoll, CLOCK_MONOTONIC, 0, (struct itimerspec){{0, 0}, {0, 200000000}}, once);
+    fds[once] = timer(epoll, CLOCK_MONOTONIC, 0, (struct itimerspec){{0, 0}, {0, 500000000}}, once);
     fds[every] =
-        timer(epoll, CLOCK_BOOTTIME, 0, (struct itimerspec){{0, 900000000}, {1, 100000000}}, every);
+        timer(epoll, CLOCK_BOOTTIME, 0, (struct itimerspec){{1, 100000000}, {2, 500000000}}, every);
     fds[wall] = timer(epoll, CLOCK_REALTIME, TFD_TIMER_ABSTIME, at_wall, wall);
     fds[from_signal] = signalfd(-1, &set, SFD_NONBLOCK);
     fds[from_event] = eventfd(0, EFD_NONBLOCK);
