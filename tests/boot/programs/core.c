@@ -26,12 +26,14 @@ static char* volatile reserved; // mostly not there
 static char *volatile hidden, *volatile secret, *volatile shared, *volatile unnamed;
 static pthread_barrier_t ready;
 static volatile pid_t tids[others];
+static volatile int is_standing[2];
 
 static void* stands(void* number) {
     tids[(long)number] = gettid();
     pthread_barrier_wait(&ready);
     register double d8 asm("d8") = 100.5 + (double)(long)number;
     asm volatile("" : "+w"(d8));
+    is_standing[(long)number] = 1;
     for (;;) asm volatile("" : "+w"(d8)); // its vector registers are in the hardware
     return NULL;
 }
@@ -78,7 +80,7 @@ static void die(void) {
     pthread_barrier_init(&ready, NULL, others + 1);
     for (long n = 0; n < others; n++) pthread_create(&thread, NULL, n < 2 ? stands : sleeps, (void*)n);
     pthread_barrier_wait(&ready);
-    usleep(2000);
+    while (!is_standing[0] || !is_standing[1]) usleep(1000);
     landmark++;
     register double d9 asm("d9") = 2.25;
     asm volatile("" : "+w"(d9));
