@@ -6,6 +6,7 @@
 #include "start_program.h"
 
 #include <drupe/arch/cpu_features.h>
+#include <drupe/arch/fpu.h>
 #include <drupe/arch/irq_state.h>
 #include <drupe/arch/user_mode.h>
 #include <drupe/mm/address_space.h>
@@ -68,6 +69,7 @@ extern "C" [[noreturn]] void kernel_main(const drupe::arch::BootInfo* boot) {
     using namespace drupe;
     using namespace drupe::image;
     arch::detect_cpu_features();
+    arch::fpu_init_cpu();
     state.boot = *boot;
     check(find_machine(*boot), "the machine has no device tree that can be understood");
     check(start_memory(*boot), "there is too little memory: give the machine more");

@@ -75,7 +75,6 @@ bool sve_enable() {
     Context& context = current_context();
     if ((context.flags & CONTEXT_FLAG_SVE) != 0) return true; // asked for by a call before
     sve_open();
-    sve_set_length();
     context.sve = ::operator new(sve_state_bytes(sve_vector_bytes()), std::nothrow);
     if (!context.sve) {
         sve_close(); // nobody would save what the threads of this CPU put into its registers

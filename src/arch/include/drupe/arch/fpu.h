@@ -18,7 +18,8 @@ struct FpuState {
 void fpu_save(FpuState& state);
 void fpu_restore(const FpuState& state);
 
-/// A further CPU keeps vectors as the boot CPU does. Once on each, before it runs a program.
+/// Gives this CPU's vectors the length that they have on all: threads move between CPUs. Once on
+/// each, after detect_cpu_features(), before it runs a program.
 void fpu_init_cpu();
 
 /// The current thread's scalable vectors, when it has used them: bytes of one vector, else 0.
