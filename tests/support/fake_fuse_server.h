@@ -4,18 +4,15 @@
 // sends.
 #pragma once
 
-#include <drupe/mm/frames.h>
-#include <drupe/share/device.h>
+#include <support/fake_share.h>
 
-#include <cstring>
-#include <functional>
 #include <map>
 #include <set>
 #include <string>
 
 namespace drupe::testing {
 
-class FakeFuseServer final : public share::Device {
+class FakeFuseServer final : public FakeShare {
 public:
     struct Object {
         std::uint32_t mode = 0;
@@ -25,7 +22,7 @@ public:
         std::map<std::string, std::string> attributes{}; // extended
         std::int64_t lookups = 0;
     };
-    explicit FakeFuseServer(std::string tag) : tag_(std::move(tag)) {
+    explicit FakeFuseServer(std::string tag) : FakeShare(std::move(tag)) {
         reset();
         share::Device::add(*this);
     }
@@ -49,8 +46,6 @@ public:
     std::uint32_t flags = ~0u, minor = 31;
     std::uint64_t valid_seconds = 0;
     bool is_up = false;
-    /// May change a reply before it is sent, or how many bytes are said to have come.
-    std::function<void(std::string& reply, std::uint32_t& written)> spoil;
 
     std::uint64_t node_at(const std::string& path) {
         std::uint64_t node = 1;
@@ -78,14 +73,9 @@ public:
     }
 
     share::Protocol protocol() const override { return share::Protocol::fuse; }
-    std::string_view tag() const override { return tag_; }
-    std::uint32_t most_pieces() const override { return 36; }
-    void submit(share::Exchange& exchange) override {
-        in_.clear();
-        for (const share::Piece& p : exchange.out)
-            in_.append(static_cast<const char*>(mm::phys_to_virt(p.at)), p.bytes);
-        at_ = 0;
-        out_.clear();
+
+private:
+    std::string reply_to_message() override {
         const std::uint64_t bytes = number(4);
         const auto opcode = static_cast<unsigned>(number(4));
         const std::uint64_t unique = number(8), node = number(8);
@@ -100,35 +90,12 @@ public:
         put(body.size() + 16, 4);
         put(0u - error, 4);
         put(unique, 8);
-        std::string reply = out_ + body;
-        auto written = static_cast<std::uint32_t>(reply.size());
-        if (spoil) spoil(reply, written);
-        if (exchange.in.empty()) written = 0;
-        std::string_view rest = reply;
-        for (const share::Piece& p : exchange.in) {
-            const std::size_t n = std::min<std::size_t>(p.bytes, rest.size());
-            std::memcpy(mm::phys_to_virt(p.at), rest.data(), n);
-            rest.remove_prefix(n);
-        }
-        exchange.written = written;
-        exchange.outcome = Errc::ok;
-        exchange.done(exchange);
-    }
-
-private:
-    std::uint64_t number(unsigned width) {
-        std::uint64_t value = 0;
-        for (unsigned i = 0; i < width && at_ < in_.size(); i++)
-            value |= std::uint64_t{static_cast<unsigned char>(in_[at_++])} << 8 * i;
-        return value;
+        return out_ + body;
     }
     std::string text() {
         const std::string found = in_.substr(std::min(at_, in_.size())).c_str();
         at_ += found.size() + 1;
         return found;
-    }
-    void put(std::uint64_t value, unsigned width) {
-        for (unsigned i = 0; i < width; i++, value >>= 8) out_ += static_cast<char>(value & 0xff);
     }
     void put_attributes(std::uint64_t node) {
         const Object& o = nodes[node];
@@ -318,9 +285,6 @@ private:
         }
     }
 
-    const std::string tag_;
-    std::string in_, out_;
-    std::size_t at_ = 0;
     std::uint64_t next_node_ = 10, next_handle_ = 1000;
 };
 

@@ -3,17 +3,14 @@
 // protocol and apart from the kernel's side. It can spoil what it sends.
 #pragma once
 
-#include <drupe/mm/frames.h>
-#include <drupe/share/device.h>
+#include <support/fake_share.h>
 
-#include <cstring>
-#include <functional>
 #include <map>
 #include <string>
 
 namespace drupe::testing {
 
-class FakeP9Server final : public share::Device {
+class FakeP9Server final : public FakeShare {
 public:
     struct Object {
         std::uint64_t ino = 0;
@@ -21,68 +18,40 @@ public:
         std::string content; // or a link's target
         std::uint64_t changed = 1;
     };
-    explicit FakeP9Server(std::string tag) : tag_(std::move(tag)) {
+    explicit FakeP9Server(std::string tag) : FakeShare(std::move(tag)) {
         objects[""] = {next_ino_++, 040755, "", 1};
         share::Device::add(*this);
     }
 
     std::map<std::string, Object> objects; // by path: "", "/a", "/a/b"
     std::map<std::uint32_t, std::string> fids;
-    /// May change a reply before it is sent, or how many bytes are said to have come.
-    std::function<void(std::string& reply, std::uint32_t& written)> spoil;
     unsigned requests = 0;
 
     share::Protocol protocol() const override { return share::Protocol::ninep; }
-    std::string_view tag() const override { return tag_; }
-    std::uint32_t most_pieces() const override { return 36; }
-    void submit(share::Exchange& exchange) override {
+
+private:
+    std::string reply_to_message() override {
         requests++;
-        in_.clear();
-        for (const share::Piece& p : exchange.out)
-            in_.append(static_cast<const char*>(mm::phys_to_virt(p.at)), p.bytes);
         at_ = 4;
         const auto type = static_cast<std::uint8_t>(number(1));
         const std::uint64_t tag = number(2);
-        out_.clear();
         const unsigned error = answer(type);
         if (error != 0) {
             out_.clear();
             put(error, 4);
         }
-        std::string reply = out_;
+        const std::string body = std::move(out_);
         out_.clear();
-        put(reply.size() + 7, 4);
+        put(body.size() + 7, 4);
         put(error != 0 ? 7 : type + 1u, 1);
         put(tag, 2);
-        reply = out_ + reply;
-        auto written = static_cast<std::uint32_t>(reply.size());
-        if (spoil) spoil(reply, written);
-        std::string_view rest = reply;
-        for (const share::Piece& p : exchange.in) {
-            const std::size_t n = std::min<std::size_t>(p.bytes, rest.size());
-            std::memcpy(mm::phys_to_virt(p.at), rest.data(), n);
-            rest.remove_prefix(n);
-        }
-        exchange.written = written;
-        exchange.outcome = Errc::ok;
-        exchange.done(exchange);
-    }
-
-private:
-    std::uint64_t number(unsigned width) {
-        std::uint64_t value = 0;
-        for (unsigned i = 0; i < width && at_ < in_.size(); i++)
-            value |= std::uint64_t{static_cast<unsigned char>(in_[at_++])} << 8 * i;
-        return value;
+        return out_ + body;
     }
     std::string text() {
         const std::size_t length = number(2);
         const std::string found = in_.substr(std::min(at_, in_.size()), length);
         at_ += length;
         return found;
-    }
-    void put(std::uint64_t value, unsigned width) {
-        for (unsigned i = 0; i < width; i++, value >>= 8) out_ += static_cast<char>(value & 0xff);
     }
     void put_text(const std::string& text) {
         put(text.size(), 2);
@@ -263,9 +232,6 @@ private:
         return 0;
     }
 
-    const std::string tag_;
-    std::string in_, out_;
-    std::size_t at_ = 0;
     std::uint64_t next_ino_ = 10;
 };
 

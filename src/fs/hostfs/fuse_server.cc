@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // FUSE: the session, and objects by their names.
 #include "fuse_server.h"
+#include "connect.h"
 
 #include <algorithm>
 
@@ -253,17 +254,7 @@ Result<void> FuseServer::exchange(Place a, Place b) {
 }
 
 Result<RefPtr<Server>> connect_fuse(std::string_view tag) {
-    share::Device* device = share::Device::find(tag);
-    if (!device || device->protocol() != share::Protocol::fuse) return Errc::wrong_device;
-    if (!device->claim()) return Errc::busy;
-    auto made = make_ref<FuseServer>(*device);
-    if (!made) {
-        device->give_back();
-        return made.error();
-    }
-    RefPtr<FuseServer> server = made.take_unchecked();
-    TRY(server->agree());
-    return RefPtr<Server>(std::move(server));
+    return connect<FuseServer>(tag, share::Protocol::fuse);
 }
 
 } // namespace drupe::hostfs

@@ -70,20 +70,14 @@ Writer FuseCall::begin(Opcode opcode, std::uint64_t node, Owner owner) {
 Result<void> FuseCall::exchange(Writer& writer, std::span<const Piece> to_server,
                                 std::span<const Piece> from_server) {
     if (!room_.is_there()) return Errc::no_memory;
-    constexpr std::size_t most = 40;
-    Piece pieces[most];
-    const std::size_t count = 2 + to_server.size() + from_server.size();
-    if (count > std::min<std::size_t>(most, session_.device().most_pieces())) return Errc::too_big;
     const std::size_t bytes = writer.finish(bytes_of(to_server));
     if (bytes == 0) return Errc::name_too_long;
-    std::size_t at = 0;
-    pieces[at++] = piece_of(room_.request().first(bytes));
-    for (const Piece& piece : to_server) pieces[at++] = piece;
-    const std::size_t readable = at;
-    pieces[at++] =
-        piece_of(from_server.empty() ? room_.reply() : room_.reply().first(sizeof(ReplyHeader)));
-    for (const Piece& piece : from_server) pieces[at++] = piece;
-    send({pieces, readable}, {pieces + readable, at - readable});
+    const auto reply =
+        from_server.empty() ? room_.reply() : room_.reply().first(sizeof(ReplyHeader));
+    MessagePieces pieces;
+    TRY(pieces.gather(room_.request().first(bytes), to_server, reply, from_server,
+                      session_.device().most_pieces()));
+    send(pieces.out(), pieces.in());
     wait(sched::Interruptible::no);
     return outcome == Errc::ok ? Result<void>{} : outcome;
 }

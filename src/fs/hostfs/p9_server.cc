@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A session in 9P2000.L. Nodes are fids that nothing is opened on; a handle is another fid.
+#include "connect.h"
 #include "p9_session.h"
 #include "server.h"
 
@@ -448,17 +449,7 @@ Result<void> P9Server::set_xattr(Node& node, std::string_view name,
 } // namespace
 
 Result<RefPtr<Server>> connect_p9(const SessionOptions& options) {
-    share::Device* device = share::Device::find(options.tag);
-    if (!device || device->protocol() != share::Protocol::ninep) return Errc::wrong_device;
-    if (!device->claim()) return Errc::busy;
-    auto made = make_ref<P9Server>(*device);
-    if (!made) {
-        device->give_back();
-        return made.error();
-    }
-    RefPtr<P9Server> server = made.take_unchecked();
-    TRY(server->agree(options.message_bytes));
-    return RefPtr<Server>(std::move(server));
+    return connect<P9Server>(options.tag, share::Protocol::ninep, options.message_bytes);
 }
 
 } // namespace drupe::hostfs

@@ -127,20 +127,14 @@ p9::Writer P9Call::begin(Type type) {
 Result<void> P9Call::exchange(p9::Writer& writer, std::span<const Piece> to_server,
                               std::span<const Piece> from_server, When when) {
     if (!room_.is_there()) return Errc::no_memory;
-    constexpr std::size_t most = 40;
-    Piece pieces[most];
-    const std::size_t count = 2 + to_server.size() + from_server.size();
-    if (count > std::min<std::size_t>(most, session_.device().most_pieces())) return Errc::too_big;
     const std::size_t bytes = writer.finish(bytes_of(to_server));
     if (bytes == 0) return Errc::name_too_long;
-    std::size_t at = 0;
-    pieces[at++] = piece_of(room_.request().first(bytes));
-    for (const Piece& piece : to_server) pieces[at++] = piece;
-    const std::size_t readable = at;
-    pieces[at++] =
-        piece_of(from_server.empty() ? room_.reply() : room_.reply().first(p9::read_header_bytes));
-    for (const Piece& piece : from_server) pieces[at++] = piece;
-    send({pieces, readable}, {pieces + readable, at - readable});
+    const auto reply =
+        from_server.empty() ? room_.reply() : room_.reply().first(p9::read_header_bytes);
+    MessagePieces pieces;
+    TRY(pieces.gather(room_.request().first(bytes), to_server, reply, from_server,
+                      session_.device().most_pieces()));
+    send(pieces.out(), pieces.in());
     const bool is_cut =
         !wait(when == When::interruptible ? sched::Interruptible::yes : sched::Interruptible::no);
     if (is_cut) {

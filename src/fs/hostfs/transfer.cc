@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "transfer.h"
 
+#include <algorithm>
+
 namespace drupe::hostfs {
 
 using share::Exchange;
@@ -30,6 +32,22 @@ bool Transfer::wait(sched::Interruptible how) {
         return is_answered_;
     };
     return answers_.changed.wait_until(is_answered, Nanos::never(), how).ok();
+}
+
+Result<void> MessagePieces::gather(std::span<std::byte> request, std::span<const Piece> data,
+                                   std::span<std::byte> reply, std::span<const Piece> room,
+                                   std::uint32_t most) {
+    if (2 + data.size() + room.size() > std::min<std::size_t>(capacity, most)) return Errc::too_big;
+    count_ = 0;
+    add(request, data);
+    readable_ = count_;
+    add(reply, room);
+    return {};
+}
+
+void MessagePieces::add(std::span<std::byte> message, std::span<const Piece> data) {
+    pieces_[count_++] = piece_of(message);
+    for (const Piece& piece : data) pieces_[count_++] = piece;
 }
 
 MessageRoom::MessageRoom(Size size) : size_(size) {

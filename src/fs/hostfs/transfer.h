@@ -44,6 +44,24 @@ private:
     bool is_answered_ GUARDED_BY(answers_.lock) = false;
 };
 
+/// A request with data behind it, and room for the answer with data behind that, as the device
+/// takes them.
+class MessagePieces {
+public:
+    /// `most`: pieces that the device takes. too_big.
+    Result<void> gather(std::span<std::byte> request, std::span<const share::Piece> data,
+                        std::span<std::byte> reply, std::span<const share::Piece> room,
+                        std::uint32_t most);
+    std::span<const share::Piece> out() const { return {pieces_, readable_}; }
+    std::span<const share::Piece> in() const { return {pieces_ + readable_, count_ - readable_}; }
+
+private:
+    static constexpr std::size_t capacity = 40;
+    void add(std::span<std::byte> message, std::span<const share::Piece> data);
+    share::Piece pieces_[capacity];
+    std::size_t readable_ = 0, count_ = 0;
+};
+
 /// Memory for a request, its answer, and another exchange about it.
 class MessageRoom {
 public:

@@ -3,30 +3,21 @@
 // readers hand out lies inside it, and no name, count or number is one that the protocol forbids.
 #include "../target.h"
 
+#include "../bytes.h"
+
 #include <drupe/fuse/message.h>
 
 #include <cstring>
 #include <string>
 
 using namespace drupe;
+using fuzz::Bytes;
 using namespace drupe::fuse;
 
 namespace {
 
 constexpr std::uint64_t unique = 8;
 constexpr std::uint32_t asked = 64;
-
-struct Bytes {
-    const std::uint8_t* data;
-    std::size_t count;
-    std::span<const std::byte> all() const {
-        return {reinterpret_cast<const std::byte*>(data), count};
-    }
-    bool holds(std::string_view text) const {
-        const auto* first = reinterpret_cast<const char*>(data);
-        return text.data() >= first && text.data() + text.size() <= first + count;
-    }
-};
 
 bool is_kind(std::uint32_t mode) {
     for (const std::uint32_t kind : {1, 2, 4, 6, 8, 10, 12})

@@ -3,30 +3,21 @@
 // readers hand out lies inside it, and no name, count or number is one that the protocol forbids.
 #include "../target.h"
 
+#include "../bytes.h"
+
 #include <drupe/p9/message.h>
 
 #include <cstring>
 #include <string>
 
 using namespace drupe;
+using fuzz::Bytes;
 using namespace drupe::p9;
 
 namespace {
 
 constexpr std::uint16_t tag = 3;
 constexpr std::uint32_t asked = 64;
-
-struct Bytes {
-    const std::uint8_t* data;
-    std::size_t count;
-    std::span<const std::byte> all() const {
-        return {reinterpret_cast<const std::byte*>(data), count};
-    }
-    bool holds(std::string_view text) const {
-        const auto* first = reinterpret_cast<const char*>(data);
-        return text.data() >= first && text.data() + text.size() <= first + count;
-    }
-};
 
 void check_size(const Bytes& reply) {
     std::uint32_t size;

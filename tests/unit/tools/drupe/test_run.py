@@ -7,81 +7,15 @@ import pty
 import struct
 import subprocess
 import sys
-import tempfile
 import termios
 import time
 import unittest
-from pathlib import Path
 
-TOOLS = Path(__file__).resolve().parents[4] / "tools"
-
-# What stands in for the command: the real one, less the build.
-COMMAND = f"""
-import os, sys
-from pathlib import Path
-sys.path.insert(0, {str(TOOLS)!r})
-from drupe import cmd_build, folders, main, pack
-cmd_build.build_for_run = lambda **_: None
-pack.MKBOOTFS = Path(os.environ["MKBOOTFS"])
-folders.DAEMONS = (os.environ["FOLDER"] + "/bin/virtiofsd",)
-sys.exit(main.main(sys.argv[1:]))
-"""
+import run_case
 
 
-@unittest.skipUnless(os.environ.get("MKBOOTFS"), "MKBOOTFS is not set")
-class Run(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-        (self.folder / "root/bin").mkdir(parents=True)
-        (self.folder / "bin").mkdir()
-        (self.folder / "tmp").mkdir()
-        self.environment = {
-            **os.environ,
-            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
-            "TMPDIR": str(self.folder / "tmp"),
-            "XDG_CACHE_HOME": str(self.folder / "cache"),
-            "FOLDER": str(self.folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-
-    def qemu(self, script: str) -> None:
-        file = self.folder / "bin/qemu-system-aarch64"
-        file.write_text(
-            f"#!{sys.executable}\nimport os, sys, time\n" f"def say(b): os.write(1, b)\n{script}\n"
-        )
-        file.chmod(0o755)
-
-    def run_it(self, *options, input=b""):
-        words = [
-            sys.executable,
-            "-c",
-            COMMAND,
-            "run",
-            "--kernel",
-            __file__,
-            *options,
-            str(self.folder / "root"),
-            "prog",
-            "a b",
-        ]
-        done = subprocess.run(
-            words, input=input, capture_output=True, env=self.environment, timeout=120
-        )
-        self.assertEqual(os.listdir(self.folder / "tmp"), [], "a temporary file stayed")
-        self.assertNotIn(b"Traceback", done.stderr)
-        return done
-
-    def cpio(self, *options) -> bytes:
-        """What GNU cpio says about the archive that the machine got; it has nothing to complain about."""
-        with open(self.folder / "cpio", "rb") as archive:
-            done = subprocess.run(
-                ["cpio", "-i", "--quiet", *options], stdin=archive, capture_output=True, check=True
-            )
-        self.assertEqual(done.stderr, b"")
-        return done.stdout
-
+@unittest.skipUnless(run_case.CAN_RUN, run_case.WHY_NOT)
+class Run(run_case.RunCase):
     def test_exit_status_signal_and_panic_come_from_the_trailer(self):
         for frame, status in (("exit=0", 0), ("exit=7", 7), ("signal=11", 139), ("panic", 125)):
             self.qemu(f"say(b'out\\x00\\r\\n\\x1b]drupe;{frame}\\x1b\\\\')")
@@ -101,84 +35,6 @@ class Run(unittest.TestCase):
         done = self.run_it()
         self.assertEqual((done.returncode, done.stdout), (125, b"half"))
         self.assertIn(b"without saying how its program ended", done.stderr)
-
-    def test_folders_are_served_by_qemu_and_named_in_the_start_record(self):
-        for name in ("one", "two, with: a comma"):
-            (self.folder / name).mkdir()
-        self.qemu(
-            "open(os.environ['FOLDER'] + '/words', 'w').write('\\n'.join(sys.argv))\n"
-            "import shutil; shutil.copy(sys.argv[sys.argv.index('-initrd') + 1], os.environ['FOLDER'] + '/cpio')\n"
-            "say(b'\\x1b]drupe;exit=0\\x1b\\\\')"
-        )
-        self.run_it("-v", f"{self.folder}/one:/data:ro", "-v", f"{self.folder}/two, with: a comma:/a/b")
-        words = (self.folder / "words").read_text().split("\n")
-        served = [words[i + 1] for i, word in enumerate(words) if word == "-fsdev"]
-        self.assertEqual(
-            served,
-            [
-                f"local,id=share0,path={self.folder}/one,security_model=none,multidevs=remap,readonly=on",
-                f"local,id=share1,path={self.folder}/two,, with: a comma,security_model=none,multidevs=remap",
-            ],
-        )
-        self.assertIn("virtio-9p-device,fsdev=share1,mount_tag=share1", words)
-        record = (self.folder / "cpio").read_bytes()
-        self.assertIn(b"\0share=share0:ro:/data\0share=share1:rw:/a/b\0", record)
-
-    def daemon(self, script: str) -> None:
-        file = self.folder / "bin/virtiofsd"
-        file.write_text(f"#!{sys.executable}\nimport os, socket, sys, time\n{script}\n")
-        file.chmod(0o755)
-
-    def test_virtiofsd_serves_what_may_be_written_and_ends_with_the_machine(self):
-        for name in ("one", "two, with: a comma"):
-            (self.folder / name).mkdir()
-        self.daemon(
-            "open(os.environ['FOLDER'] + '/daemon', 'w').write('\\n'.join([str(os.getpid()), *sys.argv]))\n"
-            "fd = next(int(w[5:]) for w in sys.argv if w.startswith('--fd='))\n"
-            "socket.socket(fileno=fd).accept()[0].sendall(b'hello')\n"
-            "time.sleep(600)"
-        )
-        self.qemu(
-            "import socket\n"
-            "open(os.environ['FOLDER'] + '/words', 'w').write('\\n'.join(sys.argv))\n"
-            "path = next(w for w in sys.argv if w.startswith('socket,')).split('path=')[1]\n"
-            "talk = socket.socket(socket.AF_UNIX); talk.connect(path); said = talk.recv(5)\n"
-            "say(said + b'\\x1b]drupe;exit=0\\x1b\\\\')"
-        )
-        done = self.run_it("--share", "virtiofs", "-m", "300", "-v", f"{self.folder}/one:/data:ro", "-v",
-                           f"{self.folder}/two, with: a comma:/a/b")  # fmt: skip
-        self.assertEqual((done.returncode, done.stdout), (0, b"hello"))
-        words = (self.folder / "words").read_text().split("\n")
-        self.assertIn("virtio-9p-device,fsdev=share0,mount_tag=share0", words)
-        self.assertIn("vhost-user-fs-pci,chardev=share1,tag=share1", words)
-        self.assertIn("memory-backend-memfd,id=memory,size=300M,share=on", words)
-        pid, *words = (self.folder / "daemon").read_text().split("\n")
-        self.assertIn(f"source={self.folder}/two\\, with: a comma", words)
-        self.assertFalse(Path(f"/proc/{pid}").exists(), "the server stayed")
-
-    def test_a_virtiofsd_that_cannot_serve_says_why(self):
-        (self.folder / "one").mkdir()
-        options = ("--share", "virtiofs", "-v", f"{self.folder}/one:/data")
-        self.qemu("print('qemu: Failed to connect', file=sys.stderr); sys.exit(1)")
-        self.daemon("sys.exit('unshare: Operation not permitted')")
-        self.assertIn(b"virtiofsd failed: unshare: Operation not permitted\n", self.run_it(*options).stderr)
-        self.qemu(
-            "import socket\n"
-            "path = next(w for w in sys.argv if w.startswith('socket,')).split('path=')[1]\n"
-            "talk = socket.socket(socket.AF_UNIX); talk.connect(path)\n"
-            "time.sleep(600)"
-        )
-        self.daemon(
-            "fd = next(int(w[5:]) for w in sys.argv if w.startswith('--fd='))\n"
-            "talk = socket.socket(fileno=fd).accept()\n"
-            "sys.exit(3)"
-        )
-        done = self.run_it(*options)  # it dies while the machine runs
-        self.assertEqual(done.returncode, 125)
-        self.assertIn(b"virtiofsd failed: it ended with status 3\n", done.stderr)
-        (self.folder / "bin/virtiofsd").unlink()
-        self.environment["PATH"] = f"{self.folder}/bin"
-        self.assertIn(b"virtiofsd is missing: apt install", self.run_it(*options).stderr)
 
     def test_qemus_complaint_is_passed_on(self):
         self.qemu("print('qemu-system-aarch64: no such thing', file=sys.stderr); sys.exit(1)")
@@ -234,7 +90,7 @@ class Run(unittest.TestCase):
             ("deb:Upper", "no name of a Debian package"),
             (f"{self.folder}/root", "say which to run"),
         ):
-            words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__, name]
+            words = [sys.executable, "-c", run_case.COMMAND, "run", "--kernel", __file__, name]
             done = subprocess.run(words, capture_output=True, env=self.environment, timeout=120)
             self.assertEqual(done.returncode, 125, name)
             self.assertIn(sentence, done.stderr.decode())
@@ -246,7 +102,7 @@ class Run(unittest.TestCase):
 while not os.read(0, 100).endswith(b'\\x10E'): pass
 say(b'output\\x1b]drupe;exit=4\\x1b\\\\')"""
         )
-        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__]
+        words = [sys.executable, "-c", run_case.COMMAND, "run", "--kernel", __file__]
         words += [str(self.folder / "root"), "prog"]
         for closed in ((0,), (1,), (2,), (0, 1), (0, 1, 2)):
             done = subprocess.run(
@@ -262,7 +118,7 @@ say(b'output\\x1b]drupe;exit=4\\x1b\\\\')"""
 
     def test_output_that_cannot_be_written_is_our_error(self):
         self.qemu("say(b'output'); time.sleep(60)")
-        words = [sys.executable, "-c", COMMAND, "run", "--kernel", __file__]
+        words = [sys.executable, "-c", run_case.COMMAND, "run", "--kernel", __file__]
         words += [str(self.folder / "root"), "prog"]
         with open("/dev/full", "wb") as full:
             done = subprocess.run(
@@ -318,7 +174,7 @@ say(b'%d' % len(got) + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
         words = [
             sys.executable,
             "-c",
-            COMMAND,
+            run_case.COMMAND,
             "run",
             "--kernel",
             __file__,
@@ -417,7 +273,7 @@ while True:
         words = [
             sys.executable,
             "-c",
-            COMMAND,
+            run_case.COMMAND,
             "run",
             "--kernel",
             __file__,
@@ -455,7 +311,7 @@ while True:
         words = [
             sys.executable,
             "-c",
-            COMMAND,
+            run_case.COMMAND,
             "run",
             "--kernel",
             __file__,
@@ -483,7 +339,7 @@ while True:
         words = [
             sys.executable,
             "-c",
-            COMMAND,
+            run_case.COMMAND,
             "run",
             "--kernel",
             __file__,
