@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,9 +25,12 @@ static void* count(void* unused) {
     return unused;
 }
 
+static sem_t is_locked, may_leave;
 static void* leave_locked(void* unused) {
     CHECK(pthread_mutex_lock(&mutex) == 0);
-    usleep(50 * 1000);
+    sem_post(&is_locked);
+    while (sem_wait(&may_leave) != 0) {}
+    usleep(50 * 1000); // the other one waits for the mutex by then, as a rule
     return unused;
 }
 
@@ -43,11 +47,12 @@ static void mutexes(void) {
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
     printf("counted to %ld\n", counter);
     CHECK(pthread_create(&threads[0], NULL, leave_locked, NULL) == 0);
-    usleep(20 * 1000);
+    while (sem_wait(&is_locked) != 0) {}
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     CHECK(pthread_mutex_timedlock(&mutex, &(struct timespec){until.tv_sec, until.tv_nsec}) ==
           ETIMEDOUT);
+    sem_post(&may_leave);
     const int state = pthread_mutex_lock(&mutex);
     printf("the owner died: %d\n", state == EOWNERDEAD);
     CHECK(pthread_mutex_consistent(&mutex) == 0);
