@@ -65,6 +65,7 @@ public:
     Result<void> init(Transport& transport, std::uint16_t index, std::uint64_t features);
     void submit(Request& request);
     void finish();
+    void look_again();
     std::uint16_t size() const { return ring_->place().size; }
 
 private:
@@ -91,6 +92,7 @@ public:
     const block::Limits& limits() const override { return limits_; }
     Result<void> init();
     void submit(Request& request) override;
+    void recover(Request& request) override;
 
 private:
     void read_limits(std::uint64_t features);
@@ -202,6 +204,21 @@ void BlkQueue::finish() {
         } while (ring_->expect_interrupt());
     }
     while (Request* request = done.pop_front()) request->done(*request);
+}
+
+/// What the device was not told of, and what it has not told us of.
+void BlkQueue::look_again() {
+    {
+        IrqGuard guard{lock_};
+        if (free_count_ == slot_count || ring_->is_broken()) return;
+        transport_->notify(index_);
+    }
+    finish();
+}
+
+/// A ring has no other remedy: requests cannot be taken back from the device but by a reset.
+void Blk::recover(Request&) {
+    for (std::uint16_t i = 0; i < queue_count_; i++) queues_[i].look_again();
 }
 
 void Blk::read_limits(std::uint64_t features) {

@@ -173,7 +173,7 @@ bool PackedQueue::publish() {
     store(&ring()[first_.index].flags, first_flags_);
     // Those flags before our look at whether the device sleeps: it looks at them once more after it
     // has said that it will sleep.
-    arch::barrier_dma_full();
+    arch::barrier_dma_store_load();
     return wants_notice(added);
 }
 
@@ -230,7 +230,7 @@ bool PackedQueue::expect_interrupt() {
     store(&driver_events()->word,
           shape_.has_event_index ? events_descriptor | place : std::uint32_t{events_enable});
     // Our wish before our last look: a completion that missed the one is seen by the other.
-    arch::barrier_dma_full();
+    arch::barrier_dma_store_load();
     return !is_broken_ && is_used(last_used_);
 }
 

@@ -150,7 +150,7 @@ bool SplitQueue::publish() {
     store(available_word(index_word), published_);
     // Our index before our look at whether the device sleeps: it looks at the index once more after
     // it has said that it will sleep ([virtio] "Available Buffer Notification Suppression").
-    arch::barrier_dma_full();
+    arch::barrier_dma_store_load();
     if (!shape_.has_event_index) return (load(used_word(flags_word)) & no_notify) == 0;
     // The device is notified when its event index is among those just published.
     const std::uint16_t event = load(used_word(ring_word + std::size_t{shape_.size} * 4));
@@ -197,7 +197,7 @@ bool SplitQueue::expect_interrupt() {
     else
         store(available_word(flags_word), 0);
     // Our wish before our last look: a completion that missed the one is seen by the other.
-    arch::barrier_dma_full();
+    arch::barrier_dma_store_load();
     return !is_broken_ && load(used_word(index_word)) != last_used_;
 }
 

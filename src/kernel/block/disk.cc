@@ -55,6 +55,13 @@ void Disk::count(const Counted& request) {
             operation_names[static_cast<unsigned>(request.operation)], request.sector);
 }
 
+void Disk::recover(Request& request) {
+    log(LogLevel::warning, "{}: {} has been under way for {} s, sector {}", name(),
+        operation_names[static_cast<unsigned>(request.operation)], patience.ns / 1'000'000'000,
+        request.sector);
+    device_.recover(request);
+}
+
 /// Waits for a request that run() or transfer() has begun.
 Result<void> Disk::finish(Waiting& request) {
     wait(

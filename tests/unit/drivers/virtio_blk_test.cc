@@ -180,6 +180,28 @@ TEST_CASE("blk: when the device lies, all that it has fails, and what comes late
     CHECK(late.done_count == 1);
 }
 
+TEST_CASE("blk: a second look finds what no interrupt told of, and tells the device once more") {
+    Rig rig;
+    REQUIRE(rig.probe().ok());
+    Job early(Operation::read, 0, rig.data), late(Operation::read, 1, rig.data);
+    rig.disk->submit(early);
+    rig.work(rig.transport.queue[0].pop(), 0);
+    CHECK(early.done_count == 0);
+    rig.disk->recover(early);
+    CHECK(early.done_count == 1);
+    CHECK(early.outcome == Errc::ok);
+    const unsigned idle = rig.transport.notices;
+    rig.disk->recover(early); // has nothing to do
+    CHECK(rig.transport.notices == idle);
+    rig.disk->submit(late);
+    const unsigned told = rig.transport.notices;
+    rig.disk->recover(late);
+    CHECK(rig.transport.notices == told + 1);
+    CHECK(late.done_count == 0);
+    rig.work_all();
+    CHECK(late.done_count == 1);
+}
+
 TEST_CASE("blk: without indirect tables requests are no longer than the ring") {
     Rig rig;
     rig.transport.features = virtio::feature_version_1;

@@ -23,13 +23,12 @@ public:
     };
     /// Context and outcome: as BlockDevice::submit and Request say.
     void start(Counted& request);
-    /// Waits on `queue` until ready(). Every 30 seconds it asks the device to recover the request
-    /// that oldest() gives, if any.
+    /// Waits on `queue` until ready(). Every 30 seconds it says so in the log, and asks the device
+    /// to recover the request that oldest() gives, if any.
     template <class Ready, class Oldest>
     void wait(sched::WaitQueue& queue, Ready ready, Oldest oldest) {
-        constexpr Nanos patience{30'000'000'000};
         while (!queue.wait_until(ready, time::now() + patience, sched::Interruptible::no))
-            if (Request* const request = oldest()) device_.recover(*request);
+            if (Request* const request = oldest()) recover(*request);
     }
 
     const Limits& limits() const { return device_.limits(); }
@@ -64,6 +63,8 @@ private:
     static constexpr unsigned requests_at_once = 4; // of one transfer
     Result<void> transfer(Operation operation, std::uint64_t sector,
                           std::span<const Segment> segments);
+    static constexpr Nanos patience{30'000'000'000};
+    void recover(Request& request);
     void begin(Waiting& request);
     Result<void> finish(Waiting& request);
     Result<void> run(Waiting& request);

@@ -15,6 +15,12 @@ inline void barrier_dma_load() { asm volatile("dmb oshld" ::: "memory"); }
 /// to a device *register* use barrier_dma_full.
 inline void barrier_dma_release() { asm volatile("dmb osh" ::: "memory"); }
 inline void barrier_dma_full() { asm volatile("dmb osh" ::: "memory"); }
+/// A store to memory a device reads, before a load of memory it writes. While QEMU before 8.1
+/// emulates one CPU it generates nothing for a barrier (tcg_gen_mb in tcg/tcg-op.c), so that the
+/// build machine's CPU may load first, though devices run beside it. At `yield` it leaves its
+/// translated code and takes locks on the way back. With several CPUs, and on silicon, `yield` does
+/// nothing ([arm/arm] "YIELD").
+inline void barrier_dma_store_load() { asm volatile("dmb osh\n\tyield" ::: "memory"); }
 
 /// Everything before is complete, devices included ([arm/arm] "DSB"); then the instruction stream
 /// starts afresh, so that system-register writes have taken effect.

@@ -20,6 +20,9 @@ inline void barrier_store() { std::atomic_signal_fence(std::memory_order_seq_cst
 [[gnu::always_inline]] inline void barrier_dma_full() {
     std::atomic_thread_fence(std::memory_order_seq_cst);
 }
+[[gnu::always_inline]] inline void barrier_dma_store_load() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+}
 inline void barrier_complete() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 inline void barrier_instruction() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
