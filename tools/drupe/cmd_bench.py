@@ -12,7 +12,7 @@ from . import bench_machine as machine
 from . import bench_malloc
 from . import bench_report as report
 from . import bench_scaling as scaling
-from . import cmd_build, image, places, progress
+from . import cmd_build, image, kernel_file, places, progress
 from .errors import UserError
 
 SUMMARY = "count the instructions of boots and calls, here and on Linux"
@@ -320,8 +320,7 @@ def run(args) -> int:
     if args.timeout <= 0:
         raise UserError(f"--timeout {args.timeout:g}: it should be more than 0")
     for file in filter(None, (args.against, args.kernel)):
-        if not Path(file).is_file():
-            raise UserError(f"there is no file {file}")
+        kernel_file.check(file)
     if args.kernel and args.profile:
         raise UserError("--profile needs the symbols of build/loader.img: it does not go with --kernel")
     cmd_build.build_for_run(own_kernel=not args.kernel)

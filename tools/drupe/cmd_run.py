@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import cmd_build, console, folders, image, pack, places, progress, qemu, start
+from . import cmd_build, console, folders, image, kernel_file, pack, places, progress, qemu, start
 from .errors import UserError
 
 SUMMARY = "boot one program as the whole machine, in QEMU"
@@ -309,8 +309,8 @@ def _check(args) -> None:
         raise UserError(f"--gdb-port {args.gdb_port}: a number from 1 to 65535")
     if args.memory is not None:
         qemu.memory_argument(args.memory)
-    if args.kernel and not os.path.isfile(args.kernel):
-        raise UserError(f"--kernel {args.kernel}: there is no such file")
+    if args.kernel:
+        kernel_file.check(args.kernel)
 
 
 def run(args) -> int:

@@ -31,6 +31,8 @@ class RunCase(unittest.TestCase):
         (self.folder / "root/bin").mkdir(parents=True)
         (self.folder / "bin").mkdir()
         (self.folder / "tmp").mkdir()
+        self.kernel = str(self.folder / "kernel")
+        Path(self.kernel).write_bytes(bytes(56) + b"ARM\x64" + bytes(4))
         self.environment = {
             **os.environ,
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
@@ -54,7 +56,7 @@ class RunCase(unittest.TestCase):
             COMMAND,
             "run",
             "--kernel",
-            __file__,
+            self.kernel,
             *options,
             str(self.folder / "root"),
             "prog",

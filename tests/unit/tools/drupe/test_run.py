@@ -2,6 +2,7 @@
 """The whole of `drupe run` with a script in QEMU's place. MKBOOTFS names the archive writer (Meson sets it)."""
 import contextlib
 import fcntl
+import gzip
 import os
 import pty
 import struct
@@ -10,6 +11,7 @@ import sys
 import termios
 import time
 import unittest
+from pathlib import Path
 
 import run_case
 
@@ -75,6 +77,32 @@ class Run(run_case.RunCase):
             self.assertIn(sentence, done.stderr.decode())
             self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
 
+    def test_what_is_no_kernel_is_one_sentence(self):
+        self.qemu("say(b'\\x1b]drupe;exit=0\\x1b\\\\')")
+        image = Path(self.kernel).read_bytes()
+        elf = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00%c\x00"
+        packed = gzip.compress(image)
+        for content, sentence in (
+            (image, ""),
+            (elf % 183, ""),
+            (packed, ""),
+            (b"MZ" + bytes(62), ""),
+            (b"", "is no kernel for arm64"),
+            (image[:57], "is no kernel for arm64"),
+            (b"#!/bin/sh\n" * 30, "is no kernel for arm64"),
+            (elf % 62, "is no kernel for arm64"),
+            (gzip.compress(b"root:x:0" * 20), "is no kernel for arm64"),
+            (packed[:12], "cannot be read"),
+            (packed[:10] + b"\xff" * 40, "cannot be read"),
+        ):
+            Path(self.kernel).write_bytes(content)
+            done = self.run_it()
+            self.assertEqual(done.returncode, 125 if sentence else 0, content)
+            self.assertIn(sentence, done.stderr.decode())
+            self.assertEqual(done.stderr.count(b"\n"), 1 if sentence else 0, done.stderr)
+        os.remove(self.kernel)
+        self.assertIn(f"there is no file {self.kernel}", self.run_it().stderr.decode())
+
     def test_what_is_no_image_is_one_sentence(self):
         (self.folder / "empty").touch()
         (self.folder / "script").write_text("#!/bin/sh\n")
@@ -90,7 +118,7 @@ class Run(run_case.RunCase):
             ("deb:Upper", "no name of a Debian package"),
             (f"{self.folder}/root", "say which to run"),
         ):
-            words = [sys.executable, "-c", run_case.COMMAND, "run", "--kernel", __file__, name]
+            words = [sys.executable, "-c", run_case.COMMAND, "run", "--kernel", self.kernel, name]
             done = subprocess.run(words, capture_output=True, env=self.environment, timeout=120)
             self.assertEqual(done.returncode, 125, name)
             self.assertIn(sentence, done.stderr.decode())
@@ -102,7 +130,7 @@ class Run(run_case.RunCase):
 while not os.read(0, 100).endswith(b'\\x10E'): pass
 say(b'output\\x1b]drupe;exit=4\\x1b\\\\')"""
         )
-        words = [sys.executable, "-c", run_case.COMMAND, "run", "--kernel", __file__]
+        words = [sys.executable, "-c", run_case.COMMAND, "run", "--kernel", self.kernel]
         words += [str(self.folder / "root"), "prog"]
         for closed in ((0,), (1,), (2,), (0, 1), (0, 1, 2)):
             done = subprocess.run(
@@ -118,7 +146,7 @@ say(b'output\\x1b]drupe;exit=4\\x1b\\\\')"""
 
     def test_output_that_cannot_be_written_is_our_error(self):
         self.qemu("say(b'output'); time.sleep(60)")
-        words = [sys.executable, "-c", run_case.COMMAND, "run", "--kernel", __file__]
+        words = [sys.executable, "-c", run_case.COMMAND, "run", "--kernel", self.kernel]
         words += [str(self.folder / "root"), "prog"]
         with open("/dev/full", "wb") as full:
             done = subprocess.run(
@@ -177,7 +205,7 @@ say(b'%d' % len(got) + b'\\x1b]drupe;exit=0\\x1b\\\\')"""
             run_case.COMMAND,
             "run",
             "--kernel",
-            __file__,
+            self.kernel,
             str(self.folder / "root"),
             "prog",
         ]
@@ -276,7 +304,7 @@ while True:
             run_case.COMMAND,
             "run",
             "--kernel",
-            __file__,
+            self.kernel,
             str(self.folder / "root"),
             "prog",
         ]
@@ -314,7 +342,7 @@ while True:
             run_case.COMMAND,
             "run",
             "--kernel",
-            __file__,
+            self.kernel,
             str(self.folder / "root"),
             "prog",
         ]
@@ -342,7 +370,7 @@ while True:
             run_case.COMMAND,
             "run",
             "--kernel",
-            __file__,
+            self.kernel,
             str(self.folder / "root"),
             "prog",
         ]
