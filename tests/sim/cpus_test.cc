@@ -61,6 +61,39 @@ TEST_CASE("a thread runs where it may, from the moment it is told") {
     CHECK(wrong == 0);
 }
 
+TEST_CASE("who asks for a CPU that is still being started waits for it") {
+    const int seed = GENERATE(range(0, 300));
+    sim::Machine machine({.seed = static_cast<std::uint64_t>(seed), .cpus = 4, .late_cpus = 2});
+    sched::expect_cpus(4);
+    int arrived = 0, given_up = 0;
+    for (std::uint32_t wanted = 0; wanted < 5; ++wanted)
+        machine.spawn("asks for " + std::to_string(wanted), [&, wanted] {
+            if (const auto outcome = sched::wait_for_cpu(only(wanted)); !outcome) {
+                given_up += outcome.error() == Errc::invalid;
+                CHECK(wanted >= 3);
+                CHECK((wanted == 4 || sched::cpus_expected() == 3));
+                return;
+            }
+            sched::current().set_affinity(only(wanted));
+            machine.return_to_user();
+            arrived += here() == wanted;
+        });
+    machine.spawn("starts", [&] {
+        (void)sched::sleep_until(some(machine, 2'000'000));
+        machine.bring_up();
+        while (sched::cpu_count() != 3) (void)sched::sleep_until(time::now() + ms(1));
+        if (seed % 3 != 0)
+            machine.bring_up();
+        else
+            sched::expect_cpus(3); // the last one does not come
+    });
+    INFO("seed " << seed);
+    CHECK(machine.run());
+    CHECK(given_up == (seed % 3 != 0 ? 1 : 2));
+    CHECK(arrived + given_up == 5);
+    sched::expect_cpus(1);
+}
+
 TEST_CASE("whoever sleeps, computes, yields and is changed by others: the queues stay whole") {
     const int seed = GENERATE(range(0, 3000));
     const std::size_t cpus = 2 + static_cast<std::size_t>(seed) % 3;

@@ -5,6 +5,7 @@
 #include <drupe/arch/barrier.h>
 #include <drupe/arch/irq_state.h>
 #include <drupe/base/assert.h>
+#include <drupe/sched/wait_queue.h>
 
 #include <algorithm>
 #include <atomic>
@@ -21,7 +22,10 @@ namespace {
 // the heap, so that a machine with one CPU does not pay for sixty-four.
 alignas(Cpu) constinit char boot_cpu[sizeof(Cpu)] = {};
 constinit Cpu* cpus[DRUPE_MAX_CPUS] = {};
-constinit std::uint32_t expected = 1;
+constinit std::atomic<std::uint32_t> expected{1};
+alignas(WaitQueue) constinit char changes_memory[sizeof(WaitQueue)] = {};
+/// Of what CPUs there are or will be. From init_boot_cpu() on.
+WaitQueue& changes() { return *std::launder(reinterpret_cast<WaitQueue*>(changes_memory)); }
 
 void drop_address_space(Cpu& self) {
     IrqGuard guard{self.queue.lock};
@@ -42,8 +46,27 @@ Cpu& cpu(std::uint32_t index) {
 }
 // Acquire pairs with the release in enter_cpu(): the record comes with its number.
 std::uint32_t cpu_count() { return cpus_in_use.load(std::memory_order_acquire); }
-std::uint32_t cpus_expected() { return std::max(expected, cpu_count()); }
-void expect_cpus(std::uint32_t count) { expected = count; }
+std::uint32_t cpus_expected() {
+    return std::max(expected.load(std::memory_order_relaxed), cpu_count());
+}
+void expect_cpus(std::uint32_t count) {
+    expected.store(count, std::memory_order_relaxed);
+    changes().wake_all();
+}
+
+Result<void> wait_for_cpu(const CpuMask& wanted) {
+    const auto has_one_below = [&](std::uint32_t end) {
+        std::uint32_t i = 0;
+        while (i < end && !wanted.has(i)) ++i;
+        return i < end;
+    };
+    bool is_hopeless = false;
+    TRY(changes().wait_until([&] {
+        is_hopeless = !has_one_below(cpus_expected());
+        return is_hopeless || has_one_below(cpu_count());
+    }));
+    return is_hopeless ? Result<void>{Errc::invalid} : Result<void>{};
+}
 
 void install(const StackSource& source) { hooks.stacks = source; }
 void install_address_space_switch(void (*activate)(mm::AddressSpace*)) {
@@ -63,6 +86,7 @@ void on_kick() {
 }
 
 void init_boot_cpu() {
+    new (changes_memory) WaitQueue;
     // What CpuCore points to from now on must be its address: headers are read through it.
     cpus[0] = new (boot_cpu) Cpu;
     DRUPE_ASSERT(static_cast<void*>(static_cast<CpuCore*>(cpus[0])) == boot_cpu);
@@ -110,6 +134,7 @@ void enter_cpu() {
     Cpu& self = *current().cpu;
     // Release: pairs with the acquire in cpu_count(). From here on others give it threads.
     cpus_in_use.store(self.index + 1, std::memory_order_release);
+    changes().wake_all();
     idle_loop();
 }
 

@@ -30,18 +30,18 @@ Scheduler::lock_cpu_of(const Thread& thread) NO_THREAD_SAFETY_ANALYSIS {
 void Scheduler::adopt_boot_thread() {
     auto* header = reinterpret_cast<ThreadHeader*>(drupe_boot_thread);
     const std::uintptr_t guard = header->stack_guard;
+    Cpu& boot = cpu(0);
     auto* self = new (drupe_boot_thread) Thread;
     self->stack_guard = guard;
+    self->cpu = &boot;
     self->set_name("idle");
     self->is_idle_ = true;
     self->state_.store(ThreadState::running, std::memory_order_relaxed);
-    Cpu& boot = cpu(0);
     boot.idle = self;
     {
         SpinGuard locked{boot.queue.lock};
         boot.running = self;
     }
-    self->cpu = &boot;
     arch::set_thread_pointer(self);
 }
 

@@ -22,10 +22,9 @@ static_assert(offsetof(ThreadHeader, cpu) == thread_cpu_offset);
 static_assert(offsetof(ThreadHeader, work) == 8 && offsetof(ThreadHeader, kernel_stack_top) == 24);
 
 Thread::Thread() {
-    // stack_guard is not touched: the boot thread's is in use while it is constructed.
+    // stack_guard and cpu are not touched: the boot thread's are in use while it is constructed.
     work.store(0, std::memory_order_relaxed);
     entry_kind = 0;
-    cpu = nullptr;
     kernel_stack_top = 0;
 }
 

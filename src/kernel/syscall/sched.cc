@@ -259,10 +259,8 @@ Result<std::uint64_t> sched_setaffinity(int pid, std::uint64_t size, VirtAddr at
     sched::CpuMask wanted{};
     TRY(arch::copy_from_user(&wanted, at, std::min<std::uint64_t>(size, sizeof wanted)));
     if (pid < 0) return Errc::no_process;
-    const sched::CpuMask usable = online_of(wanted);
-    if (std::all_of(std::begin(usable.bits), std::end(usable.bits),
-                    [](std::uint64_t word) { return word == 0; }))
-        return Errc::invalid;
+    // Programs are told of CPUs that are still being started.
+    TRY(sched::wait_for_cpu(wanted));
     TRY(change_target(pid, [&](sched::Thread& t) -> Result<void> {
         TRY(may_set(t, parameters_of(t)));
         t.set_affinity(wanted);

@@ -35,14 +35,12 @@ static int pin(int cpu) {
     CPU_SET(cpu, &set);
     return sched_setaffinity(0, sizeof set, &set);
 }
-// Further CPUs may still be on their way when the program starts.
-static void wait_for_cpus(void) {
-    for (int n = 0; n < cpus; n++)
-        for (int tries = 0; tries < 10000; tries++) {
-            pin(n);
-            if (sched_getcpu() == n) break;
-            usleep(1000);
-        }
+// Further CPUs may still be on their way when the program starts: they are waited for.
+static void test_arrival(void) {
+    for (int n = 0; n < cpus; n++) {
+        CHECK(pin(n) == 0);
+        CHECK(sched_getcpu() == n);
+    }
 }
 
 static void* runs_where_it_is_put(void* argument) {
@@ -314,7 +312,7 @@ int main(int argc, char** argv) {
     cpus = argc > 1 ? atoi(argv[1]) : 1;
     cpu_set_t everywhere;
     sched_getaffinity(0, sizeof everywhere, &everywhere);
-    wait_for_cpus();
+    test_arrival();
     sched_setaffinity(0, sizeof everywhere, &everywhere);
     static const struct {
         const char* name;

@@ -33,25 +33,32 @@ void arrive() {
 } // namespace
 
 void Machine::start_cpus() {
-    cpus_.resize(options_.cpus);
+    cpus_.reserve(options_.cpus); // whoever stands holds a reference
+    cpus_.resize(1);
     sched::install_kick([](std::uint32_t cpu) {
         instance().cpus_[cpu].kicked = true;
         host::machine.cpus[cpu].raised = true;
     });
     host::machine.on_wait = [] { instance().stand(Doing::waits); };
-    for (std::size_t i = 1; i < options_.cpus; ++i) {
-        auto idle = sched::add_cpu();
-        if (!idle.ok()) throw std::runtime_error("no CPU");
-        sched::Thread* thread = idle.value();
-        host::machine.cpus[i].thread_pointer = thread;
-        flows_.add(i, reinterpret_cast<void*>(thread->kernel_stack_top), arch::host_stack_bytes,
-                   &arrive);
+    for (std::size_t i = 1; i < options_.cpus - options_.late_cpus; ++i) {
+        bring_up();
         host::machine.cpu = i; // as far as its first wait
         flows_.resume(i);
-        kernel_cpu(i).moved_at = 0; // an earlier machine's clock said when
     }
     host::machine.cpu = 0;
     host::machine.on_pause = &Machine::pause;
+}
+
+void Machine::bring_up() {
+    const std::size_t i = cpus_.size();
+    auto idle = sched::add_cpu();
+    if (!idle.ok()) throw std::runtime_error("no CPU");
+    sched::Thread* thread = idle.value();
+    thread->cpu->moved_at = 0; // an earlier machine's clock said when
+    host::machine.cpus[i].thread_pointer = thread;
+    flows_.add(i, reinterpret_cast<void*>(thread->kernel_stack_top), arch::host_stack_bytes,
+               &arrive);
+    cpus_.emplace_back().idle_since = host::machine.clock;
 }
 
 void Machine::pause(bool spins) {

@@ -53,7 +53,7 @@ Machine::~Machine() {
     arch::irq_disable();
     host::machine.on_pause = nullptr;
     host::machine.clock = INT64_MAX / 2;
-    for (std::size_t i = 0; i < options_.cpus; ++i) {
+    for (std::size_t i = 0; i < sched::cpu_count(); ++i) {
         host::machine.cpu = i;
         host::this_cpu().thread_pointer = sched::cpu(static_cast<std::uint32_t>(i)).idle;
         while (time::TimerQueue::local().next() != Nanos::never()) {

@@ -3,6 +3,7 @@
 
 #include "user_time.h"
 
+#include <drupe/sched/cpu.h>
 #include <drupe/syscall/handlers.h>
 
 using namespace drupe;
@@ -76,6 +77,14 @@ TEST_CASE("affinity shows the CPUs there are") {
         CHECK(sc::sched_setaffinity(0, 8, at(mask)).ok());
         mask = 2;
         CHECK(sc::sched_setaffinity(0, 8, at(mask)).error() == Errc::invalid);
+        // One that is being started is waited for; here it does not come.
+        sched::expect_cpus(2);
+        caller.machine.spawn("starts it", [] {
+            (void)sched::sleep_until(Nanos{1'000'000});
+            sched::expect_cpus(1);
+        });
+        CHECK(sc::sched_setaffinity(0, 8, at(mask)).error() == Errc::invalid);
+        CHECK(sched::cpus_expected() == 1);
         std::uint32_t cpu = 9, node = 9;
         CHECK(sc::getcpu(at(cpu), at(node), VirtAddr{0}).ok());
         CHECK(cpu == 0);

@@ -42,6 +42,8 @@ primary_virtual:
     ldr     x0, =vectors
     msr     vbar_el1, x0
     ldr     x0, =drupe_boot_thread
+    ldr     x1, =drupe_boot_cpu_core
+    str     x1, [x0, #THREAD_CPU]
     msr     tpidr_el1, x0
     ldr     x0, =BOOT_STACK_TOP_VA
     mov     sp, x0

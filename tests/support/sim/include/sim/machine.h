@@ -41,6 +41,7 @@ private:
 struct Options {
     std::uint64_t seed = 0;
     std::size_t cpus = 1;
+    std::size_t late_cpus = 0; // of them, more than the first one: they arrive by bring_up()
     /// Of so many places where another CPU may go on, one is used.
     std::uint64_t pause_rate = 4;
     bool check = true; // invariants after every step
@@ -77,6 +78,9 @@ public:
     void kernel(drupe::Nanos duration);
     /// Called by a thread: leaves the kernel for the program.
     void return_to_user();
+
+    /// One more CPU, where there are several; it arrives when its turn comes. Called by a thread.
+    void bring_up();
 
     Random& random() { return random_; }
     std::uint64_t steps() const { return steps_; }

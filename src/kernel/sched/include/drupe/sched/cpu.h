@@ -18,6 +18,7 @@ class AddressSpace;
 namespace drupe::sched {
 
 class Thread;
+struct CpuMask;
 
 /// One CPU.
 struct Cpu : CpuCore {
@@ -47,7 +48,11 @@ Cpu& cpu(std::uint32_t index);
 std::uint32_t cpu_count();
 /// How many there will be: what programs are told.
 std::uint32_t cpus_expected();
+/// Context: thread.
 void expect_cpus(std::uint32_t count);
+/// Returns when a CPU of the set runs threads. invalid when none of them is expected, or not any
+/// more; restart when a signal is pending. Context: thread.
+Result<void> wait_for_cpu(const CpuMask& wanted);
 
 /// Where kernel stacks come from: memory management lies above. `allocate` returns the top of
 /// Thread::stack_bytes bytes (with a guard page below), no_memory; may sleep. `release` is called
@@ -76,8 +81,8 @@ void on_kick();
 /// Context: thread, interrupts on.
 void synchronize_cpus();
 
-/// Returns when every ReadSection that began before the call has ended: nobody sees any more what the
-/// caller made unreachable. Context: thread, no section of its own.
+/// Returns when every ReadSection that began before the call has ended: nobody sees any more what
+/// the caller made unreachable. Context: thread, no section of its own.
 void wait_for_readers();
 
 /// Makes what runs now the boot CPU's idle thread (time::init() must have run). It may create and
@@ -97,5 +102,6 @@ Result<Thread*> add_cpu();
 } // namespace drupe::sched
 
 /// Storage of the boot CPU's first thread, zero until init_boot_cpu(). The entry code points the
-/// CPU's thread pointer here before the first function with a stack guard runs.
+/// CPU's thread pointer here, and the header to boot_cpu_core, before the first function of C++
+/// runs in the kernel's half.
 extern "C" char drupe_boot_thread[];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the lowest rooms keep for each CPU: its number, how often it was interrupted, whether it reads
-// without a lock, and the locks it holds when ranks are checked. The scheduler's Cpu begins with this, and the running thread's
-// header points to it.
+// What the lowest rooms keep for each CPU: its number, how often it was interrupted, whether it
+// reads without a lock, and the locks it holds when ranks are checked. The scheduler's Cpu begins
+// with this, and the running thread's header points to it.
 #pragma once
 
 #include <drupe/arch/cpu.h>
@@ -44,14 +44,16 @@ struct CpuCore {
 /// Where a thread's header keeps the pointer to its CPU (checked beside sched::ThreadHeader).
 inline constexpr std::size_t thread_cpu_offset = 16;
 
-/// Stands for the boot CPU before it runs a thread, and for unit tests that have none.
-extern CpuCore boot_cpu_core;
+/// Stands for the boot CPU until the scheduler has a record of it, and for unit tests that have no
+/// thread. The name is the entry code's.
+extern CpuCore boot_cpu_core asm("drupe_boot_cpu_core");
 
 /// Context: interrupts masked, or the caller does not mind moving to another CPU.
 inline CpuCore& this_cpu_core() {
     auto* thread = static_cast<char*>(arch::thread_pointer());
-    CpuCore* core = thread ? *reinterpret_cast<CpuCore**>(thread + thread_cpu_offset) : nullptr;
-    return core ? *core : boot_cpu_core;
+    if constexpr (!arch::has_thread_from_start)
+        if (!thread) return boot_cpu_core;
+    return **reinterpret_cast<CpuCore**>(thread + thread_cpu_offset);
 }
 
 } // namespace drupe

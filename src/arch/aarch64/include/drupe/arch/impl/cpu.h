@@ -25,6 +25,7 @@ inline bool hardware_random(std::uint64_t& value) {
     return is_good != 0;
 }
 
+inline constexpr bool has_thread_from_start = true; // head.S
 inline void* thread_pointer() {
     // Not volatile asm: the compiler may fold repeated reads of one function, which is right as
     // long as a function keeps running on behalf of one thread.

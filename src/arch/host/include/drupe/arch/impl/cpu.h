@@ -17,6 +17,7 @@ inline void cpu_send_event() {}
 [[noreturn]] inline void cpu_halt() { std::abort(); }
 inline bool hardware_random(std::uint64_t&) { return false; }
 inline void* thread_pointer() { return host::this_cpu().thread_pointer; }
+inline constexpr bool has_thread_from_start = false; // tests without a scheduler have none
 inline void set_thread_pointer(void* thread) { host::this_cpu().thread_pointer = thread; }
 
 } // namespace drupe::arch
