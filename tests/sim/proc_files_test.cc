@@ -4,6 +4,7 @@
 #include "process_programs.h"
 
 #include <drupe/base/scope_exit.h>
+#include <drupe/mm/last_resort.h>
 #include <drupe/ramfs/ramfs.h>
 #include <drupe/syscall/errno.h>
 #include <drupe/syscall/handlers.h>
@@ -182,6 +183,23 @@ TEST_CASE("descriptors are links that open the same file again") {
         CHECK(link_of("/proc/self/fd/" + std::to_string(ends[0])).starts_with("pipe:["));
         CHECK(open("/proc/self/fd/77") == -ENOENT);
     });
+}
+
+TEST_CASE("caches are told of, and what of them is clean counts as available") {
+    const auto kib = [](const std::string& name) {
+        const std::string text = read_all("/proc/meminfo");
+        return std::stoul(text.substr(text.find("\n" + name + ":") + name.size() + 2));
+    };
+    mm::set_caches({[] { return false; }, [] { return mm::CacheSizes{{100}, {30}}; }});
+    in_a_program([&] {
+        CHECK(kib("Buffers") == 400);
+        CHECK(kib("Dirty") == 120);
+        CHECK(kib("MemAvailable") == kib("MemFree") + 280);
+        std::uint64_t info[14]{};
+        REQUIRE(value(sys::sysinfo(at(info))) == 0);
+        CHECK(info[7] == 400 * 1024);
+    });
+    mm::set_caches({});
 }
 
 TEST_CASE("the machine's files have Linux's form") {

@@ -9,6 +9,7 @@
 #include <drupe/mm/address_space.h>
 #include <drupe/mm/frames.h>
 #include <drupe/mm/heap.h>
+#include <drupe/mm/last_resort.h>
 #include <drupe/net/unix.h>
 #include <drupe/process/task_table.h>
 #include <drupe/sched/cpu.h>
@@ -39,11 +40,15 @@ void write_meminfo(FormatSink& out) {
     const auto kib = [](PageCount pages) { return std::uint64_t{pages.bytes() / 1024}; };
     row(out, "MemTotal:", kib(m.total));
     row(out, "MemFree:", kib(m.free));
-    // Files in memory are not given up for programs: only what is free is available.
-    row(out, "MemAvailable:", kib(m.free));
-    for (const char* none : {"Buffers:", "Cached:", "SwapCached:", "Active:", "Inactive:",
-                             "SwapTotal:", "SwapFree:", "Dirty:", "Writeback:"})
+    // Files in memory are not given up for programs, pages of disks are.
+    const mm::CacheSizes caches = mm::cache_sizes();
+    row(out, "MemAvailable:", kib({m.free.n + caches.all.n - caches.dirty.n}));
+    row(out, "Buffers:", kib(caches.all));
+    for (const char* none :
+         {"Cached:", "SwapCached:", "Active:", "Inactive:", "SwapTotal:", "SwapFree:"})
         row(out, none, 0);
+    row(out, "Dirty:", kib(caches.dirty));
+    row(out, "Writeback:", 0);
     row(out, "Slab:", kib(m.slab));
     row(out, "CommitLimit:", kib(m.total));
     row(out, "VmallocTotal:", 0);

@@ -203,6 +203,8 @@ Result<void> Volume::sync(std::atomic<std::uint32_t>& told) {
     return Errc::io;
 }
 
+std::uint64_t Volume::cached_pages() const { return pages_->page_count(); }
+
 std::size_t Volume::evict(std::size_t most) {
     std::uint64_t hand = hand_.load(std::memory_order_relaxed);
     const std::size_t gone = pages_->evict(hand, pages_->page_count(), most);

@@ -45,6 +45,12 @@ void for_each_volume(Each each) {
     for (Volume* at = volumes; at; at = at->next_tended) each(*at);
 }
 
+mm::CacheSizes cache_sizes() {
+    PageCount all{0};
+    for_each_volume([&](const Volume& volume) { all.n += volume.cached_pages(); });
+    return {all, {std::min<std::size_t>(all.n, dirty_page_count())}};
+}
+
 void run(void*) {
     for (;;)
         static_cast<void>(
@@ -111,7 +117,7 @@ void tend(Volume& volume) {
 Result<void> start_tending() {
     tender = TRY(make_own<Tender>()).leak();
     TRY(sched::Thread::create("write-back", run, nullptr))->start();
-    mm::set_reclaim([] { return reclaim_pages(reclaim_batch) != 0; });
+    mm::set_caches({[] { return reclaim_pages(reclaim_batch) != 0; }, cache_sizes});
     mm::set_low_memory({low_mark()}, kick);
     return {};
 }

@@ -12,12 +12,12 @@
 
 namespace drupe::mm {
 namespace {
-using Reclaimer = bool (*)();
-constinit Reclaimer reclaimer = nullptr;
+constinit Caches known{};
 } // namespace
 
-void set_reclaim(bool (*free_some)()) { reclaimer = free_some; }
-bool reclaim() { return reclaimer && reclaimer(); }
+void set_caches(const Caches& caches) { known = caches; }
+bool reclaim() { return known.free_some && known.free_some(); }
+CacheSizes cache_sizes() { return known.sizes ? known.sizes() : CacheSizes{}; }
 
 Result<PhysAddr> alloc_frame_waiting() {
     for (;;)

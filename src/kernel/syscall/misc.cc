@@ -4,6 +4,7 @@
 #include <drupe/arch/user_access.h>
 #include <drupe/base/scope_exit.h>
 #include <drupe/mm/frames.h>
+#include <drupe/mm/last_resort.h>
 #include <drupe/process/process.h>
 #include <drupe/process/task_table.h>
 #include <drupe/sched/cpu.h>
@@ -76,6 +77,7 @@ Result<std::uint64_t> sysinfo(VirtAddr out) {
     info.uptime = time::now().ns / 1'000'000'000;
     info.total_ram = memory.total.bytes();
     info.free_ram = memory.free.bytes();
+    info.buffer_ram = mm::cache_sizes().all.bytes();
     info.unit = 1;
     process::for_each_process([&](const process::Process&) { info.processes++; });
     TRY(arch::put_user(out, info));

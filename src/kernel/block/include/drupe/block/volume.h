@@ -81,6 +81,7 @@ public:
     Nanos dirty_since() { return dirty_.since(); }
     /// Takes up to `most` clean pages out that were not used lately; how many.
     std::size_t evict(std::size_t most);
+    std::uint64_t cached_pages() const;
 
     Volume* next_tended = nullptr; // write_back.h
 

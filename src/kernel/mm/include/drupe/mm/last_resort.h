@@ -15,11 +15,22 @@ void set_last_resort(bool (*free_some)());
 /// it may wake a thread. Set once.
 void set_low_memory(PageCount mark, void (*tell)());
 
-/// Asked by those who can wait: gives back pages that only speed things up, and may write some
-/// first. True: some memory was freed. Set once.
-void set_reclaim(bool (*free_some)());
+/// Pages that only speed things up. Dirty ones, those on their way to a device included, are to be
+/// written before they can go.
+struct CacheSizes {
+    PageCount all{0}, dirty{0};
+};
+/// Who has them. `free_some` gives some back, and may write first; true: some memory was freed. Set
+/// once, by the boot thread.
+struct Caches {
+    bool (*free_some)();
+    CacheSizes (*sizes)();
+};
+void set_caches(const Caches& caches);
 /// Context: thread, no spin lock held. May sleep.
 bool reclaim();
+/// Nothing before set_caches(). Context: any.
+CacheSizes cache_sizes();
 
 /// alloc_frames() and alloc_zeroed_frame() for those who can wait. no_memory. Context: as above.
 Result<PhysAddr> alloc_frame_waiting();
