@@ -101,8 +101,13 @@ def results_of(said: str) -> dict:
     return {m.group(1): m.group(2) for m in re.finditer(r"^RESULT (\S+) (.*?)\s*$", said, re.M)}
 
 
+def results_file(cpus: str) -> Path:
+    """How the tests end on Debian's kernel with so many CPUs."""
+    return HERE / f"results-{cpus}.txt"
+
+
 def read_results(file: Path) -> dict:
-    """results.txt: (how it ended, whether it makes processes) by name."""
+    """(How it ended, whether it makes processes) by name."""
     found = {}
     for line in file.read_text().splitlines():
         if line and not line.startswith("#"):

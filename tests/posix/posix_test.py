@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs the tests of results.txt on Drupe and compares how they end with how they end on Debian's kernel.
+"""Runs the tests of results-CPUS.txt on Drupe and compares how they end with how they end on Debian's kernel.
 
 usage: posix_test.py FOLDER CPUS ISOLATION [AREA...] -- FOLDER is where the programs are compiled
 
@@ -53,7 +53,7 @@ def main() -> int:
         print(error)
         return 77
     areas = areas or list(posix_suite.AREAS)
-    expected = {name: how for name, how in posix_suite.read_results(posix_suite.HERE / "results.txt").items()
+    expected = {name: how for name, how in posix_suite.read_results(posix_suite.results_file(cpus)).items()
                 if posix_suite.area_of(name) in areas}
     said = posix_suite.in_parallel(
         lambda area: run(programs, [n for n in expected if posix_suite.area_of(n) == area], cpus, isolation), areas)
