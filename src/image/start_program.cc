@@ -18,6 +18,7 @@
 #include <drupe/entropy/random.h>
 #include <drupe/hostfs/hostfs.h>
 #include <drupe/init/start_config.h>
+#include <drupe/ipc/queue_files.h>
 #include <drupe/net/unix.h>
 #include <drupe/proc/proc.h>
 #include <drupe/process/lifecycle.h>
@@ -87,16 +88,23 @@ Result<void> mount_standard(vfs::TaskContext& kernel) {
     devfs::register_types();
     proc::register_types();
     hostfs::register_types();
+    ipc::register_types();
+    constexpr std::uint32_t only_files =
+        vfs::mount_no_suid | vfs::mount_no_devices | vfs::mount_no_exec;
     struct Place {
         const char* path;
         const char* type;
+        std::uint32_t flags = 0;
     };
-    for (const Place& place : {Place{"/dev", "devtmpfs"}, {"/proc", "proc"}, {"/sys", "sysfs"}}) {
+    for (const Place& place : {Place{"/dev", "devtmpfs"},
+                               {"/proc", "proc"},
+                               {"/sys", "sysfs"},
+                               {"/dev/mqueue", "mqueue", only_files}}) {
         const Result<void> made = vfs::make_directory(kernel, nullptr, place.path, 0755);
         if (!made.ok() && made.error() != Errc::exists) return made;
         const RefPtr<vfs::Dentry> at =
             TRY(vfs::walk(kernel, nullptr, place.path, vfs::walk_follow | vfs::walk_directory));
-        TRY(vfs::MountTable::mount(*at, {place.type, place.type, "", 0}));
+        TRY(vfs::MountTable::mount(*at, {place.type, place.type, "", place.flags}));
     }
     return {};
 }

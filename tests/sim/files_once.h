@@ -3,6 +3,7 @@
 #pragma once
 
 #include <drupe/devfs/devfs.h>
+#include <drupe/ipc/queue_files.h>
 #include <drupe/net/unix.h>
 #include <drupe/proc/proc.h>
 #include <drupe/ramfs/ramfs.h>
@@ -17,6 +18,7 @@ inline bool init_files() {
         drupe::ramfs::register_types();
         drupe::devfs::register_types();
         drupe::proc::register_types();
+        drupe::ipc::register_types();
         return true;
     }();
     return done;

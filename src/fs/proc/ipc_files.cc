@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// /proc/sysvipc in Linux's columns, its limits in /proc/sys/kernel, and those of inotify and of
-// sockets.
+// /proc/sysvipc in Linux's columns, its limits in /proc/sys/kernel, and those of inotify, of
+// sockets and of POSIX message queues.
 #include "proc_inodes.h"
 
 #include <drupe/ipc/messages.h>
+#include <drupe/ipc/queue_files.h>
 #include <drupe/ipc/semaphores.h>
 #include <drupe/ipc/shared_memory.h>
 #include <drupe/net/socket.h>
@@ -168,7 +169,22 @@ constexpr std::uint64_t most_int = 0x7fff'ffff;
 constexpr std::uint64_t least_send = 4608, least_receive = 2304;
 using net::socket_limits, net::SocketLimits;
 
+using ipc::queue_limits, ipc::QueueLimits;
+constexpr std::uint64_t most_messages = QueueLimits::most_messages;
+constexpr std::uint64_t most_queue_bytes = QueueLimits::most_bytes;
+constexpr std::uint64_t least_queue_bytes = QueueLimits::least_bytes;
+
 constinit GeneratedFile list[] = {
+    {"sys/fs/mqueue/queues_max", write_limit<queue_limits, &QueueLimits::queues>,
+     store_limit<queue_limits, &QueueLimits::queues, most_int>},
+    {"sys/fs/mqueue/msg_max", write_limit<queue_limits, &QueueLimits::messages>,
+     store_limit<queue_limits, &QueueLimits::messages, most_messages, 1>},
+    {"sys/fs/mqueue/msgsize_max", write_limit<queue_limits, &QueueLimits::bytes>,
+     store_limit<queue_limits, &QueueLimits::bytes, most_queue_bytes, least_queue_bytes>},
+    {"sys/fs/mqueue/msg_default", write_limit<queue_limits, &QueueLimits::default_messages>,
+     store_limit<queue_limits, &QueueLimits::default_messages, most_messages, 1>},
+    {"sys/fs/mqueue/msgsize_default", write_limit<queue_limits, &QueueLimits::default_bytes>,
+     store_limit<queue_limits, &QueueLimits::default_bytes, most_queue_bytes, least_queue_bytes>},
     {"sys/net/core/somaxconn", write_limit<socket_limits, &SocketLimits::backlog>,
      store_limit<socket_limits, &SocketLimits::backlog, most_int>},
     {"sys/net/core/wmem_default", write_limit<socket_limits, &SocketLimits::send>,

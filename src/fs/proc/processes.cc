@@ -70,7 +70,10 @@ public:
     Result<std::string_view> link_target(TaskContext& who, std::span<char> scratch) override {
         RefPtr<Dentry> to = TRY(follow(who));
         RefPtr<Dentry> root = who.fs->root();
-        return path_of(*to, root.get(), scratch);
+        std::string_view path = TRY(path_of(*to, root.get(), scratch));
+        constexpr std::string_view note = "(unreachable)"; // only getcwd says so
+        if (path.starts_with(note)) path.remove_prefix(note.size());
+        return path;
     }
 
 protected:

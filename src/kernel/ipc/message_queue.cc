@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <drupe/base/format.h>
 #include <drupe/base/made_once.h>
 #include <drupe/ipc/message_queue.h>
+#include <drupe/ipc/queue_files.h>
 #include <drupe/process/signal.h>
 #include <drupe/process/user_thread.h>
 
@@ -8,73 +10,72 @@
 #include <new>
 
 namespace drupe::ipc {
+
+constinit QueueLimits queue_limits;
+
 namespace {
 
 constexpr std::int32_t si_message_queue = -3; // SI_MESGQ
-constexpr std::size_t most_queues = 256;      // fs.mqueue.queues_max
 
-using Names = IntrusiveList<MessageQueue, &MessageQueue::hook>;
+/// All queues that are there.
+struct Account {
+    sched::Mutex mutex; // taken last
+    IntrusiveList<MessageQueue, &MessageQueue::charge_hook> all GUARDED_BY(mutex);
 
-/// The named queues, each with a reference, and all queues that are there.
-struct Table {
-    sched::Mutex mutex;
-    Names queues GUARDED_BY(mutex);
-    std::size_t count GUARDED_BY(mutex) = 0;
-    sched::Mutex charge_mutex; // taken last
-    IntrusiveList<MessageQueue, &MessageQueue::charge_hook> all GUARDED_BY(charge_mutex);
-
-    /// too_many_files. Counts the queue when it may be.
+    /// Counts the queue when its bytes may be had. too_many_files.
     Result<void> charge(MessageQueue& queue, std::uint64_t most) {
-        sched::MutexGuard guard(charge_mutex);
-        std::uint64_t sum = queue.limits.charge();
+        sched::MutexGuard guard(mutex);
+        std::uint64_t sum = queue.bounds.charge();
         for (MessageQueue& other : all)
-            if (other.charged_uid == queue.charged_uid) sum += other.limits.charge();
+            if (other.charged_uid == queue.charged_uid) sum += other.bounds.charge();
         if (sum > most) return Errc::too_many_files;
         all.push_back(queue);
         return {};
     }
     void discharge(MessageQueue& queue) {
-        sched::MutexGuard guard(charge_mutex);
+        sched::MutexGuard guard(mutex);
         if (queue.charge_hook.is_linked()) all.remove(queue);
     }
-
-    MessageQueue* find(std::string_view name) REQUIRES(mutex) {
-        for (MessageQueue& queue : queues)
-            if (name == queue.name) return &queue;
-        return nullptr;
+    std::size_t count() {
+        sched::MutexGuard guard(mutex);
+        std::size_t n = 0;
+        for ([[maybe_unused]] MessageQueue& queue : all) n++;
+        return n;
     }
 };
 
 /// Made at the first use.
-Result<Table*> table() {
-    static constinit MadeOnce<Table> made;
+Result<Account*> account() {
+    static constinit MadeOnce<Account> made;
     return made.get_or_make();
 }
 
-Result<void> check_access(const MessageQueue& queue, std::uint32_t open_flags) {
-    static constexpr std::uint32_t wanted_by[] = {4, 2, 6};
-    const std::uint32_t access = open_flags & vfs::open_access_mode;
-    if (access == vfs::open_access_mode) return Errc::invalid;
-    const vfs::Credentials& who = process::current_context().credentials;
-    if (who.is_root()) return {};
-    unsigned shift = 0;
-    if (who.effective_uid == queue.uid)
-        shift = 6;
-    else if (who.is_member(queue.gid))
-        shift = 3;
-    const std::uint32_t wanted = wanted_by[access];
-    return (queue.mode >> shift & wanted) == wanted ? Result<void>{} : Errc::access;
-}
-
-Result<RefPtr<vfs::File>> open_file(RefPtr<MessageQueue> queue, std::uint32_t flags) {
-    RefPtr<vfs::Dentry> dentry =
-        TRY(vfs::create_anonymous(queue->name, vfs::mode_regular | queue->mode, false));
-    RefPtr<vfs::File> file = TRY(make_ref<MessageFile>(
-        *dentry, flags & (vfs::open_access_mode | vfs::open_nonblock), std::move(queue)));
-    return file;
+Result<void> check_bounds(const QueueBounds& wanted, bool is_privileged) {
+    const QueueLimits& l = queue_limits;
+    const std::int64_t most_messages =
+        is_privileged ? QueueLimits::most_messages : l.messages.load();
+    const std::int64_t most_bytes = is_privileged ? QueueLimits::most_bytes : l.bytes.load();
+    if (wanted.messages <= 0 || wanted.bytes <= 0 || wanted.messages > most_messages ||
+        wanted.bytes > most_bytes)
+        return Errc::invalid;
+    return {};
 }
 
 } // namespace
+
+std::uint64_t QueueBounds::charge() const {
+    constexpr std::uint64_t message_head = 48, priority_node = 48; // Linux's
+    const auto most = static_cast<std::uint64_t>(messages);
+    return most * (static_cast<std::uint64_t>(bytes) + message_head) +
+           std::min<std::uint64_t>(most, MessageQueue::priorities) * priority_node;
+}
+
+void touch_all(vfs::Inode& inode) {
+    vfs::AttributeChange change;
+    change.set_atime = change.set_mtime = true;
+    change.atime = change.mtime = vfs::wall_now();
+    (void)inode.change(change).ok();
+}
 
 Result<Message*> Message::create(std::size_t size, std::uint32_t priority) {
     void* memory = ::operator new(sizeof(Message) + size, std::nothrow);
@@ -90,11 +91,31 @@ void Message::destroy(Message* message) {
     ::operator delete(message);
 }
 
-MessageQueue::MessageQueue(const QueueLimits& l, std::uint32_t m, std::uint32_t u, std::uint32_t g)
-    : limits(l), mode(m), uid(u), gid(g), charged_uid(process::current_process().credentials.uid) {}
+Result<RefPtr<MessageQueue>> MessageQueue::create(vfs::FileSystem& fs, std::uint64_t ino,
+                                                  const vfs::NewNode& node,
+                                                  const QueueBounds* wanted) {
+    const process::Process& self = process::current_process();
+    const bool is_privileged = self.credentials.is_privileged();
+    const QueueLimits& l = queue_limits;
+    Account& all = *TRY(account());
+    if (all.count() >= l.queues && !is_privileged) return Errc::no_space;
+    const QueueBounds defaults{std::min(l.messages.load(), l.default_messages.load()),
+                               std::min(l.bytes.load(), l.default_bytes.load())};
+    const QueueBounds& bounds = wanted ? *wanted : defaults;
+    TRY(check_bounds(bounds, is_privileged));
+    RefPtr<MessageQueue> queue = TRY(make_ref<MessageQueue>(fs, ino, node, bounds));
+    TRY(all.charge(*queue, self.limit(process::Resource::message_queues).soft));
+    return queue;
+}
+
+MessageQueue::MessageQueue(vfs::FileSystem& fs, std::uint64_t ino, const vfs::NewNode& node,
+                           const QueueBounds& b)
+    : Inode(fs, ino, node), bounds(b), charged_uid(process::current_process().credentials.uid) {
+    set_watched(watched_as_child); // who watches the directory may come later
+}
 
 MessageQueue::~MessageQueue() {
-    if (const Result<Table*> names = table(); names.ok()) names.value()->discharge(*this);
+    if (const Result<Account*> all = account(); all.ok()) all.value()->discharge(*this);
     while (Message* message = messages_.pop_front()) Message::destroy(message);
 }
 
@@ -107,6 +128,7 @@ MessageQueue::Told MessageQueue::put_locked(Message& message) {
         messages_.insert_before(*before, message);
     else
         messages_.push_back(message);
+    bytes_ += message.size;
     return count_.fetch_add(1, std::memory_order_relaxed) == 0 ? std::exchange(told_, {}) : Told{};
 }
 
@@ -156,6 +178,7 @@ Result<void> MessageQueue::send(Message& message, const sched::Deadline& deadlin
         if (Party* receiver = receivers_.front()) {
             receiver->message = &message;
             serve(receivers_, *receiver);
+            touch_all(*this);
             return {};
         }
         if (is_full()) {
@@ -164,6 +187,7 @@ Result<void> MessageQueue::send(Message& message, const sched::Deadline& deadlin
             waits = true;
         } else {
             told = put_locked(message);
+            touch_all(*this);
         }
     }
     if (waits) return wait_in_line(&MessageQueue::senders_, self, deadline);
@@ -186,6 +210,8 @@ Result<Message*> MessageQueue::receive(const sched::Deadline& deadline, bool blo
         message = messages_.pop_front();
         if (message) {
             count_.fetch_sub(1, std::memory_order_relaxed);
+            bytes_ -= message->size;
+            touch_all(*this);
             if (Party* sender = senders_.front()) {
                 (void)put_locked(*sender->message);
                 serve(senders_, *sender);
@@ -221,69 +247,34 @@ void MessageQueue::forget(const process::Process& who) {
     if (told.request.notice) told.request.notice->tell(Notice::Why::forgotten);
 }
 
-Result<void> MessageFile::send(Message& message, const sched::Deadline& deadline) {
-    return queue_->send(message, deadline, !is_nonblocking());
-}
-
-Result<Message*> MessageFile::receive(const sched::Deadline& deadline) {
-    return queue_->receive(deadline, !is_nonblocking());
-}
-
-std::uint32_t MessageFile::poll(vfs::PollWatcher* watcher) {
-    if (watcher) {
-        watcher->watch(queue_->readable);
-        watcher->watch(queue_->writable);
+std::string_view MessageQueue::describe(std::span<char> into) {
+    sched::MutexGuard guard(mutex_);
+    const bool by_signal = told_.process && told_.request.how == 0;
+    const struct {
+        std::string_view name;
+        std::uint64_t value;
+        std::size_t width;
+    } fields[] = {
+        {"QSIZE:", bytes_, 10},
+        {" NOTIFY:", told_.process ? static_cast<std::uint64_t>(told_.request.how) : 0, 5},
+        {" SIGNO:", by_signal ? static_cast<std::uint64_t>(told_.request.signo) : 0, 5},
+        {" NOTIFY_PID:", told_.process ? static_cast<std::uint64_t>(told_.process->pid) : 0, 6},
+    };
+    BufferSink out(into);
+    for (const auto& field : fields) {
+        char digits[24];
+        const std::string_view text = format_into(digits, "{}", field.value);
+        out.put(field.name);
+        out.put(text);
+        for (std::size_t n = text.size(); n < field.width; n++) out.put(" ");
     }
-    return (queue_->count() != 0 ? vfs::poll_in | vfs::poll_rdnorm : 0u) |
-           (queue_->is_full() ? 0u : vfs::poll_out | vfs::poll_wrnorm);
+    out.put("\n");
+    return out.text();
 }
 
-Result<void> MessageFile::flush() {
-    queue_->forget(process::current_process());
-    return {};
-}
-
-Result<RefPtr<vfs::File>> open_queue(const OpenQueue& request) {
-    Table& names = *TRY(table());
-    sched::MutexGuard guard(names.mutex);
-    if (MessageQueue* known = names.find(request.name)) {
-        constexpr std::uint32_t fresh_only = vfs::open_create | vfs::open_exclusive;
-        if ((request.flags & fresh_only) == fresh_only) return Errc::exists;
-        TRY(check_access(*known, request.flags));
-        return open_file(RefPtr<MessageQueue>(known), request.flags);
-    }
-    if (!(request.flags & vfs::open_create)) return Errc::not_found;
-    if ((request.flags & vfs::open_access_mode) == vfs::open_access_mode) return Errc::invalid;
-    const vfs::Credentials& who = process::current_context().credentials;
-    if (names.count >= most_queues && !who.is_root()) return Errc::no_space;
-    RefPtr<MessageQueue> queue = TRY(
-        make_ref<MessageQueue>(request.limits, request.mode, who.effective_uid, who.effective_gid));
-    TRY(names.charge(*queue, request.most_charged));
-    std::copy(request.name.begin(), request.name.end(), queue->name);
-    RefPtr<vfs::File> file = TRY(open_file(queue, request.flags));
-    names.queues.push_back(*queue.leak());
-    names.count++;
-    return file;
-}
-
-bool has_queue(std::string_view name) {
-    const Result<Table*> names = table();
-    if (!names.ok()) return false;
-    sched::MutexGuard guard(names.value()->mutex);
-    return names.value()->find(name) != nullptr;
-}
-
-Result<void> unlink_queue(std::string_view name) {
-    Table& names = *TRY(table());
-    RefPtr<MessageQueue> gone;
-    sched::MutexGuard guard(names.mutex);
-    MessageQueue* queue = names.find(name);
-    if (!queue) return Errc::not_found;
-    const vfs::Credentials& who = process::current_context().credentials;
-    if (!who.is_root() && who.effective_uid != queue->uid) return Errc::access;
-    names.queues.remove(*queue);
-    names.count--;
-    gone = RefPtr<MessageQueue>::adopt(queue);
+Result<void> MessageQueue::truncate(std::uint64_t size) {
+    file_size_.store(size, std::memory_order_relaxed);
+    touch_modified();
     return {};
 }
 

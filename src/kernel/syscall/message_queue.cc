@@ -3,7 +3,7 @@
 #include "file_call.h"
 #include "user_time.h"
 
-#include <drupe/ipc/message_queue.h>
+#include <drupe/ipc/queue_files.h>
 #include <drupe/net/netlink.h>
 #include <drupe/process/process.h>
 
@@ -22,8 +22,6 @@ struct UserAttributes {
 };
 static_assert(sizeof(UserAttributes) == 64);
 
-constexpr std::uint32_t priorities = 32768; // MQ_PRIO_MAX
-
 /// A name without the slash that programs write before it; the C library takes that off.
 class QueueName {
 public:
@@ -33,7 +31,7 @@ public:
         if (path_.is_empty()) return Errc::not_found;
         if (view().find('/') != std::string_view::npos || view() == "." || view() == "..")
             return Errc::access;
-        if (view().size() > ipc::MessageQueue::longest_name) return Errc::name_too_long;
+        if (view().size() > max_name) return Errc::name_too_long;
         return {};
     }
     std::string_view view() const { return path_.text(); }
@@ -41,17 +39,6 @@ public:
 private:
     PathArgument path_;
 };
-
-Result<ipc::QueueLimits> check_limits(const UserAttributes& given) {
-    const bool is_privileged = process::current_process().credentials.is_privileged();
-    const std::int64_t most_messages = is_privileged ? 65'536 : 10;
-    const std::int64_t most_bytes = is_privileged ? 16 << 20 : 8192;
-    if (given.most_messages <= 0 || given.message_bytes <= 0 ||
-        given.most_messages > most_messages || given.message_bytes > most_bytes)
-        return Errc::invalid;
-    return ipc::QueueLimits{static_cast<std::size_t>(given.most_messages),
-                            static_cast<std::size_t>(given.message_bytes)};
-}
 
 /// The absolute time on the wall clock that a wait ends at.
 Result<sched::Deadline> end_of_wait(VirtAddr timeout) {
@@ -72,27 +59,16 @@ Result<ipc::MessageFile*> queue_of(const FileRef& file) {
 Result<Word> mq_open(VirtAddr name_at, int given_flags, std::uint32_t mode, VirtAddr attributes) {
     const auto flags = static_cast<std::uint32_t>(given_flags);
     TaskContext& who = caller();
-    const std::uint64_t most_charged =
-        process::current_process().limit(process::Resource::message_queues).soft;
     QueueName name;
-    ipc::QueueLimits limits;
     UserAttributes given{};
     const bool has_attributes = raw(attributes) != 0 && (flags & open_create);
     if (has_attributes) given = TRY(arch::get_user<UserAttributes>(attributes));
     TRY(name.read(name_at));
-    if (has_attributes) {
-        const Result<ipc::QueueLimits> checked = check_limits(given);
-        // They matter only when the queue is made.
-        if (checked.ok())
-            limits = checked.value();
-        else if (!ipc::has_queue(name.view()))
-            return checked.error();
-    }
+    const ipc::QueueBounds bounds{given.most_messages, given.message_bytes};
     RefPtr<File> file = TRY(ipc::open_queue({.name = name.view(),
                                              .flags = flags,
-                                             .mode = mode & mode_permissions & ~who.fs->umask(),
-                                             .limits = limits,
-                                             .most_charged = most_charged}));
+                                             .mode = mode & mode_changeable & ~who.fs->umask(),
+                                             .bounds = has_attributes ? &bounds : nullptr}));
     return Word{TRY(who.files->install(std::move(file), true, who.max_descriptors))};
 }
 
@@ -106,11 +82,11 @@ Result<Word> mq_unlink(VirtAddr name_at) {
 Result<Word> mq_timedsend(int fd, VirtAddr from, Word bytes, std::uint32_t priority,
                           VirtAddr timeout) {
     const sched::Deadline deadline = TRY(end_of_wait(timeout));
-    if (priority >= priorities) return Errc::invalid;
+    if (priority >= ipc::MessageQueue::priorities) return Errc::invalid;
     const FileRef file = file_at(fd);
     ipc::MessageFile* queue = TRY(queue_of(file));
     if (!queue->is_writable()) return Errc::bad_descriptor;
-    if (bytes > queue->queue().limits.bytes) return Errc::message_size;
+    if (bytes > static_cast<Word>(queue->queue().bounds.bytes)) return Errc::message_size;
     ipc::Message* message = TRY(ipc::Message::create(bytes, priority));
     Result<void> sent = arch::copy_from_user(message->bytes(), from, bytes);
     if (sent.ok()) {
@@ -128,7 +104,7 @@ Result<Word> mq_timedreceive(int fd, VirtAddr to, Word bytes, VirtAddr priority,
     const FileRef file = file_at(fd);
     ipc::MessageFile* queue = TRY(queue_of(file));
     if (!queue->is_readable()) return Errc::bad_descriptor;
-    if (bytes < queue->queue().limits.bytes) return Errc::message_size;
+    if (bytes < static_cast<Word>(queue->queue().bounds.bytes)) return Errc::message_size;
     ipc::Message* message = TRY(queue->receive(deadline));
     const std::size_t size = message->size;
     const bool is_told = (raw(priority) == 0 || arch::put_user(priority, message->priority).ok()) &&
@@ -194,7 +170,8 @@ Result<Word> mq_notify(int fd, VirtAddr event_at) {
     if (raw(event_at) == 0)
         queue->queue().forget(self);
     else
-        TRY(queue->queue().notify(self, {.signo = event.notify == by_signal ? event.signo : 0,
+        TRY(queue->queue().notify(self, {.how = event.notify,
+                                         .signo = event.notify == by_signal ? event.signo : 0,
                                          .value = event.value,
                                          .notice = std::move(notice)}));
     return Word{0};
@@ -210,8 +187,8 @@ Result<Word> mq_getsetattr(int fd, VirtAddr wanted, VirtAddr before) {
     ipc::MessageFile* queue = TRY(queue_of(file));
     const ipc::MessageQueue& q = queue->queue();
     const UserAttributes now{.flags = queue->flags() & open_nonblock,
-                             .most_messages = static_cast<std::int64_t>(q.limits.messages),
-                             .message_bytes = static_cast<std::int64_t>(q.limits.bytes),
+                             .most_messages = q.bounds.messages,
+                             .message_bytes = q.bounds.bytes,
                              .messages = static_cast<std::int64_t>(q.count()),
                              .reserved = {}};
     if (raw(wanted) != 0)

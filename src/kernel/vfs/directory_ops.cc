@@ -44,18 +44,11 @@ Result<void> make_name(TaskContext& who, Dentry* start, const char* path, bool i
     return {};
 }
 
-/// In a sticky directory only the owner of the file or of the directory may remove a name.
-bool is_sticky_for(const Credentials& who, const Inode& directory, const Inode& inode) {
-    return (directory.mode() & mode_sticky) && !who.is_root() && inode.uid() != who.effective_uid &&
-           directory.uid() != who.effective_uid;
-}
-
 enum class Kind : bool { other, directory };
 
 Result<void> may_delete(TaskContext& who, Inode& directory, Dentry& victim, Kind kind) {
-    TRY(check_access(directory, who.credentials, access_write | access_execute));
     Inode& inode = *victim.inode();
-    if (is_sticky_for(who.credentials, directory, inode)) return Errc::not_permitted;
+    TRY(may_remove(who.credentials, directory, inode));
     if (kind == Kind::directory) {
         if (!inode.is_directory()) return Errc::not_directory;
     } else if (inode.is_directory()) {
@@ -74,6 +67,13 @@ Result<RefPtr<Dentry>> lookup_locked(Dentry& directory, const Name& name) {
 }
 
 } // namespace
+
+Result<void> may_remove(const Credentials& who, const Inode& directory, const Inode& inode) {
+    TRY(check_access(directory, who, access_write | access_execute));
+    const bool is_owner = inode.uid() == who.effective_uid || directory.uid() == who.effective_uid;
+    if ((directory.mode() & mode_sticky) && !who.is_root() && !is_owner) return Errc::not_permitted;
+    return {};
+}
 
 Result<void> make_node(TaskContext& who, Dentry* start, const char* path, std::uint32_t mode,
                        std::uint64_t device) {

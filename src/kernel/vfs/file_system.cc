@@ -15,7 +15,7 @@ namespace drupe::vfs {
 namespace {
 
 constinit FileSystemType* types = nullptr;
-constinit std::atomic<std::uint64_t> next_device{1};
+constinit std::atomic<std::uint32_t> next_mount_id{1};
 
 } // namespace
 
@@ -32,8 +32,10 @@ FileSystemType* find_file_system(std::string_view name) {
 }
 
 FileSystem::FileSystem()
-    : device_(make_device(
-          0, static_cast<std::uint32_t>(next_device.fetch_add(1, std::memory_order_relaxed)))) {}
+    : mount_id_(next_mount_id.fetch_add(1, std::memory_order_relaxed)),
+      device_(make_device(0, mount_id_)) {}
+FileSystem::FileSystem(std::uint64_t device)
+    : mount_id_(next_mount_id.fetch_add(1, std::memory_order_relaxed)), device_(device) {}
 FileSystem::~FileSystem() = default;
 
 void FileSystem::set_root(RefPtr<Dentry> root) {
@@ -149,16 +151,17 @@ RefPtr<Dentry> MountTable::mounted_on(const Dentry& at) {
 
 void MountTable::sync_all() {
     // One after the other, each held while it is at it: nobody walks the list meanwhile.
-    for (std::uint64_t last = 0;;) {
+    for (std::uint32_t last = 0;;) {
         FileSystem* next = nullptr;
         {
             SpinGuard guard(tree_lock);
             for (FileSystem* fs = mounts; fs; fs = fs->next_mounted_)
-                if (fs->device() > last && (!next || fs->device() < next->device())) next = fs;
+                if (fs->mount_id() > last && (!next || fs->mount_id() < next->mount_id()))
+                    next = fs;
             if (next) next->retain();
         }
         if (!next) break;
-        last = next->device();
+        last = next->mount_id();
         static_cast<void>(next->sync());
         next->release();
     }

@@ -5,31 +5,17 @@
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/operations.h>
 #include <drupe/vfs/paged_file.h>
+#include <drupe/vfs/unmounted.h>
 
 namespace drupe::vfs {
 namespace {
 
-/// A file system that is mounted nowhere.
-class Unmounted {
-public:
-    explicit Unmounted(RefPtr<FileSystem> fs) : fs_(std::move(fs)) {}
-    Unmounted(Unmounted&&) = default;
-    ~Unmounted() {
-        if (fs_) fs_->detach();
-    }
-    FileSystem* get() const { return fs_.get(); }
-    FileSystem* leak() { return fs_.leak(); }
-
-private:
-    RefPtr<FileSystem> fs_;
-};
-
 Result<FileSystem*> internal_fs() {
     static constinit MadeOnce<FileSystem> internal;
-    return internal.get_or_make([]() -> Result<Unmounted> {
+    return internal.get_or_make([]() -> Result<Unmounted<FileSystem>> {
         FileSystemType* type = find_file_system("tmpfs");
         if (!type) return Errc::wrong_device;
-        return Unmounted(TRY(type->create({})));
+        return Unmounted<FileSystem>(TRY(type->create({})));
     });
 }
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// POSIX message queues: messages with priorities under a name. A queue lives as long as its name or
-// a file that is open on it.
+// A POSIX message queue: messages with priorities. It is an inode, of the file system of
+// queue_files.h, and lives as long as its name or a file that is open on it.
 #pragma once
 
 #include <drupe/base/list.h>
 #include <drupe/base/ref_ptr.h>
 #include <drupe/base/result.h>
 #include <drupe/process/process.h>
-#include <drupe/sched/mutex.h>
 #include <drupe/sched/wait_queue.h>
 #include <drupe/sched/wall_clock.h>
-#include <drupe/vfs/file.h>
+#include <drupe/vfs/inode.h>
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace drupe::ipc {
@@ -29,14 +29,11 @@ struct Message {
     std::uint32_t priority;
 };
 
-struct QueueLimits {
-    std::size_t messages = 10;
-    std::size_t bytes = 8192; // of each
+/// What a queue holds at most, as a program asks for it.
+struct QueueBounds {
+    std::int64_t messages, bytes; // bytes: of each
     /// What a full queue takes, its bookkeeping included: counted from the beginning.
-    std::uint64_t charge() const {
-        constexpr std::size_t each = 48 + 8;
-        return std::uint64_t{messages} * (bytes + each);
-    }
+    std::uint64_t charge() const;
 };
 
 /// What is done instead of a signal when a message comes, or (forgotten) when that is no longer
@@ -48,18 +45,21 @@ public:
     virtual void tell(Why why) = 0;
 };
 
-class MessageQueue : public RefCounted<MessageQueue> {
+class MessageQueue final : public vfs::Inode {
 public:
-    static constexpr std::size_t longest_name = 255;
-    MessageQueue(const QueueLimits& l, std::uint32_t m, std::uint32_t u, std::uint32_t g);
-    ~MessageQueue();
-    static void destroy(MessageQueue* queue) { delete queue; }
+    static constexpr std::uint32_t priorities = 32768; // MQ_PRIO_MAX
+    /// Counts against the limits of all queues and of the caller's user from now on; `bounds` null:
+    /// the defaults. no_space, invalid, too_many_files, no_memory.
+    static Result<RefPtr<MessageQueue>> create(vfs::FileSystem& fs, std::uint64_t ino,
+                                               const vfs::NewNode& node, const QueueBounds* bounds);
+    MessageQueue(vfs::FileSystem& fs, std::uint64_t ino, const vfs::NewNode& node,
+                 const QueueBounds& b);
+    ~MessageQueue() override;
 
-    const QueueLimits limits;
-    const std::uint32_t mode, uid, gid;
+    const QueueBounds bounds;
     const std::uint32_t charged_uid; // whose limit it counts against: the real user's
     std::size_t count() const { return count_.load(std::memory_order_relaxed); }
-    bool is_full() const { return count() >= limits.messages; }
+    bool is_full() const { return count() >= static_cast<std::uint64_t>(bounds.messages); }
 
     /// The message goes to the first of those who wait for one, else into the queue; then it is no
     /// longer the caller's. Waits for room unless `blocks` is false, behind those who wait already.
@@ -72,24 +72,28 @@ public:
     /// nobody waits for it: by the notice, or the signal. signo 0: it hears nothing, but keeps
     /// others from asking. busy.
     struct Request {
-        int signo;
-        std::uint64_t value;
+        int how = 0; // sigev_notify
+        int signo = 0;
+        std::uint64_t value = 0;
         OwnPtr<Notice> notice{};
     };
     Result<void> notify(process::Process& who, Request request);
     /// Takes that back, if `who` asked.
     void forget(const process::Process& who);
+    /// What reading its file gives.
+    std::string_view describe(std::span<char> into);
+
+    std::uint64_t size() const override { return file_size_.load(std::memory_order_relaxed); }
+    Result<RefPtr<vfs::File>> open(vfs::Dentry& dentry, std::uint32_t flags) override;
+    Result<void> truncate(std::uint64_t size) override;
 
     sched::WaitQueue readable, writable; // for who watches
-
-    ListHook hook;        // the names', and so is the name
-    ListHook charge_hook; // of all queues, named or not
-    char name[longest_name + 1] = {};
+    ListHook charge_hook;                // of all queues, named or not
 
 private:
     struct Told {
         RefPtr<process::Process> process;
-        Request request{0, 0};
+        Request request;
     };
     /// A thread that waits, on its stack: a receiver for a message, a sender with one.
     struct Party {
@@ -109,46 +113,16 @@ private:
     Result<void> wait_in_line(Parties MessageQueue::*line, Party& party,
                               const sched::Deadline& deadline);
 
-    sched::Mutex mutex_;
+    // Under the inode's mutex:
     Parties receivers_ GUARDED_BY(mutex_), senders_ GUARDED_BY(mutex_); // one of them is empty
     std::atomic<std::size_t> count_{0};
+    std::uint64_t bytes_ GUARDED_BY(mutex_) = 0;
     IntrusiveList<Message, &Message::hook> messages_ GUARDED_BY(mutex_); // as they will be taken
     Told told_ GUARDED_BY(mutex_);
+    std::atomic<std::uint64_t> file_size_{80}; // what Linux shows; nothing else depends on it
 };
 
-class MessageFile final : public vfs::File {
-public:
-    static inline constinit const char class_tag = 0;
-    MessageFile(vfs::Dentry& dentry, std::uint32_t flags, RefPtr<MessageQueue> queue)
-        : File(dentry, flags), queue_(std::move(queue)) {}
-    MessageQueue& queue() const { return *queue_; }
-
-    /// Waits for room. On an error the message stays the caller's. would_block, timed_out, restart.
-    Result<void> send(Message& message, const sched::Deadline& deadline);
-    Result<Message*> receive(const sched::Deadline& deadline);
-
-    std::uint32_t poll(vfs::PollWatcher* watcher) override;
-    bool can_poll() const override { return true; }
-    Result<void> flush() override;
-    const void* tag() const override { return &class_tag; }
-
-private:
-    RefPtr<MessageQueue> queue_;
-};
-
-/// What a name is opened with. `mode` has the umask applied.
-struct OpenQueue {
-    std::string_view name; // no slash in it, not empty, at most longest_name
-    std::uint32_t flags;   // OpenFlag
-    std::uint32_t mode;
-    QueueLimits limits;
-    std::uint64_t most_charged; // of all queues of the user (RLIMIT_MSGQUEUE)
-};
-/// exists, not_found, access, no_space (too many), too_many_files (too many bytes of the user's),
-/// invalid, no_memory.
-Result<RefPtr<vfs::File>> open_queue(const OpenQueue& request);
-bool has_queue(std::string_view name);
-/// not_found, access.
-Result<void> unlink_queue(std::string_view name);
+/// As Linux does where others keep the three apart: access, change and status are now.
+void touch_all(vfs::Inode& inode);
 
 } // namespace drupe::ipc

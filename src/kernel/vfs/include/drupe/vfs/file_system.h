@@ -48,7 +48,8 @@ public:
     /// Where it is mounted, with a reference; null for the root of all and for internal ones.
     RefPtr<Dentry> mount_point() const;
     RefPtr<Dentry> root() const;
-    std::uint32_t mount_id() const { return static_cast<std::uint32_t>(device_); }
+    /// Its own, also where several show the files of one device.
+    std::uint32_t mount_id() const { return mount_id_; }
 
     /// It is mounted nowhere, and never will be (again): what it keeps goes once nobody uses it.
     /// Who made a file system and did not mount it owes it this. Context: thread.
@@ -64,6 +65,8 @@ public:
 
 protected:
     FileSystem();
+    /// Another place where the files of a device (of another one's) are seen.
+    explicit FileSystem(std::uint64_t device);
     /// Once, by the factory: the root directory (the file system owns it until unmounted).
     void set_root(RefPtr<Dentry> root);
     /// Nobody can reach it any more: takes what it keeps out of the dentry table.
@@ -73,6 +76,7 @@ private:
     friend class MountTable;
     friend struct TreeAccess;
     void drop_root();
+    std::uint32_t mount_id_;
     std::uint64_t device_;
     std::atomic<std::uint32_t> users_{0};
     std::atomic<bool> detached_{false}, is_shut_down_{false};

@@ -26,6 +26,9 @@ Result<RefPtr<File>> open_dentry(TaskContext& who, Dentry& dentry, std::uint32_t
 Result<RefPtr<File>> open_executable(TaskContext& who, Dentry* start, const char* path,
                                      std::uint32_t walk_flags = walk_follow);
 
+/// May `who` take a name of `inode` out of `directory`? access; not_permitted: in a sticky
+/// directory only the owner of the file or of the directory may.
+Result<void> may_remove(const Credentials& who, const Inode& directory, const Inode& inode);
 Result<void> make_node(TaskContext& who, Dentry* start, const char* path, std::uint32_t mode,
                        std::uint64_t device);
 Result<void> make_directory(TaskContext& who, Dentry* start, const char* path, std::uint32_t mode);
