@@ -73,8 +73,8 @@ private:
     bool receive_flow(char c);
     bool receive_signal(char c, DisciplineSink& sink);
     bool receive_canonical(char c, DisciplineSink& sink);
-    enum class Quoted : std::uint8_t { no, yes }; // by VLNEXT
-    void receive_plain(char c, Quoted quoted, DisciplineSink& sink);
+    enum class EchoedAs : std::uint8_t { is, shown }; // shown: as ECHOCTL says
+    void receive_plain(char c, EchoedAs how, DisciplineSink& sink);
     void queue(char c);
     void end_line(char c);
     void erase(ControlChar kind, DisciplineSink& sink);
