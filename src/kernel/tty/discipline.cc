@@ -26,7 +26,7 @@ bool Discipline::is_char(ControlChar which, char c) const {
 void Discipline::set_settings(const Termios& settings) {
     const bool switched = ((settings_.lflag ^ settings.lflag) & icanon) != 0;
     settings_ = settings;
-    if (!has_input(ixon)) stopped_ = false;
+    if (!has_input(ixon)) resume();
     if (!switched) return;
     // What lies in the buffer becomes one line (as if the last byte had ended it), or, leaving
     // canonical mode, plain bytes.
@@ -66,7 +66,7 @@ void Discipline::receive_one(char c, DisciplineSink& sink) {
     }
     if (has_input(ixon) && receive_flow(c)) return;
     if (has_local(isig) && receive_signal(c, sink)) return;
-    if (stopped_ && has_input(ixon) && has_input(ixany)) stopped_ = false;
+    if (has_input(ixon) && has_input(ixany)) resume();
     bool is_return = false; // became a new line
     if (c == '\r') {
         if (has_input(igncr)) return;
@@ -80,7 +80,7 @@ void Discipline::receive_one(char c, DisciplineSink& sink) {
 }
 
 bool Discipline::receive_flow(char c) {
-    if (is_char(vstart, c)) return stopped_ = false, true;
+    if (is_char(vstart, c)) return resume(), true;
     if (is_char(vstop, c)) return stopped_ = true, true;
     return false;
 }
@@ -96,7 +96,7 @@ bool Discipline::receive_signal(char c, DisciplineSink& sink) {
     else
         return false;
     if (!has_local(noflsh)) flush_input();
-    if (has_input(ixon)) stopped_ = false;
+    if (has_input(ixon)) resume();
     if (has_local(echo)) echo_char(c, sink);
     sink.signal(signal);
     return true;
