@@ -3,6 +3,7 @@
 #include "both_sides.h"
 
 #include <cstring>
+#include <elf.h>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -298,6 +299,74 @@ TEST_CASE("a reader waits for events as on Linux") {
         s.note("read", DRUPE_CALL(s, read, in, bytes, sizeof bytes));
         s.note("name", reinterpret_cast<inotify_event*>(bytes)->name);
         s.join();
+        close(s, in);
+    });
+}
+
+namespace {
+
+void write_program(Side& s, const char* path, const std::string& bytes) {
+    const int fd = open(s, path, O_CREAT | O_WRONLY | O_TRUNC);
+    s.note("write", DRUPE_CALL(s, write, fd, bytes.data(), bytes.size()));
+    DRUPE_CALL(s, fchmod, fd, 0755);
+    close(s, fd);
+}
+
+/// A program of the side's machine that wants to be loaded by "loader".
+std::string program_of(Side& s) {
+    Elf64_Ehdr head{};
+    std::memcpy(head.e_ident, ELFMAG, SELFMAG);
+    head.e_ident[EI_CLASS] = ELFCLASS64;
+    head.e_ident[EI_DATA] = ELFDATA2LSB;
+    head.e_ident[EI_VERSION] = EV_CURRENT;
+    head.e_type = ET_DYN;
+    head.e_machine = s.is_here() ? EM_AARCH64 : EM_X86_64;
+    head.e_version = EV_CURRENT;
+    head.e_phoff = sizeof head;
+    head.e_ehsize = sizeof head;
+    head.e_phentsize = sizeof(Elf64_Phdr);
+    head.e_phnum = 2;
+    constexpr std::string_view loader{"loader\0", 7};
+    Elf64_Phdr parts[2]{};
+    parts[0].p_type = PT_INTERP;
+    parts[0].p_flags = PF_R;
+    parts[0].p_offset = sizeof head + sizeof parts;
+    parts[0].p_filesz = parts[0].p_memsz = loader.size();
+    parts[1].p_type = PT_LOAD;
+    parts[1].p_flags = PF_R | PF_X;
+    parts[1].p_filesz = parts[1].p_memsz = 4096;
+    parts[1].p_align = 0x10000;
+    std::string bytes(4096, '\0');
+    std::memcpy(bytes.data(), &head, sizeof head);
+    std::memcpy(bytes.data() + sizeof head, parts, sizeof parts);
+    loader.copy(bytes.data() + sizeof head + sizeof parts, loader.size());
+    return bytes;
+}
+
+} // namespace
+
+TEST_CASE("what exec reads tells of it as on Linux") {
+    check_both([](Side& s) {
+        const int in = init(s);
+        write_program(s, "empty", "");
+        write_program(s, "text", "no program");
+        write_program(s, "script", "#!interpreter with words\n");
+        write_program(s, "interpreter", "no program either");
+        write_program(s, "program", program_of(s));
+        write_program(s, "loader", std::string(4096, 'x'));
+        watch(s, in, ".", IN_ALL_EVENTS);
+        char name[] = "name";
+        char* arguments[] = {name, nullptr};
+        char* none[] = {nullptr};
+        for (const char* path : {"empty", "text", "script", "program", "none"}) {
+            s.note(path, DRUPE_CALL(s, execve, path, arguments, none));
+            events(s, in);
+        }
+        unlink(s, "loader");
+        s.note("no loader", DRUPE_CALL(s, execve, "program", arguments, none));
+        DRUPE_CALL(s, fchmodat, AT_FDCWD, "text", 0644);
+        s.note("not executable", DRUPE_CALL(s, execve, "text", arguments, none));
+        events(s, in);
         close(s, in);
     });
 }

@@ -39,12 +39,38 @@ TEST_CASE("sockets are made and refused as on Linux") {
             name_of(s, fd, true);
             DRUPE_NOTE(s, shutdown, fd, 3);
             DRUPE_NOTE(s, shutdown, fd, 0);
-            for (int which = 1; which < 22; which++)
-                if (which != SO_NO_CHECK && which != SO_BSDCOMPAT) option(s, fd, which);
-            for (int which : {SO_TIMESTAMP, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN, 1000})
+            for (int which = 1; which < 22; which++) option(s, fd, which);
+            for (int which : {SO_TIMESTAMP, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN, SO_PEERNAME,
+                              SO_INCOMING_NAPI_ID, 1000})
                 option(s, fd, which);
+            for (int which : {SO_NO_CHECK, SO_BSDCOMPAT, SO_RXQ_OVFL, SO_WIFI_STATUS, SO_NOFCS,
+                              SO_SELECT_ERR_QUEUE, SO_PRIORITY})
+                for (int value : {1, 0}) {
+                    set(s, fd, which, value);
+                    option(s, fd, which);
+                }
             close(s, fd);
         }
+    });
+}
+
+TEST_CASE("an option tells the peer's name as on Linux") {
+    check_both([](Side& s) {
+        const int listener = make(s, SOCK_STREAM), caller = make(s, SOCK_STREAM);
+        bind_to(s, listener, path("listener"));
+        DRUPE_NOTE(s, listen, listener, 1);
+        for (const bool is_connected : {false, true}) {
+            if (is_connected) connect_to(s, caller, path("listener"));
+            for (socklen_t room : {0, 2, 11, 12, 110}) {
+                sockaddr_un name{};
+                DRUPE_NOTE(s, getsockopt, caller, SOL_SOCKET, SO_PEERNAME, &name, &room);
+                s.note("room", room);
+                s.note("family", name.sun_family);
+                s.note("name", std::string(name.sun_path, strnlen(name.sun_path, 108)));
+            }
+        }
+        close(s, caller);
+        close(s, listener);
     });
 }
 

@@ -42,7 +42,9 @@ public:
         TRY(map_program());
         TRY(map_interpreter());
         TRY(map_vdso());
-        return make_stack();
+        TRY(make_stack());
+        image_.executable = program_->file;
+        return {};
     }
 
 private:
@@ -62,8 +64,11 @@ private:
     FailureReport& report_;
     ExecImage& image_;
     Placement places_;
-    OwnPtr<ProgramFile> program_;
+    // They close from the last to the first, as Linux's do: who watches them sees that.
+    RefPtr<vfs::File> scripts_[max_script_depth];
+    RefPtr<vfs::File> interpreter_file_;
     OwnPtr<ProgramFile> interpreter_;
+    OwnPtr<ProgramFile> program_;
     VirtAddr headers_{};
     VirtAddr interpreter_base_{};
 };
@@ -117,10 +122,10 @@ Result<void> Loader::find_program() {
                         request_.path);
             return Errc::symlink_loop;
         }
+        scripts_[depth] = std::move(file);
         file = TRY(open(path->text, script->text));
     }
     program_ = TRY(examine(std::move(file), path->text, Part::program, report_));
-    image_.executable = program_->file;
     return {};
 }
 
@@ -135,8 +140,8 @@ Result<void> Loader::find_interpreter() {
                     elf::describe(elf::Flaw::interpreter_name));
         return Errc::not_executable;
     }
-    auto file = TRY(open(path->text, request_.path));
-    interpreter_ = TRY(examine(std::move(file), path->text, Part::interpreter, report_));
+    interpreter_file_ = TRY(open(path->text, request_.path));
+    interpreter_ = TRY(examine(interpreter_file_, path->text, Part::interpreter, report_));
     return {};
 }
 

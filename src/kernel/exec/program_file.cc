@@ -2,6 +2,7 @@
 #include "program_file.h"
 
 #include <drupe/mm/address_space.h>
+#include <drupe/vfs/notify.h>
 
 #include <cstdint>
 
@@ -72,6 +73,7 @@ Result<std::size_t> read_file(vfs::File& file, std::uint64_t offset, std::span<c
         if (n == 0) break;
         done += n;
     }
+    if (done != 0) vfs::notify(file, vfs::notify_access);
     return done;
 }
 

@@ -23,6 +23,8 @@ bool begin(Process& process, CoreDump& dump, CoreThread& writer) {
     process.is_stopped = false;
     process.continued.wake_all();
     kick_all(process);
+    // What waits for the writer must not end its waits for the file system; a kill still does.
+    writer.user->thread->work.fetch_and(~std::uint32_t{sched::work_signal});
     return true;
 }
 

@@ -179,13 +179,21 @@ void finish_call_for_handler(UserThread& self, const SignalAction& action, arch:
     }
 }
 
+/// A core file shows the call as about to begin again, as a debugger sees it on Linux's arm64.
+void show_repeated(UserThread& self, arch::TrapFrame& frame, bool& interrupted) {
+    if (interrupted) finish_call_without_handler(self, frame);
+    interrupted = false;
+}
+
 /// Takes everything that is due. `interrupted`: the frame's call waits for a decision; cleared when
 /// it is made.
 void take_all(UserThread& self, arch::TrapFrame& frame, bool& interrupted) {
     Process& process = *self.process;
     for (;;) {
-        if (process.core_dump) [[unlikely]]
+        if (process.core_dump) [[unlikely]] {
+            show_repeated(self, frame, interrupted);
             attend_core_dump(self, frame);
+        }
         if (process.is_exiting || (process.survivor && process.survivor != &self)) exit_thread(0);
         if (process.is_stopped) {
             park(process);
@@ -196,6 +204,8 @@ void take_all(UserThread& self, arch::TrapFrame& frame, bool& interrupted) {
         complete_taken(taken.info);
         if (taken.action.handler == handler_ignore) continue;
         if (!taken.action.has_handler()) {
+            if (default_action(taken.info.signo) == DefaultAction::core)
+                show_repeated(self, frame, interrupted);
             take_default(self, taken.info, frame);
             continue;
         }

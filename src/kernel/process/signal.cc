@@ -81,6 +81,7 @@ Outcome queue_locked(const Sending& s) REQUIRES(s.process.actions->lock) {
         begin_exit_locked(s.process, WaitStatus::killed(sigkill));
         return outcome;
     }
+    if (s.process.core_dump) return outcome; // it is dying of another
     if (is_discarded(s.process, s.target, s.signo)) return outcome;
     PendingSignals& where = s.target ? s.target->pending : s.process.pending;
     if (s.node && s.node->info.timer_mark != 0) {

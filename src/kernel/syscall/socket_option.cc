@@ -27,25 +27,34 @@ enum Option : int {
     so_rcvbuf,
     so_keepalive,
     so_oobinline,
-    so_priority = 12,
+    so_no_check,
+    so_priority,
     so_linger,
-    so_reuseport = 15,
+    so_bsdcompat,
+    so_reuseport,
     so_passcred,
     so_peercred,
     so_rcvlowat,
     so_sndlowat,
     so_rcvtimeo,
     so_sndtimeo,
+    so_peername = 28,
     so_acceptconn = 30,
-    so_passsec = 34,
     so_sndbufforce = 32,
     so_rcvbufforce,
+    so_passsec,
     so_protocol = 38,
     so_domain,
-    so_peek_off = 42,
+    so_rxq_ovfl,
+    so_wifi_status,
+    so_peek_off,
+    so_nofcs,
+    so_select_err_queue = 45,
+    so_incoming_napi_id = 56,
     so_peergroups = 59,
     so_rcvtimeo_new = 66, // the same on 64-bit machines
     so_sndtimeo_new,
+    so_rcvmark = 75,
 };
 
 struct UserLinger {
@@ -67,6 +76,12 @@ std::uint32_t switch_of(int option) {
     case so_reuseport: return net::switch_reuse_port;
     case so_passcred: return net::switch_pass_credentials;
     case so_passsec: return net::switch_pass_security;
+    case so_no_check: return net::switch_no_check;
+    case so_rxq_ovfl: return net::switch_overflow;
+    case so_wifi_status: return net::switch_wifi_status;
+    case so_nofcs: return net::switch_no_frame_check;
+    case so_select_err_queue: return net::switch_select_errors;
+    case so_rcvmark: return net::switch_receive_mark;
     default: return 0;
     }
 }
@@ -138,6 +153,7 @@ Result<void> set_number(net::Socket& socket, int option, std::int32_t value) {
         socket.priority = value;
         return {};
     case so_peek_off: socket.peek_offset = value; return {};
+    case so_bsdcompat: return {}; // obsolete
     default: return Errc::no_option;
     }
 }
@@ -155,7 +171,9 @@ Result<std::int32_t> get_number(net::Socket& socket, int option) {
     switch (option) {
     case so_type: return static_cast<std::int32_t>(socket.type);
     case so_domain: return std::int32_t{socket.family};
-    case so_protocol: return 0;
+    case so_protocol:
+    case so_bsdcompat:
+    case so_incoming_napi_id: return 0;
     case so_acceptconn: return std::int32_t{socket.is_listening()};
     case so_sndbuf: return static_cast<std::int32_t>(socket.send_buffer());
     case so_rcvbuf: return static_cast<std::int32_t>(socket.receive_buffer.load());
@@ -178,6 +196,15 @@ Result<Word> put_value(const void* value, std::size_t size, VirtAddr at, VirtAdd
     const auto bytes = std::min(size, static_cast<std::size_t>(room));
     TRY(arch::copy_to_user(at, value, bytes));
     TRY(arch::put_user(length_at, static_cast<std::int32_t>(bytes)));
+    return Word{0};
+}
+
+/// As many bytes of it as are asked for: not_connected; invalid: there are fewer.
+Result<Word> put_peer_name(net::Socket& socket, VirtAddr at, std::uint32_t bytes) {
+    const Result<net::Address> peer = socket.peer_name();
+    if (!peer.ok()) return Errc::not_connected;
+    if (bytes > peer.value().length) return Errc::invalid;
+    TRY(arch::copy_to_user(at, peer.value().bytes, bytes));
     return Word{0};
 }
 
@@ -254,6 +281,7 @@ Result<Word> getsockopt(int fd, int level, int option, VirtAddr at, VirtAddr len
         const net::Identity peer = socket->peer_credentials().identity;
         return put_value(&peer, sizeof peer, at, length_at);
     }
+    case so_peername: return put_peer_name(*socket, at, static_cast<std::uint32_t>(room));
     case so_peergroups: return put_groups(socket->peer_credentials(), at, length_at);
     default: {
         const std::int32_t value = TRY(get_number(*socket, option));

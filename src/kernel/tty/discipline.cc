@@ -26,7 +26,7 @@ bool Discipline::is_char(ControlChar which, char c) const {
 void Discipline::set_settings(const Termios& settings) {
     const bool switched = ((settings_.lflag ^ settings.lflag) & icanon) != 0;
     settings_ = settings;
-    if (!has_input(ixon)) stopped_ = false;
+    if (!has_input(ixon)) resume();
     if (!switched) return;
     // What lies in the buffer becomes one line (as if the last byte had ended it), or, leaving
     // canonical mode, plain bytes.
@@ -62,23 +62,25 @@ void Discipline::receive_one(char c, DisciplineSink& sink) {
         c = static_cast<char>(c + 32);
     if (literal_next_) {
         literal_next_ = false;
-        return receive_plain(c, Quoted::yes, sink);
+        return receive_plain(c, EchoedAs::shown, sink);
     }
     if (has_input(ixon) && receive_flow(c)) return;
     if (has_local(isig) && receive_signal(c, sink)) return;
-    if (stopped_ && has_input(ixon) && has_input(ixany)) stopped_ = false;
+    if (has_input(ixon) && has_input(ixany)) resume();
+    bool is_return = false; // became a new line
     if (c == '\r') {
         if (has_input(igncr)) return;
-        if (has_input(icrnl)) c = '\n';
+        is_return = has_input(icrnl);
+        if (is_return) c = '\n';
     } else if (c == '\n' && has_input(inlcr)) {
         c = '\r';
     }
     if (has_local(icanon) && receive_canonical(c, sink)) return;
-    receive_plain(c, Quoted::no, sink);
+    receive_plain(c, is_return ? EchoedAs::is : EchoedAs::shown, sink);
 }
 
 bool Discipline::receive_flow(char c) {
-    if (is_char(vstart, c)) return stopped_ = false, true;
+    if (is_char(vstart, c)) return resume(), true;
     if (is_char(vstop, c)) return stopped_ = true, true;
     return false;
 }
@@ -94,7 +96,7 @@ bool Discipline::receive_signal(char c, DisciplineSink& sink) {
     else
         return false;
     if (!has_local(noflsh)) flush_input();
-    if (has_input(ixon)) stopped_ = false;
+    if (has_input(ixon)) resume();
     if (has_local(echo)) echo_char(c, sink);
     sink.signal(signal);
     return true;
@@ -132,15 +134,15 @@ bool Discipline::receive_canonical(char c, DisciplineSink& sink) {
     return false;
 }
 
-void Discipline::receive_plain(char c, Quoted quoted, DisciplineSink& sink) {
+void Discipline::receive_plain(char c, EchoedAs how, DisciplineSink& sink) {
     if (is_full()) { // a line without end; see receive()
         if (has_input(imaxbel)) sink.output("\a");
         return;
     }
     if (has_local(echo)) {
         finish_erasing(sink);
-        if (c == '\n' && quoted == Quoted::no) {
-            echo_raw('\n', sink);
+        if (how == EchoedAs::is) {
+            echo_raw(c, sink);
         } else {
             if (canon_head_ == head_) canon_column_ = column_;
             echo_char(c, sink);

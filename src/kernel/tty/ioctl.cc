@@ -197,7 +197,10 @@ Result<void> Tty::control_flow(std::uint64_t action) {
     sched::MutexGuard guard(mutex_);
     const Termios& settings = discipline_.settings();
     if (action < 2) {
-        discipline_.set_stopped(action == 0);
+        if (action == 0)
+            discipline_.hold();
+        else
+            discipline_.let_go();
         publish_locked();
     } else if (const auto c = static_cast<char>(settings.cc[action == 2 ? vstop : vstart])) {
         write_({&c, 1});

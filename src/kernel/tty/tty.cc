@@ -5,6 +5,7 @@
 #include <drupe/time/clock.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace drupe::tty {
 namespace {
@@ -36,7 +37,9 @@ void Tty::publish_locked() {
     has_input_.store(has_input, std::memory_order_relaxed);
     is_stopped_.store(discipline_.is_stopped(), std::memory_order_relaxed);
     if (has_input) readable_.wake_all();
-    if (!discipline_.is_stopped()) writable_.wake_all();
+    if (discipline_.is_stopped()) return;
+    writable_.wake_all();
+    if (std::exchange(owes_room_, false)) async.tell(vfs::AsyncEvent::out);
 }
 
 // Called under the mutex, which must not be held while a group is signalled.
@@ -164,7 +167,8 @@ Result<std::size_t> Tty::read_raw(vfs::IoBuffer& buffer, bool nonblocking) {
     }
 }
 
-// Hands a piece to the device once output is not stopped.
+// Hands a piece to the device once output is not stopped. Who gives up hears, if it listens by
+// then, when output goes on.
 Result<void> Tty::write_piece(std::string_view piece, bool nonblocking) {
     for (;;) {
         {
@@ -173,9 +177,17 @@ Result<void> Tty::write_piece(std::string_view piece, bool nonblocking) {
                 discipline_.write(piece, *this);
                 return {};
             }
+            if (nonblocking) {
+                owes_room_ = async.has_any();
+                return Errc::would_block;
+            }
         }
-        if (nonblocking) return Errc::would_block;
-        TRY(writable_.wait_until([this] { return !is_stopped_.load(std::memory_order_relaxed); }));
+        const Result<void> waited =
+            writable_.wait_until([this] { return !is_stopped_.load(std::memory_order_relaxed); });
+        if (waited.ok()) continue;
+        sched::MutexGuard guard(mutex_);
+        owes_room_ = discipline_.is_stopped() && async.has_any();
+        return waited;
     }
 }
 

@@ -194,9 +194,12 @@ static void check_threads(pid_t child) {
             if (threads[i].status->pr_pid == seen[n]) t = &threads[i];
         CHECK(t != NULL);
         CHECK(t->tls != 0 && at((const void*)t->tls) != NULL);
-        if (n >= 2) continue;
-        CHECK(vector_of(t, 8) == 100.5 + (double)n);
         regs = (const void*)t->status->pr_reg;
+        if (n >= 2) { // as if the call, which has no first argument, were about to begin
+            CHECK(*(const unsigned*)regs->pc == 0xd4000001 && regs->regs[0] == 0);
+            continue;
+        }
+        CHECK(vector_of(t, 8) == 100.5 + (double)n);
         CHECK(regs->pc - (unsigned long)&stands < 4096);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Message queues as files, and what the C library starts threads for: messages and timers that tell
-// of themselves by SIGEV_THREAD.
+// Message queues as files, what the C library starts threads for (messages and timers that tell of
+// themselves by SIGEV_THREAD), and what inotify tells of programs that run.
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -12,7 +12,9 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,7 +159,57 @@ static void by_timers(void) {
     puts("timers expired");
 }
 
-int main(void) {
+static void copy_program(const char* to) {
+    char bytes[4096];
+    const int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_WRONLY | O_CREAT, 0755);
+    CHECK(in >= 0 && out >= 0);
+    for (ssize_t n; (n = read(in, bytes, sizeof bytes)) > 0;) CHECK(write(out, bytes, n) == n);
+    CHECK(close(in) == 0 && close(out) == 0);
+}
+
+static void show_events(int watcher) {
+    char bytes[4096] __attribute__((aligned(8)));
+    const ssize_t n = read(watcher, bytes, sizeof bytes);
+    for (const char* at = bytes; at < bytes + n;) {
+        const struct inotify_event* event = (const struct inotify_event*)at;
+        printf(" %x %s", event->mask, event->len ? event->name : "-");
+        at += sizeof *event + event->len;
+    }
+    puts("");
+}
+
+static void programs(void) {
+    char folder[] = "/tmp/notices-XXXXXX", program[64], script[64];
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(program, sizeof program, "%s/program", folder);
+    snprintf(script, sizeof script, "%s/script", folder);
+    copy_program(program);
+    FILE* const text = fopen(script, "w");
+    fprintf(text, "#!%s an option\n", program);
+    fclose(text);
+    CHECK(chmod(script, 0755) == 0);
+    const int watcher = inotify_init1(IN_NONBLOCK);
+    CHECK(inotify_add_watch(watcher, folder, IN_ALL_EVENTS) == 1);
+    for (int i = 0; i < 2; i++) {
+        const char* const path = i ? script : program;
+        fflush(stdout);
+        const pid_t child = fork();
+        if (child == 0) {
+            execl(path, path, "as a child", (char*)NULL);
+            _exit(1);
+        }
+        int status = -1;
+        CHECK(waitpid(child, &status, 0) == child && status == 0);
+        printf("%s:", i ? "script" : "program");
+        show_events(watcher);
+    }
+    close(watcher);
+    CHECK(unlink(program) == 0 && unlink(script) == 0 && rmdir(folder) == 0);
+}
+
+int main(int count, char** words) {
+    (void)words;
+    if (count > 1) return 0; // a child of programs()
     alarm(60);
     first_thread = pthread_self();
     sem_init(&told, 0, 0);
@@ -166,5 +218,6 @@ int main(void) {
     files();
     by_messages();
     by_timers();
+    programs();
     return verdict("queues are files and threads are told");
 }

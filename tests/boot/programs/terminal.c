@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a program sees of its terminal: the lines, the keys, the signals, the window. It obeys the
-// lines that it reads: "raw" (report keys one by one until q), "size", "modes", "exit N".
+// lines that it reads: "raw" (report keys one by one until q), "output", "size", "modes", "exit N".
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,6 +61,36 @@ static void report_keys(void) {
     printf("\n");
 }
 
+// How often SIGUSR1 tells what became possible, until nothing more comes.
+static int times_told(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    const struct timespec soon = {.tv_nsec = 50 * 1000 * 1000};
+    int times = 0;
+    while (sigtimedwait(&set, NULL, &soon) == SIGUSR1) times++;
+    return times;
+}
+
+// O_ASYNC for output: only who gave up writing is told that it goes on.
+static void report_output(void) {
+    const int before = fcntl(1, F_GETFL);
+    fcntl(1, F_SETSIG, SIGUSR1);
+    fcntl(1, F_SETOWN, getpid());
+    fcntl(1, F_SETFL, before | O_ASYNC | O_NONBLOCK);
+    tcflow(1, TCOOFF);
+    const ssize_t written = write(1, "held", 4);
+    const int stopped = times_told();
+    tcflow(1, TCOON);
+    const int on = times_told();
+    tcflow(1, TCOOFF);
+    tcflow(1, TCOON);
+    const int again = times_told();
+    fcntl(1, F_SETFL, before);
+    fcntl(1, F_SETSIG, 0);
+    printf("output: %zd, told %d %d %d\n", written, stopped, on, again);
+}
+
 static void print_quoted(const char* bytes, ssize_t count) {
     printf("line of %zd:", count);
     for (ssize_t i = 0; i < count; i++) printf(" %02x", (unsigned char)bytes[i]);
@@ -71,6 +102,7 @@ static void catch_signals(void) {
     static const int numbers[] = {SIGINT, SIGQUIT, SIGTSTP, SIGWINCH};
     sigset_t blocked;
     sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         sigaction(numbers[i], &(struct sigaction){.sa_handler = note}, NULL);
         sigaddset(&blocked, numbers[i]);
@@ -102,6 +134,8 @@ int main(void) {
         line[count] = '\0';
         if (strcmp(line, "raw\n") == 0)
             report_keys();
+        else if (strcmp(line, "output\n") == 0)
+            report_output();
         else if (strcmp(line, "size\n") == 0)
             print_size("size ");
         else if (strcmp(line, "modes\n") == 0)

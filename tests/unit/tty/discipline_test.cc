@@ -356,3 +356,21 @@ TEST_CASE("output gets carriage returns, and plain runs leave in one piece") {
     t.print("a\n");
     CHECK(t.take_shown() == "a\n");
 }
+
+TEST_CASE("output that a program holds goes on by nothing but letting go") {
+    Terminal t;
+    t.change([](Termios& s) { s.iflag |= ixon | ixany; });
+    t.tty.hold();
+    t.type("a\x11\x03");
+    CHECK(t.tty.is_stopped());
+    t.change([](Termios& s) { s.iflag &= ~std::uint32_t{ixon}; });
+    CHECK(t.tty.is_stopped());
+    t.tty.let_go();
+    CHECK_FALSE(t.tty.is_stopped());
+    t.change([](Termios& s) { s.iflag = ixon; });
+    t.type("\x13");
+    t.tty.let_go(); // of what was not held
+    CHECK(t.tty.is_stopped());
+    t.type("\x11");
+    CHECK_FALSE(t.tty.is_stopped());
+}

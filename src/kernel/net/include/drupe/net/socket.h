@@ -32,6 +32,13 @@ enum Switch : std::uint32_t {
     switch_timestamp_nanos = 512,
     switch_timestamp_new = 1024, // under the option's newer number
     switch_pass_security = 2048, // there are no labels to tell
+    // Without effect where no packet goes through a network:
+    switch_no_check = 4096,
+    switch_overflow = 8192,
+    switch_wifi_status = 16384,
+    switch_no_frame_check = 32768,
+    switch_select_errors = 65536,
+    switch_receive_mark = 131072,
 };
 
 /// /proc/sys/net: what sockets made from now on begin with, and what they may ask for. Each alone,

@@ -56,9 +56,13 @@ public:
 
     /// A program's output: processes as OPOST says and hands it to the sink. All of it.
     void write(std::string_view bytes, DisciplineSink& sink);
-    /// Stopped by VSTOP: writers wait until VSTART.
+    /// Stopped by VSTOP, until VSTART, or held: writers wait.
     bool is_stopped() const { return stopped_; }
-    void set_stopped(bool stopped) { stopped_ = stopped; }
+    /// tcflow's TCOOFF: no key lets output go on; let_go() does, and only after hold().
+    void hold() { is_held_ = stopped_ = true; }
+    void let_go() {
+        if (is_held_) is_held_ = stopped_ = false;
+    }
 
 private:
     bool has_input(InputFlag f) const { return (settings_.iflag & f) != 0; }
@@ -69,12 +73,15 @@ private:
     std::uint32_t used() const { return head_ - tail_; }
     bool is_full() const { return used() >= capacity - 1; }
 
+    void resume() {
+        if (!is_held_) stopped_ = false;
+    }
     void receive_one(char c, DisciplineSink& sink);
     bool receive_flow(char c);
     bool receive_signal(char c, DisciplineSink& sink);
     bool receive_canonical(char c, DisciplineSink& sink);
-    enum class Quoted : std::uint8_t { no, yes }; // by VLNEXT
-    void receive_plain(char c, Quoted quoted, DisciplineSink& sink);
+    enum class EchoedAs : std::uint8_t { is, shown }; // shown: as ECHOCTL says
+    void receive_plain(char c, EchoedAs how, DisciplineSink& sink);
     void queue(char c);
     void end_line(char c);
     void erase(ControlChar kind, DisciplineSink& sink);
@@ -100,6 +107,7 @@ private:
     bool literal_next_ = false;
     bool erasing_ = false; // inside a \…/ of ECHOPRT
     bool stopped_ = false;
+    bool is_held_ = false; // stopped, too
     bool ended_line_ = false;
 };
 

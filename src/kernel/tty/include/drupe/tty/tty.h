@@ -34,7 +34,7 @@ public:
 
     std::size_t receive(std::string_view bytes) override;
     void set_pump(InputPump& pump) { pump_ = &pump; }
-    vfs::AsyncFiles async; // told of input
+    vfs::AsyncFiles async; // told of input, and of output that goes on where a write gave up
 
 private:
     enum class Flush : std::uint8_t { no, yes };
@@ -68,6 +68,7 @@ private:
     sched::Mutex mutex_; // user memory is touched under it
     Discipline discipline_ GUARDED_BY(mutex_);
     WindowSize window_ GUARDED_BY(mutex_);
+    bool owes_room_ GUARDED_BY(mutex_) = false;              // a write gave up
     std::atomic<bool> has_input_{false}, is_stopped_{false}; // copies of the discipline's
     sched::WaitQueue readable_, writable_;
     std::atomic<std::uint32_t> pending_signals_{0}; // bits by TtySignal, sent without the mutex
