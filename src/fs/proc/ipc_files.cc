@@ -138,7 +138,7 @@ Result<void> store_limit(std::string_view text) {
     const std::uint64_t value = TRY(take_number(text, most));
     if (value < least) return Errc::invalid;
     auto& limit = limits.*member;
-    limit.store(static_cast<decltype(limit.load())>(value));
+    limit = static_cast<decltype(limit.load())>(value);
     return {};
 }
 

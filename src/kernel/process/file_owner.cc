@@ -44,8 +44,10 @@ bool exists(Type type, Pid id) {
 } // namespace
 
 FileOwner::FileOwner(const vfs::File& file)
-    : type_(static_cast<Type>(file.owner_type.load())), id_(file.owner.load()),
-      uid_(file.owner_uid.load()), euid_(file.owner_euid.load()) {}
+    // Acquire pairs with store_in(): nobody is signalled in the name of who named somebody before.
+    : id_(file.owner.load(std::memory_order_acquire)),
+      type_(static_cast<Type>(file.owner_type.load())), uid_(file.owner_uid),
+      euid_(file.owner_euid) {}
 
 Result<FileOwner> FileOwner::create(Type type, Pid id) {
     if (id < 0) return Errc::no_process;
@@ -63,7 +65,7 @@ void FileOwner::store_in(vfs::File& file) const {
     file.owner_type = static_cast<std::uint8_t>(type_);
     file.owner_uid = uid_;
     file.owner_euid = euid_;
-    file.owner = id_;
+    file.owner.store(id_, std::memory_order_release);
 }
 
 Pid FileOwner::id() const { return id_ != 0 && exists(type_, id_) ? id_ : 0; }

@@ -29,8 +29,8 @@ public:
 private:
     bool may_signal(const class Process& target) const;
     void send(const SigInfo& info) const;
-    Type type_ = Type::process;
     Pid id_ = 0;
+    Type type_ = Type::process;
     std::uint32_t uid_ = 0, euid_ = 0; // who named it
 };
 

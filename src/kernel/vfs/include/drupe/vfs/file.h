@@ -4,6 +4,7 @@
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
 #include <drupe/mm/mapped_file.h>
@@ -136,10 +137,10 @@ private:
 
 public:
     // fcntl's F_SETOWN and friends: process/file_owner.h knows what they mean.
-    std::atomic<std::uint8_t> owner_type{1};
-    std::atomic<std::uint32_t> owner_uid{0}, owner_euid{0};
-    std::atomic<std::int32_t> owner{0};
-    std::atomic<std::int32_t> owner_signal{0};
+    Relaxed<std::uint8_t> owner_type{1};
+    Relaxed<std::uint32_t> owner_uid{0}, owner_euid{0};
+    std::atomic<std::int32_t> owner{0}; // comes with the others
+    Relaxed<std::int32_t> owner_signal{0};
 };
 
 /// `file` as a T, which gives the address of its own `class_tag` as tag(); null: it is no T.
