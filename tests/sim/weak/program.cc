@@ -40,6 +40,7 @@ Program::Part::Part() : user(instance().process()) {
                                                 : process::allocate_id_locked().value();
     process::add_thread_locked(user);
     user.process->threads.push_back(self);
+    user.process->thread_count++;
 }
 
 Program::Part::~Part() {
@@ -48,6 +49,7 @@ Program::Part::~Part() {
         IrqGuard tasks{process::tasks_lock()};
         IrqGuard guard{user.process->actions->lock};
         user.process->threads.remove(self);
+        user.process->thread_count--;
         process::remove_thread_locked(user);
     }
     self.process = nullptr;

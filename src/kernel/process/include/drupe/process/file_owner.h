@@ -27,10 +27,11 @@ public:
     static void tell(const vfs::File& file, int fd, vfs::AsyncEvent event);
 
 private:
+    explicit FileOwner(const vfs::File::Owner& owner);
     bool may_signal(const class Process& target) const;
     void send(const SigInfo& info) const;
-    Pid id_ = 0;
     Type type_ = Type::process;
+    Pid id_ = 0;
     std::uint32_t uid_ = 0, euid_ = 0; // who named it
 };
 
