@@ -6,6 +6,7 @@
 #include <drupe/arch/context.h>
 #include <drupe/arch/fpu.h>
 #include <drupe/arch/irq_state.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/drivers/device.h>
 #include <drupe/mm/frames.h>
 #include <drupe/mm/heap.h>
@@ -15,7 +16,6 @@
 #include <drupe/time/clock.h>
 #include <drupe/time/timer.h>
 
-#include <atomic>
 #include <cstring>
 
 namespace drupe::ktest {
@@ -24,7 +24,7 @@ namespace {
 constexpr Nanos millisecond{1'000'000};
 Nanos after(std::int64_t milliseconds) { return {time::now().ns + milliseconds * millisecond.ns}; }
 
-constinit std::atomic<std::uint64_t> fired_at{0};
+constinit Relaxed<std::uint64_t> fired_at{0};
 void note_ticks(time::Timer&) { fired_at = arch::ticks(); }
 
 // The runner lets time pass by instructions, so that the bound does not depend on the host's load.
@@ -86,8 +86,8 @@ KTEST(sleep_wakes) {
 struct PingPong {
     static constexpr int rounds = 1000;
     sched::WaitQueue queue;
-    std::atomic<int> turn{0};
-    std::atomic<int> ended{0};
+    Relaxed<int> turn{0};
+    Relaxed<int> ended{0};
 
     void play(int mine) {
         for (int i = mine; i < 2 * rounds; i += 2) {
@@ -119,7 +119,7 @@ KTEST(two_threads_take_turns) {
     return nullptr;
 }
 
-constinit std::atomic<unsigned> ran{0};
+constinit Relaxed<unsigned> ran{0};
 
 /// Which use scalable vectors, where the machine has them: the CPU takes a program's from it.
 bool run_threads(unsigned count) {

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Lets clang's thread-safety analysis read every C++ source of the kernel: GCC builds it, clang
-only checks that what a lock guards (drupe/sync/annotations.h) is touched with that lock held.
+only checks that what a lock guards (drupe/sync/annotations.h) is touched with that lock held, and
+that every atomic operation names its order (named_orders/atomic takes the place of <atomic>).
 
     check_thread_safety.py BUILD [--jobs N] [WORD…]
 
@@ -22,7 +23,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLANG = ["clang++", "--target=aarch64-linux-gnu", "-ffreestanding", "-mgeneral-regs-only"]
-CLANG += ["-fno-exceptions", "-fno-rtti"]
+CLANG += ["-fno-exceptions", "-fno-rtti", "-isystem", str(ROOT / "tools/check/named_orders")]
 ANALYSIS = ["-fsyntax-only", "-Wthread-safety", "-Werror", "-Wno-unknown-attributes"]
 ANALYSIS += ["-fno-caret-diagnostics", "-fno-color-diagnostics", "-ferror-limit=0"]
 ANALYSIS += ["-fno-crash-diagnostics"]

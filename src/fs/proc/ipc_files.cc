@@ -64,7 +64,7 @@ void write_segments(FormatSink& out) {
         column(out, std::int64_t{segment->creator}, 5);
         column(out, std::int64_t{segment->last_user}, 5);
         out.put(" ");
-        column(out, segment->attached.load(), 5);
+        column(out, segment->attached(), 5);
         owner(out, *segment);
         for (std::int64_t time : {segment->attach_time.load(), segment->detach_time.load()})
             column(out, time, 10);
@@ -138,7 +138,7 @@ Result<void> store_limit(std::string_view text) {
     const std::uint64_t value = TRY(take_number(text, most));
     if (value < least) return Errc::invalid;
     auto& limit = limits.*member;
-    limit.store(static_cast<decltype(limit.load())>(value));
+    limit = static_cast<decltype(limit.load())>(value);
     return {};
 }
 

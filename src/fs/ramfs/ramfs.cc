@@ -89,7 +89,7 @@ Attributes RamDirectory::attributes() {
 
 Result<void> RamDirectory::create_entry(Dentry& at, const NewNode& node) {
     RefPtr<Inode> inode = TRY(ram_fs().create_inode(node));
-    if (inode->is_directory()) nlink_.fetch_add(1, std::memory_order_relaxed);
+    if (inode->is_directory()) nlink_++;
     at.set_inode(std::move(inode));
     adopt(at);
     touch_modified();
@@ -128,7 +128,7 @@ Result<void> RamDirectory::remove_directory(Dentry& entry) {
     forget(entry);
     victim.nlink_ = 0;
     victim.touch_changed();
-    nlink_.fetch_sub(1, std::memory_order_relaxed);
+    nlink_--;
     touch_modified();
     return {};
 }
@@ -146,8 +146,8 @@ Result<void> RamDirectory::rename(Dentry& entry, Inode& to_directory, const Name
     forget(entry);
     to.adopt(entry);
     if (is_directory) {
-        nlink_.fetch_sub(1, std::memory_order_relaxed);
-        to.nlink_.fetch_add(1, std::memory_order_relaxed);
+        nlink_--;
+        to.nlink_++;
     }
     entry.inode()->touch_changed();
     touch_modified();
@@ -164,8 +164,8 @@ Result<void> RamDirectory::exchange(Dentry& a, Inode& directory_of_b, Dentry& b)
     if (a.inode()->is_directory() != b.inode()->is_directory()) {
         RamDirectory& gains = a.inode()->is_directory() ? other : *this;
         RamDirectory& loses = a.inode()->is_directory() ? *this : other;
-        gains.nlink_.fetch_add(1, std::memory_order_relaxed);
-        loses.nlink_.fetch_sub(1, std::memory_order_relaxed);
+        gains.nlink_++;
+        loses.nlink_--;
     }
     a.inode()->touch_changed();
     b.inode()->touch_changed();

@@ -43,7 +43,7 @@ public:
 class RamDirectory final : public vfs::Inode {
 public:
     RamDirectory(RamFs& fs, std::uint64_t ino, const vfs::NewNode& node) : Inode(fs, ino, node) {
-        nlink_.store(2, std::memory_order_relaxed);
+        nlink_ = 2;
     }
     ~RamDirectory() override;
     vfs::Attributes attributes() override;
@@ -60,7 +60,7 @@ public:
 
     vfs::Dentry* first() { return children_.front(); }
     /// No name can be made in it any more.
-    void die() { nlink_.store(0, std::memory_order_relaxed); }
+    void die() { nlink_ = 0; }
     void adopt(vfs::Dentry& child);
     void forget(vfs::Dentry& child);
 

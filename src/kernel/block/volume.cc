@@ -26,7 +26,8 @@ Result<Volume*> Volume::create(Disk& disk, std::uint64_t first, std::uint64_t se
     if (!room) return Errc::no_memory;
     ScopeExit undo{[&] { ::operator delete(room); }};
     auto pages = TRY(make_ref<VolumePages>(*room));
-    pages->limit = pages->size = sectors << sector_shift;
+    pages->size.store(sectors << sector_shift, std::memory_order_relaxed);
+    pages->limit.store(sectors << sector_shift, std::memory_order_relaxed);
     undo.dismiss();
     Volume* const made = new (room) Volume(disk, first, sectors, std::move(pages));
     const std::span<char> path(made->path_, sizeof made->path_ - 1);

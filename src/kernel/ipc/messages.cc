@@ -2,6 +2,7 @@
 // [linux] ipc/msg.c.
 #include <drupe/ipc/messages.h>
 
+#include <drupe/base/relaxed.h>
 #include <drupe/process/process.h>
 
 #include <algorithm>
@@ -14,7 +15,7 @@ constinit MessageLimits message_limits{{8192}, {16384}, {32000}};
 
 namespace {
 
-constinit std::atomic<std::uint64_t> total_messages{0}, total_bytes{0};
+constinit Relaxed<std::uint64_t> total_messages{0}, total_bytes{0};
 
 class ChannelMaker final : public ObjectTable::Maker {
 public:

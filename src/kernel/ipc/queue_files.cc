@@ -22,9 +22,7 @@ constexpr FileSystemStats stats_of_queues{0x1980'0202, page_size, 0, 0, 0, 0}; /
 
 class QueueDirectory final : public Inode {
 public:
-    QueueDirectory(FileSystem& fs, const NewNode& node) : Inode(fs, fs_ino, node) {
-        nlink_.store(2, std::memory_order_relaxed);
-    }
+    QueueDirectory(FileSystem& fs, const NewNode& node) : Inode(fs, fs_ino, node) { nlink_ = 2; }
     /// Makes a queue, mutex held: its dentry is of the file system that holds the names.
     Result<RefPtr<Dentry>> add(const Name& name, const NewNode& node, const QueueBounds* bounds);
     /// Null: there is none.

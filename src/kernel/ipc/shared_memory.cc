@@ -4,6 +4,7 @@
 #include <drupe/ipc/shared_memory.h>
 
 #include <drupe/base/format.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/mm/address_space.h>
 #include <drupe/process/process.h>
 #include <drupe/process/user_usage.h>
@@ -15,7 +16,7 @@ constinit MemoryLimits memory_limits{{as_much_as_fits}, {as_much_as_fits}, {4096
 
 namespace {
 
-constinit std::atomic<std::uint64_t> total_pages{0};
+constinit Relaxed<std::uint64_t> total_pages{0};
 
 class SegmentPages final : public mm::VmObject {
 public:
@@ -29,9 +30,7 @@ private:
 void remove_if_unused(Segment& segment) {
     {
         sched::MutexGuard guard(segment.mutex);
-        // In a total order with the decrement of who detaches and the mark of who removes: one of
-        // the two sees the other.
-        if (segment.is_removed || !segment.is_doomed.load() || segment.attached.load() != 0) return;
+        if (segment.is_removed || !segment.has_served()) return;
         segment.is_removed = true;
     }
     const Result<ObjectTable*> table = table_of<Segment>();
@@ -40,7 +39,7 @@ void remove_if_unused(Segment& segment) {
 }
 
 void drop(Segment& segment) {
-    if (segment.attached.fetch_sub(1) == 1 && segment.is_doomed.load()) remove_if_unused(segment);
+    if (segment.drop_use()) remove_if_unused(segment);
 }
 
 /// One attachment: what its regions, also after they were cut or copied, have in common.
@@ -52,7 +51,7 @@ public:
     const Segment& segment() const { return *segment_; }
     const void* tag() const override { return &class_tag; }
     void attach() override {
-        segment_->attached.fetch_add(1);
+        segment_->add_use();
         segment_->attach_time = seconds_now();
         segment_->last_user = caller_pid();
     }
@@ -139,12 +138,12 @@ Result<VirtAddr> map(RefPtr<Segment> segment, VirtAddr at, std::uint32_t flags) 
 
 Segment::Segment(Key k, std::uint32_t flags, std::uint64_t size, RefPtr<mm::VmObject> memory)
     : Object(k, flags), bytes(size), pages(std::move(memory)), creator(caller_pid()) {
-    total_pages.fetch_add(page_count().n);
+    total_pages += page_count().n;
 }
 // Not analysed: nobody else knows it any more.
 Segment::~Segment() NO_THREAD_SAFETY_ANALYSIS {
     unlock();
-    total_pages.fetch_sub(page_count().n);
+    total_pages -= page_count().n;
 }
 
 bool Segment::lock(std::uint64_t limit) {
@@ -204,7 +203,7 @@ Result<VirtAddr> attach(int id, VirtAddr at, std::uint32_t flags) {
         if (flags & attach_executable) wanted |= want_execute;
         TRY(segment->check_access(wanted));
         if (segment->is_removed) return Errc::removed;
-        segment->attached.fetch_add(1); // keeps it until its region counts for itself
+        segment->add_use(); // keeps it until its region counts for itself
     }
     const Result<VirtAddr> placed = map(segment, place, flags);
     drop(*segment);
@@ -236,7 +235,7 @@ Result<void> remove(Segment& segment) {
         TRY(segment.check_owner());
         if (segment.is_removed) return Errc::removed;
         segment.owner.mode |= Segment::doomed;
-        segment.is_doomed.store(true);
+        segment.doom_it();
     }
     TRY(table_of<Segment>())->forget_key(segment);
     remove_if_unused(segment);

@@ -51,7 +51,7 @@ public:
     /// The socket's name is the port that was asked for, else the process's id.
     Result<void> bind(const Address& address) override {
         const UserAddress wanted = TRY(from_address(address));
-        if (port_.load() != 0) return wanted.port == port_.load() ? Result<void>{} : Errc::invalid;
+        if (port_ != 0) return wanted.port == port_ ? Result<void>{} : Errc::invalid;
         port_ = wanted.port != 0 ? wanted.port
                                  : static_cast<std::uint32_t>(process::current_process().pid);
         return {};
@@ -62,7 +62,7 @@ public:
         return {};
     }
     Result<RefPtr<Socket>> accept(std::uint32_t) override { return Errc::not_supported; }
-    Address name() override { return to_address(port_.load()); }
+    Address name() override { return to_address(port_); }
     Result<Address> peer_name() override { return to_address(0); } // the kernel
     Result<std::size_t> send(Outgoing&) override { return Errc::refused; }
     Result<std::size_t> receive(Incoming& message) override;
@@ -70,7 +70,7 @@ public:
     bool is_listening() override { return false; }
     Peer peer_credentials() override { return {}; }
     Errc take_error() override { return Errc::ok; }
-    std::uint32_t send_buffer() const override { return send_buffer_.load(); }
+    std::uint32_t send_buffer() const override { return send_buffer_; }
     void set_send_buffer(std::uint32_t bytes) override { send_buffer_ = bytes; }
     std::uint32_t poll(vfs::PollWatcher* watcher) override {
         if (watcher) watcher->watch(readable_);
@@ -83,19 +83,18 @@ public:
         {
             sched::MutexGuard guard(mutex_);
             queue_.push_back(datagram);
-            waiting_.fetch_add(1, std::memory_order_relaxed);
+            waiting_++;
         }
         readable_.wake_all(vfs::poll_in | vfs::poll_rdnorm | vfs::poll_rdband);
     }
 
 private:
-    bool has_message() const { return waiting_.load(std::memory_order_relaxed) != 0; }
+    bool has_message() const { return waiting_ != 0; }
 
-    std::atomic<std::uint32_t> port_{0},
-        send_buffer_{socket_limits.send.load(std::memory_order_relaxed)};
+    Relaxed<std::uint32_t> port_{0}, send_buffer_{socket_limits.send};
     sched::Mutex mutex_; // user memory is touched under it
     IntrusiveList<Datagram, &Datagram::hook> queue_ GUARDED_BY(mutex_);
-    std::atomic<std::uint32_t> waiting_{0}; // how many; a hint without the mutex
+    Relaxed<std::uint32_t> waiting_{0}; // how many; a hint without the mutex
     sched::WaitQueue readable_;
 };
 
@@ -111,7 +110,7 @@ Result<std::size_t> NetlinkSocket::receive(Incoming& message) {
                 const Result<std::size_t> put = message.data.put(first->bytes.data(), bytes);
                 if (!(message.flags & msg_peek)) {
                     queue_.remove(*first);
-                    waiting_.fetch_sub(1, std::memory_order_relaxed);
+                    waiting_--;
                     delete first;
                 }
                 if (!put.ok() || put.value() != bytes) return Errc::fault;

@@ -81,21 +81,18 @@ Result<std::size_t> Socket::write(vfs::IoBuffer& buffer) {
 
 std::size_t Socket::bytes_to_skip(std::uint32_t message_flags) const {
     if (!(message_flags & msg_peek)) return 0;
-    return static_cast<std::size_t>(std::max(peek_offset.load(std::memory_order_relaxed), 0));
+    return static_cast<std::size_t>(std::max(peek_offset.load(), 0));
 }
 
 void Socket::move_peek_offset(std::int64_t bytes) {
-    const std::int32_t offset = peek_offset.load(std::memory_order_relaxed);
+    const std::int32_t offset = peek_offset;
     if (offset < 0) return;
-    peek_offset.store(
-        static_cast<std::int32_t>(std::clamp<std::int64_t>(offset + bytes, 0, INT32_MAX)),
-        std::memory_order_relaxed);
+    peek_offset = static_cast<std::int32_t>(std::clamp<std::int64_t>(offset + bytes, 0, INT32_MAX));
 }
 
-Nanos Socket::deadline(std::uint32_t message_flags,
-                       const std::atomic<std::int64_t>& timeout) const {
+Nanos Socket::deadline(std::uint32_t message_flags, const Relaxed<std::int64_t>& timeout) const {
     if (is_nonblocking() || (message_flags & msg_dontwait)) return {0};
-    const std::int64_t span = timeout.load(std::memory_order_relaxed);
+    const std::int64_t span = timeout;
     if (span == Nanos::never().ns) return Nanos::never();
     return time::now() + Nanos{span};
 }

@@ -84,7 +84,8 @@ Result<Pid> publish(Process& process, NewThread& fresh, Kinship kinship) {
     process.threads.push_back(*fresh.thread);
     process.thread_count++;
     // It parks like the others.
-    if (process.is_stopped) fresh.thread->work.fetch_or(sched::work_signal);
+    if (process.is_stopped)
+        fresh.thread->work.fetch_or(sched::work_signal, std::memory_order_relaxed);
     return id;
 }
 
@@ -115,7 +116,7 @@ Result<RefPtr<Process>> fork_process(std::uint64_t flags) {
 /// Not ended by signals, but by the end of the parent itself.
 void wait_for(VforkWait& wait) {
     Process& self = current_process();
-    wait.over.wait_unless([&] { return self.is_exiting.load(std::memory_order_relaxed); });
+    wait.over.wait_unless([&] { return self.is_exiting; });
 }
 
 } // namespace

@@ -96,9 +96,9 @@ void attend_core_dump(UserThread& self, const arch::TrapFrame& frame) {
     }
     process.thread_gone.wake_all();
     (void)process.continued
-        .wait_until([&] { return !process.core_dump.load(); }, Nanos::never(),
-                    sched::Interruptible::no)
+        .wait_until([&] { return !process.core_dump; }, Nanos::never(), sched::Interruptible::no)
         .ok();
+    IrqGuard guard{process.actions->lock}; // behind all that the writer read of `me`
 }
 
 } // namespace drupe::process

@@ -43,9 +43,9 @@ bool exists(Type type, Pid id) {
 
 } // namespace
 
-FileOwner::FileOwner(const vfs::File& file)
-    : type_(static_cast<Type>(file.owner_type.load())), id_(file.owner.load()),
-      uid_(file.owner_uid.load()), euid_(file.owner_euid.load()) {}
+FileOwner::FileOwner(const vfs::File::Owner& owner)
+    : type_(static_cast<Type>(owner.type)), id_(owner.id), uid_(owner.uid), euid_(owner.euid) {}
+FileOwner::FileOwner(const vfs::File& file) : FileOwner(file.owner()) {}
 
 Result<FileOwner> FileOwner::create(Type type, Pid id) {
     if (id < 0) return Errc::no_process;
@@ -60,10 +60,7 @@ Result<FileOwner> FileOwner::create(Type type, Pid id) {
 }
 
 void FileOwner::store_in(vfs::File& file) const {
-    file.owner_type = static_cast<std::uint8_t>(type_);
-    file.owner_uid = uid_;
-    file.owner_euid = euid_;
-    file.owner = id_;
+    file.set_owner({id_, static_cast<std::uint8_t>(type_), uid_, euid_});
 }
 
 Pid FileOwner::id() const { return id_ != 0 && exists(type_, id_) ? id_ : 0; }

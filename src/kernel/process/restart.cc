@@ -9,7 +9,7 @@ namespace drupe::process {
 void record_interrupted(const InterruptedCall& call) {
     UserThread& self = current_user();
     self.interrupted = call;
-    self.thread->work.fetch_or(sched::work_restart);
+    self.thread->work.fetch_or(sched::work_restart, std::memory_order_relaxed);
 }
 
 } // namespace drupe::process

@@ -228,8 +228,9 @@ void on_return_to_user(arch::TrapFrame& frame) {
     const arch::IrqState state = arch::irq_save();
     arch::irq_enable();
     constexpr std::uint32_t mine = sched::work_signal | sched::work_restart | sched::work_other;
-    // The flags go first: what arrives from now on sets them again.
-    const std::uint32_t work = thread.work.fetch_and(~mine);
+    // The flags go first: what arrives from now on sets them again. Acquire pairs with the release
+    // in Thread::post_work(): the process shows what they were set for.
+    const std::uint32_t work = thread.work.fetch_and(~mine, std::memory_order_acquire);
     bool interrupted = (work & sched::work_restart) != 0;
     if ((work & sched::work_other) != 0) {
         IrqGuard guard{tasks_lock()};
@@ -253,7 +254,7 @@ void set_blocked(SignalSet blocked) {
     // What this thread would have taken, another may take now; what was held back is due.
     if (!self.blocked.without(old).is_empty()) hand_over_locked(process, self);
     const SignalSet due = (self.pending.set() | process.pending.set()).without(self.blocked);
-    if (!due.is_empty()) self.thread->work.fetch_or(sched::work_signal);
+    if (!due.is_empty()) self.thread->work.fetch_or(sched::work_signal, std::memory_order_relaxed);
 }
 
 void set_temporary_mask(SignalSet blocked) {

@@ -282,7 +282,7 @@ void force_signal(const SigInfo& info) {
         self.fault.info = info;
         if (!self.pending.add(self.fault)) self.fault.info = {};
     }
-    self.thread->work.fetch_or(sched::work_signal);
+    self.thread->work.fetch_or(sched::work_signal, std::memory_order_relaxed);
 }
 
 SignalAction SignalActions::replace(int signo, const SignalAction& action) {

@@ -97,7 +97,7 @@ SignalFile::~SignalFile() {
 }
 
 void SignalFile::set_wanted(SignalSet wanted) {
-    wanted_.store(wanted.without(never_blocked).raw());
+    wanted_ = wanted.without(never_blocked).raw();
     current_process().actions->arrived.wake_all();
 }
 

@@ -81,7 +81,8 @@ void Thread::set_parameters(Policy policy, int realtime_priority, int nice) {
 void Thread::set_affinity(const CpuMask& mask) { Scheduler::set_affinity(*this, mask); }
 
 void Thread::post_work(std::uint32_t flags) {
-    work.fetch_or(flags, std::memory_order_relaxed);
+    // Behind what they are set for: pairs with the acquire in process::on_return_to_user().
+    work.fetch_or(flags, std::memory_order_release);
     // The flags before the look at the state in wake(): pairs with the fence in prepare_to_wait().
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if ((flags & work_signal) != 0) wake(*this);

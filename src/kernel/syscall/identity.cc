@@ -120,7 +120,7 @@ Word set_fs(Choose choose, std::uint32_t id) {
 
 Word getpid() { return word(self().pid); }
 Word gettid() { return word(current_user().tid); }
-Word getppid() { return word(self().parent_pid.load(std::memory_order_relaxed)); }
+Word getppid() { return word(self().parent_pid); }
 Word getuid() { return self().credentials.uid; }
 Word geteuid() { return self().credentials.euid; }
 Word getgid() { return self().credentials.gid; }

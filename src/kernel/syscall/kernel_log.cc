@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // syslog(2): the kernel's own log, as dmesg reads it.
 #include <drupe/arch/user_access.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/process/process.h>
 #include <drupe/syscall/handlers.h>
 #include <drupe/trace/log.h>
 
 #include <algorithm>
-#include <atomic>
 
 namespace drupe::syscall {
 namespace {
@@ -27,8 +27,8 @@ enum Action : int {
 };
 
 // Bytes ever logged: what `clear` hid, and what the reader of read_next has seen.
-constinit std::atomic<std::uint64_t> cleared{0};
-constinit std::atomic<std::uint64_t> seen{0};
+constinit Relaxed<std::uint64_t> cleared{0};
+constinit Relaxed<std::uint64_t> seen{0};
 
 /// Lines from `cursor` on into at most `size` bytes, whole lines only; moves the cursor.
 Result<std::uint64_t> copy_lines(std::uint64_t& cursor, VirtAddr out, std::uint64_t size) {

@@ -60,9 +60,9 @@ Result<Word> put_status(ipc::Segment& segment, VirtAddr to, std::uint32_t wanted
         sched::MutexGuard guard(segment.mutex);
         TRY(segment.check_access(wanted));
         if (segment.is_removed) return Errc::removed;
-        status = {owner_of(segment),   segment.bytes,    segment.attach_time,
-                  segment.detach_time, segment.changed,  segment.creator,
-                  segment.last_user,   segment.attached, {}};
+        status = {owner_of(segment),   segment.bytes,      segment.attach_time,
+                  segment.detach_time, segment.changed,    segment.creator,
+                  segment.last_user,   segment.attached(), {}};
     }
     TRY(arch::put_user(to, status));
     return result;

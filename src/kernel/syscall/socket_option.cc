@@ -108,7 +108,7 @@ std::uint32_t buffer_size(std::int32_t wanted, bool is_forced, std::uint32_t all
     return std::max(std::min(asked, most) * 2, least);
 }
 
-Result<void> set_timeout(std::atomic<std::int64_t>& timeout, VirtAddr at, std::uint32_t length) {
+Result<void> set_timeout(Relaxed<std::int64_t>& timeout, VirtAddr at, std::uint32_t length) {
     if (length < sizeof(UserTimeval)) return Errc::invalid;
     const auto t = TRY(arch::get_user<UserTimeval>(at));
     if (t.microseconds < 0 || t.microseconds >= 1'000'000) return Errc::out_of_domain;
@@ -117,14 +117,14 @@ Result<void> set_timeout(std::atomic<std::int64_t>& timeout, VirtAddr at, std::u
         const Nanos given = TRY(to_nanos(t));
         span = given.ns == 0 || given.ns >= INT64_MAX / 2 ? Nanos::never().ns : given.ns;
     }
-    timeout.store(span);
+    timeout = span;
     return {};
 }
 
 Result<void> set_linger(net::Socket& socket, VirtAddr at, std::uint32_t length) {
     if (length < sizeof(UserLinger)) return Errc::invalid;
     const auto linger = TRY(arch::get_user<UserLinger>(at));
-    socket.linger.store(linger.is_on ? linger.seconds : -1);
+    socket.linger = linger.is_on ? linger.seconds : -1;
     return {};
 }
 
@@ -135,15 +135,15 @@ Result<void> set_number(net::Socket& socket, int option, std::int32_t value) {
         if (!is_privileged()) return Errc::not_permitted;
         [[fallthrough]];
     case so_sndbuf:
-        socket.set_send_buffer(buffer_size(value, option == so_sndbufforce,
-                                           net::socket_limits.most_send.load(), least_sent));
+        socket.set_send_buffer(
+            buffer_size(value, option == so_sndbufforce, net::socket_limits.most_send, least_sent));
         return {};
     case so_rcvbufforce:
         if (!is_privileged()) return Errc::not_permitted;
         [[fallthrough]];
     case so_rcvbuf:
         socket.receive_buffer = buffer_size(value, option == so_rcvbufforce,
-                                            net::socket_limits.most_receive.load(), least_received);
+                                            net::socket_limits.most_receive, least_received);
         return {};
     case so_rcvlowat:
         socket.receive_low_mark = value < 0 ? INT32_MAX : std::max(value, 1);
@@ -160,13 +160,13 @@ Result<void> set_number(net::Socket& socket, int option, std::int32_t value) {
 
 Result<std::int32_t> get_number(net::Socket& socket, int option) {
     if (const std::uint32_t bit = switch_of(option))
-        return std::int32_t{(socket.switches.load() & bit) != 0};
+        return std::int32_t{(socket.switches & bit) != 0};
     if (const std::uint32_t bits = timestamp_switches(option)) {
         // The newer option shows as set beside its companion in nanoseconds, as in Linux.
         const std::uint32_t asked = option == so_timestamp_new
                                         ? all_timestamps & ~net::switch_timestamp_nanos
                                         : all_timestamps;
-        return std::int32_t{(socket.switches.load() & asked) == bits};
+        return std::int32_t{(socket.switches & asked) == bits};
     }
     switch (option) {
     case so_type: return static_cast<std::int32_t>(socket.type);
@@ -176,7 +176,7 @@ Result<std::int32_t> get_number(net::Socket& socket, int option) {
     case so_incoming_napi_id: return 0;
     case so_acceptconn: return std::int32_t{socket.is_listening()};
     case so_sndbuf: return static_cast<std::int32_t>(socket.send_buffer());
-    case so_rcvbuf: return static_cast<std::int32_t>(socket.receive_buffer.load());
+    case so_rcvbuf: return static_cast<std::int32_t>(socket.receive_buffer);
     case so_rcvlowat: return socket.receive_low_mark.load();
     case so_sndlowat: return 1;
     case so_priority: return socket.priority.load();
@@ -266,13 +266,12 @@ Result<Word> getsockopt(int fd, int level, int option, VirtAddr at, VirtAddr len
     case so_sndtimeo:
     case so_sndtimeo_new: {
         const bool receives = option == so_rcvtimeo || option == so_rcvtimeo_new;
-        const std::int64_t span =
-            (receives ? socket->receive_timeout : socket->send_timeout).load();
+        const std::int64_t span = receives ? socket->receive_timeout : socket->send_timeout;
         const UserTimeval t = span == Nanos::never().ns ? UserTimeval{} : to_timeval(Nanos{span});
         return put_value(&t, sizeof t, at, length_at);
     }
     case so_linger: {
-        const std::int64_t seconds = socket->linger.load();
+        const std::int64_t seconds = socket->linger;
         const UserLinger linger{seconds >= 0,
                                 static_cast<std::int32_t>(std::max<std::int64_t>(seconds, 0))};
         return put_value(&linger, sizeof linger, at, length_at);

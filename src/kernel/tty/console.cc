@@ -27,13 +27,11 @@ public:
     Result<void> set_async(const vfs::AsyncRequest* request) override {
         TRY(mark_async(tty_.async.set(*this, request), request != nullptr));
         // Nobody named: the foreground group, else who asks. [linux] __tty_fasync()
-        if (!request || owner.load() != 0) return {};
+        if (!request || owner().id != 0) return {};
         const Id group = tty_.foreground();
         constexpr std::uint8_t of_process = 1, of_group = 2; // F_OWNER_PID, F_OWNER_PGRP
-        owner_type = group != 0 ? of_group : of_process;
-        owner_uid = request->uid;
-        owner_euid = request->euid;
-        owner = group != 0 ? group : request->pid;
+        set_owner({group != 0 ? group : request->pid, group != 0 ? of_group : of_process,
+                   request->uid, request->euid});
         return {};
     }
     ~TtyFile() override { tty_.async.remove(*this); }

@@ -69,7 +69,7 @@ Result<std::uint64_t> Tty::ioctl(std::uint32_t request, std::uint64_t argument) 
     case tiocnotty: return done(give_up_controlling());
     case tiocgpgrp:
         if (!is_controlling()) return Errc::not_terminal;
-        return put_int(user, static_cast<std::size_t>(foreground_.load()));
+        return put_int(user, static_cast<std::size_t>(foreground_.load(std::memory_order_relaxed)));
     case tiocspgrp: return done(set_foreground(user));
     case tiocgsid:
         if (!is_controlling()) return Errc::not_terminal;

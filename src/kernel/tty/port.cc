@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/base/format.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/tty/port.h>
 #include <drupe/vfs/device_file.h>
 #include <drupe/vfs/file_system.h>
 
 #include <algorithm>
-#include <atomic>
 
 namespace drupe::tty {
 namespace {
@@ -14,8 +14,8 @@ struct Node : vfs::DeviceFile {
     Node(PortDevice& shown, std::uint32_t number)
         : DeviceFile{242, number, text, 0600, open_port}, port(shown) {}
     PortDevice& port;
-    std::atomic<bool> is_open{false};
-    char text[24] = {}; // ends in NUL: neither is ever full
+    Relaxed<bool> is_open{false}; // what the opener before did is behind the port's own lock
+    char text[24] = {};           // ends in NUL: neither is ever full
     char link[96] = {};
 
     static Result<RefPtr<vfs::File>> open_port(vfs::Dentry& dentry, std::uint32_t flags);

@@ -283,7 +283,7 @@ void InotifyFile::queue(int number, std::uint32_t mask, std::uint32_t cookie,
         if (last->user.mask == mask && last->user.watch == number && last->name() == name &&
             !(mask & notify_ignored))
             return;
-    const std::uint32_t limit = inotify_limits.events.load(std::memory_order_relaxed);
+    const std::uint32_t limit = inotify_limits.events.load();
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
     if (count > limit) return;
     Event* event = count < limit ? Event::create(number, mask, cookie, name)
@@ -313,7 +313,7 @@ InotifyFile::InotifyFile(Dentry& dentry, std::uint32_t flags) : File(dentry, fla
 Result<InotifyFile::User*> InotifyFile::User::enter_locked(std::uint32_t uid, OwnPtr<User>& fresh) {
     User* user = first;
     while (user && user->uid != uid) user = user->next;
-    const std::uint32_t limit = inotify_limits.instances.load(std::memory_order_relaxed);
+    const std::uint32_t limit = inotify_limits.instances.load();
     if ((user ? user->files : 0) >= limit) return Errc::too_many_files;
     if (!user) {
         user = fresh.leak();
@@ -371,8 +371,7 @@ Result<int> InotifyFile::watch(Dentry& dentry, std::uint32_t mask) {
             known->mask = (mask & adds ? known->mask : 0) | (mask & kept);
             return known->number;
         }
-        if (user_->watches >= inotify_limits.watches.load(std::memory_order_relaxed) ||
-            last_number_ == INT32_MAX)
+        if (user_->watches >= inotify_limits.watches.load() || last_number_ == INT32_MAX)
             return Errc::no_space;
         fresh->owner = this;
         fresh->inode = &inode;

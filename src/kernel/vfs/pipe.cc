@@ -195,7 +195,7 @@ PipeEnd::~PipeEnd() {
     pipe_->async_writers_.remove(*this);
     if (is_readable() && pipe_->readers_.fetch_sub(1, std::memory_order_relaxed) == 1)
         pipe_->writable_.wake_all();
-    // Release: who sees no writer sees what they wrote. Pairs with the acquire loads of writers_.
+    // Release: who sees no writer sees what they wrote. Pairs with the acquire in has_ended().
     if (is_writable() && pipe_->writers_.fetch_sub(1, std::memory_order_release) == 1)
         pipe_->readable_.wake_all();
     if ((pipe_->readers_.load(std::memory_order_relaxed) == 0) !=
@@ -210,12 +210,11 @@ PipeEnd::~PipeEnd() {
 // Waiting stands apart: what it needs of the stack would be laid out for each call that need not.
 Result<bool> PipeEnd::wait_for_bytes() {
     Pipe& pipe = *pipe_;
-    const auto has_ended = [&] { return pipe.writers_.load(std::memory_order_acquire) == 0; };
-    if (!has_ended()) {
+    if (!pipe.has_ended()) {
         // Also for nothing, as Linux does.
         pipe.async_writers_.tell(AsyncEvent::out);
         if (is_nonblocking()) return Errc::would_block;
-        TRY(pipe.readable_.wait_until([&] { return pipe.used() != 0 || has_ended(); }));
+        TRY(pipe.readable_.wait_until([&] { return pipe.used() != 0 || pipe.has_ended(); }));
         return true;
     }
     return pipe.used() != 0; // written just before the last writer left
@@ -248,9 +247,7 @@ Result<void> PipeEnd::wait_for_space(std::size_t needed) {
         pipe.readable_.wake_all(poll_in | poll_rdnorm);
         return Errc::would_block;
     }
-    return pipe.writable_.wait_until([&] {
-        return pipe.space() >= needed || pipe.readers_.load(std::memory_order_relaxed) == 0;
-    });
+    return pipe.writable_.wait_until([&] { return pipe.space() >= needed || pipe.is_broken(); });
 }
 
 /// Puts in what there is room for, when it is `needed` bytes at least; how many went in.
@@ -259,7 +256,7 @@ Result<void> PipeEnd::wait_for_space(std::size_t needed) {
                                                                       std::size_t needed) {
     Pipe& pipe = *pipe_;
     sched::MutexGuard guard(pipe.mutex_);
-    if (pipe.readers_.load(std::memory_order_relaxed) == 0) [[unlikely]]
+    if (pipe.is_broken()) [[unlikely]]
         return Errc::broken_pipe;
     const std::size_t space = pipe.space();
     if (space < needed) [[unlikely]]
@@ -307,14 +304,14 @@ std::uint32_t PipeEnd::poll(PollWatcher* watcher) {
     std::uint32_t events = 0;
     if (is_readable()) {
         // The writers first: no hang-up without the bytes that came before it.
-        if (pipe.writers_.load(std::memory_order_acquire) == 0 &&
+        if (pipe.has_ended() &&
             pipe.writers_ever_.load(std::memory_order_relaxed) != writers_at_open_)
             events |= poll_hup;
         if (pipe.used() != 0) events |= poll_in | poll_rdnorm;
     }
     if (is_writable()) {
         if (pipe.space() >= Pipe::atomic_bytes) events |= poll_out | poll_wrnorm;
-        if (pipe.readers_.load(std::memory_order_relaxed) == 0) events |= poll_err;
+        if (pipe.is_broken()) events |= poll_err;
     }
     return events;
 }

@@ -35,6 +35,11 @@ public:
     Result<std::size_t> peek(IoBuffer& to, std::size_t skip) REQUIRES(mutex_);
     void discard(std::size_t bytes) REQUIRES(mutex_);
 
+    /// No writer is left. Whoever looks afterwards finds what they wrote: pairs with the release in
+    /// ~PipeEnd().
+    bool has_ended() const { return writers_.load(std::memory_order_acquire) == 0; }
+    bool is_broken() const { return readers_.load(std::memory_order_relaxed) == 0; }
+
     sched::Mutex mutex_;
     sched::WaitQueue readable_, writable_;
     AsyncFiles async_readers_, async_writers_;

@@ -27,19 +27,18 @@ void consume_pipe(File& file, std::size_t bytes) {
 
 Result<void> wait_readable(File& file, bool nonblocking) {
     Pipe& pipe = pipe_of(file);
-    if (pipe.used() != 0 || pipe.writers_.load() == 0) return {};
+    if (pipe.used() != 0 || pipe.has_ended()) return {};
     if (nonblocking || file.is_nonblocking()) return Errc::would_block;
-    return pipe.readable_.wait_until([&] { return pipe.used() != 0 || pipe.writers_.load() == 0; });
+    return pipe.readable_.wait_until([&] { return pipe.used() != 0 || pipe.has_ended(); });
 }
 
 Result<std::size_t> wait_writable(File& file, bool nonblocking) {
     Pipe& pipe = pipe_of(file);
     for (;;) {
-        if (pipe.readers_.load() == 0) return Errc::broken_pipe;
+        if (pipe.is_broken()) return Errc::broken_pipe;
         if (const std::size_t room = pipe.space()) return room;
         if (nonblocking || file.is_nonblocking()) return Errc::would_block;
-        TRY(pipe.writable_.wait_until(
-            [&] { return pipe.space() != 0 || pipe.readers_.load() == 0; }));
+        TRY(pipe.writable_.wait_until([&] { return pipe.space() != 0 || pipe.is_broken(); }));
     }
 }
 

@@ -34,7 +34,7 @@ Result<void> init_timer_files() {
 TimerFile::Alarm::Alarm(TimerFile& o)
     : Timer([](time::Timer& t) {
           TimerFile& file = *static_cast<Alarm&>(t).owner;
-          file.has_fired_.store(true);
+          file.has_fired_.store(true, std::memory_order_relaxed);
           file.readable_.wake_all(poll_in);
       }),
       owner(&o) {}
@@ -69,19 +69,20 @@ void TimerFile::arm() {
 
 /// Turns an alarm that came into a count, and asks for the next.
 void TimerFile::collect() {
-    if (!has_fired_.exchange(false)) return;
-    std::uint64_t expiries = 1;
+    if (!has_fired_.load(std::memory_order_relaxed)) return;
+    // The clock may have been set back meanwhile: one it was.
+    const std::int64_t late = std::max<std::int64_t>((now() - next_).ns, 0);
+    const std::int64_t missed = interval_.ns == 0 ? 0 : late / interval_.ns;
+    count_ = count_ + 1 + static_cast<std::uint64_t>(missed);
+    // Behind the count: nobody finds neither. Pairs with the acquire in is_ready().
+    has_fired_.store(false, std::memory_order_release);
     if (interval_.ns == 0) {
         next_ = {0};
-    } else {
-        // The clock may have been set back meanwhile: one it was.
-        const std::int64_t late = std::max<std::int64_t>((now() - next_).ns, 0);
-        expiries += static_cast<std::uint64_t>(late / interval_.ns);
-        next_ = plus(next_, {late / interval_.ns * interval_.ns});
-        next_ = plus(next_, interval_);
-        arm();
+        return;
     }
-    count_.store(count_.load() + expiries);
+    next_ = plus(next_, {missed * interval_.ns});
+    next_ = plus(next_, interval_);
+    arm();
 }
 
 TimerFile::Setting TimerFile::setting_locked() {
@@ -104,8 +105,8 @@ Result<void> TimerFile::set(const Request& request, Setting& before) {
     sched::MutexGuard guard(mutex_);
     before = setting_locked();
     alarm_.cancel();
-    has_fired_.store(false);
-    count_.store(0);
+    has_fired_.store(false, std::memory_order_relaxed);
+    count_ = 0;
     counts_wall_ = counts_wall;
     cancels_ = counts_wall && request.cancels_on_set;
     interval_ = request.interval;
@@ -124,12 +125,12 @@ void TimerFile::wall_clock_was_set() {
         sched::MutexGuard setting(file.mutex_);
         if (file.cancels_) {
             file.was_set_ = true;
-            file.count_.store(file.count_.load() + 1);
+            file.count_ = file.count_ + 1;
             file.readable_.wake_all(poll_in);
         }
-        if (file.next_.ns == 0 || file.has_fired_.load()) continue;
+        if (file.next_.ns == 0 || file.has_fired_.load(std::memory_order_relaxed)) continue;
         file.alarm_.cancel();
-        if (!file.has_fired_.load()) file.arm();
+        if (!file.has_fired_.load(std::memory_order_relaxed)) file.arm();
     }
 }
 
@@ -157,7 +158,7 @@ Result<std::uint64_t> TimerFile::ioctl(std::uint32_t request, std::uint64_t argu
     sched::MutexGuard guard(mutex_);
     collect();
     if (take_cancellation()) return Errc::canceled;
-    count_.store(ticks);
+    count_ = ticks;
     readable_.wake_all(poll_in);
     return std::uint64_t{0};
 }

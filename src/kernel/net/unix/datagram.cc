@@ -11,7 +11,7 @@ Result<std::size_t> UnixSocket::send_datagram(Outgoing& message) {
     Endpoint& self = *endpoint_;
     if (type == SocketType::sequential) {
         if (const Errc pending = self.take_error(); pending != Errc::ok) return pending;
-        if (self.state.load() != State::connected) return Errc::not_connected;
+        if (self.state != State::connected) return Errc::not_connected;
         message.to = nullptr;
     } else if (message.to) {
         const Address& to = *message.to;
@@ -21,7 +21,7 @@ Result<std::size_t> UnixSocket::send_datagram(Outgoing& message) {
     }
     if (has(switch_pass_credentials) && !self.name()) TRY(bind_unused());
     const std::size_t bytes = message.data.size();
-    if (bytes > self.send_buffer.load() - 32) return Errc::message_size;
+    if (bytes > self.send_buffer - 32) return Errc::message_size;
     const Nanos until = deadline(message.flags, send_timeout);
     TRY(wait_for_send_room(until));
     Packet* packet = TRY(pack(message, bytes));
@@ -54,8 +54,7 @@ Result<void> UnixSocket::send_packet_to(Packet& packet, Outgoing& message, Nanos
         if (delivered.error() != Errc::would_block) return delivered.error();
         if (until.ns == 0) return Errc::would_block;
         const Result<void> waited = target->room.wait_until(
-            [&] { return !target->is_full() || target->is_dead.load() || target->is_shut_any(); },
-            until);
+            [&] { return !target->is_full() || target->is_dead || target->shut(); }, until);
         if (!waited.ok()) return wait_error(waited.error(), until);
     }
 }
@@ -63,20 +62,19 @@ Result<void> UnixSocket::send_packet_to(Packet& packet, Outgoing& message, Nanos
 /// The first message that the offset of peeking reaches; `skip`: of its bytes.
 Packet* UnixSocket::first_message(const Incoming& message, std::size_t& skip) {
     skip = bytes_to_skip(message.flags);
-    const bool has_offset =
-        (message.flags & msg_peek) && peek_offset.load(std::memory_order_relaxed) >= 0;
+    const bool has_offset = (message.flags & msg_peek) && peek_offset >= 0;
     return has_offset ? endpoint_->message_at(skip) : endpoint_->front();
 }
 
 Result<std::size_t> UnixSocket::receive_datagram(Incoming& message) {
     Endpoint& self = *endpoint_;
-    if (type == SocketType::sequential && self.state.load() != State::connected)
+    if (type == SocketType::sequential && self.state != State::connected)
         return Errc::not_connected;
     const Nanos until = deadline(message.flags, receive_timeout);
     for (;;) {
+        // Before the looks: no end before what was sent, or the error that comes with it.
+        const bool is_over = self.is_shut(no_receive);
         if (const Errc pending = self.take_error(); pending != Errc::ok) return pending;
-        const bool is_over =
-            self.is_shut(no_receive); // before the look: no end before what was sent
         {
             sched::MutexGuard guard(self.reading);
             std::size_t skip = 0;
@@ -98,6 +96,8 @@ Result<std::size_t> UnixSocket::receive_datagram(Incoming& message) {
 /// Also a message that the program's memory could not take is gone, as on Linux.
 Result<std::size_t> UnixSocket::read_one(Packet& packet, Incoming& message, std::size_t skip) {
     const bool peeks = (message.flags & msg_peek) != 0;
+    // Its files are ours before it leaves the queue: to a collector they would be lost in between.
+    TRY(move_rights(packet, message));
     if (!peeks) endpoint_->take(packet);
     packet.is_peeked = true;
     const std::size_t size = packet.size - skip;
@@ -110,18 +110,19 @@ Result<std::size_t> UnixSocket::read_one(Packet& packet, Incoming& message, std:
     if (errc == Errc::ok) {
         describe(packet, message);
         message.sent_at = packet.sent_at;
-        errc = move_rights(packet, message).error();
         move_peek_offset(peeks ? static_cast<std::int64_t>(bytes)
                                : -static_cast<std::int64_t>(packet.size));
     }
     if (bytes < size) message.flags_out |= msg_trunc;
     if (!peeks) {
-        PacketList gone; // may hold rights that nobody received
+        PacketList gone;
         gone.push_back(packet);
-        Table::get().uncount(gone);
         dispose(gone);
     }
-    if (errc != Errc::ok) return errc;
+    if (errc != Errc::ok) {
+        message.rights = nullptr; // nobody received them
+        return errc;
+    }
     return (message.flags & msg_trunc) ? size : bytes;
 }
 

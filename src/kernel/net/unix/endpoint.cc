@@ -15,11 +15,11 @@ constexpr std::uint32_t key_out = vfs::poll_out | vfs::poll_wrnorm | vfs::poll_w
 
 Endpoint::~Endpoint() {
     DRUPE_ASSERT(!all_hook.is_linked());
-    if (UnixName* name = name_.load()) name->release();
+    if (UnixName* name = name_.load(std::memory_order_relaxed)) name->release();
 }
 
 void Endpoint::set_name(RefPtr<UnixName> name) {
-    DRUPE_ASSERT(!name_.load());
+    DRUPE_ASSERT(!name_.load(std::memory_order_relaxed));
     name_.store(name.leak(), std::memory_order_release);
 }
 
@@ -53,26 +53,26 @@ void Endpoint::set_peer(RefPtr<Endpoint> peer) {
     Table::get().forget_room(*this);
     Table::get().uncount(forgotten);
     dispose(forgotten);
-    if (former->is_dead.load() || former->peer().get() != this) return;
+    tell_of_room(); // others had sent, too
+    if (former->is_dead || former->peer().get() != this) return;
     former->set_error(Errc::connection_reset);
     former->changed();
 }
 
 bool Endpoint::is_writable() const {
-    return state.load() != State::listening && std::uint64_t{charged()} * 4 <= send_buffer.load();
+    return state != State::listening && std::uint64_t{charged()} * 4 <= send_buffer;
 }
 
 void Endpoint::charge(Packet& packet) {
     packet.charge = static_cast<std::uint32_t>(packet.size + sizeof(Packet));
-    charged_.fetch_add(packet.charge, std::memory_order_relaxed);
+    charged_ += packet.charge;
 }
 
 void Endpoint::uncharge(std::uint32_t bytes) {
-    charged_.fetch_sub(bytes, std::memory_order_relaxed);
+    charged_ -= bytes;
     if (!is_writable()) return;
     writable.wake_all(key_out);
-    if (misses_room.load(std::memory_order_relaxed) && misses_room.exchange(false))
-        async.tell(vfs::AsyncEvent::out);
+    if (misses_room_ && misses_room_.exchange(false)) async.tell(vfs::AsyncEvent::out);
 }
 
 void Endpoint::changed() {
@@ -82,13 +82,15 @@ void Endpoint::changed() {
 
 Result<void> Endpoint::deliver(Packet& packet, const Endpoint& sender) {
     SpinGuard guard(lock_);
-    if (is_dead.load()) return Errc::refused;
+    if (is_dead) return Errc::refused;
     if (is_shut(no_receive)) return Errc::shut_down;
-    if (type == SocketType::datagram && is_full() && &sender != this && peer_.get() != &sender)
-        return Errc::would_block;
+    const bool may_be_refused = type == SocketType::datagram
+                                    ? &sender != this && peer_.get() != &sender
+                                    : packet.connection != nullptr;
+    if (may_be_refused && is_full()) return Errc::would_block;
     queue_.push_back(packet);
-    if (packet.is_urgent) urgent_.store(&packet, std::memory_order_relaxed);
-    packets_.store(packets_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (packet.is_urgent) urgent_ = &packet;
+    packets_ = packets_ + 1;
     return {};
 }
 
@@ -104,8 +106,8 @@ Packet* Endpoint::after(Packet& packet) {
 
 void Endpoint::unlink(Packet& packet) {
     queue_.remove(packet);
-    if (&packet == urgent()) urgent_.store(nullptr, std::memory_order_relaxed);
-    packets_.store(packets_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    if (&packet == urgent()) urgent_ = nullptr;
+    packets_ = packets_ - 1;
 }
 
 void Endpoint::take(Packet& packet) {
@@ -113,14 +115,18 @@ void Endpoint::take(Packet& packet) {
         SpinGuard guard(lock_);
         unlink(packet);
     }
-    if (type == SocketType::datagram || packet.connection) room.wake_all(key_out);
-    if (is_room_wanted.load(std::memory_order_relaxed)) Table::get().tell_of_room(*this);
+    if (type == SocketType::datagram || packet.connection) tell_of_room();
+}
+
+void Endpoint::tell_of_room() {
+    room.wake_all(key_out); // its fence pairs with that of Table::want_room()
+    if (is_room_wanted) Table::get().tell_of_room(*this);
 }
 
 void Endpoint::take_all(PacketList& into) {
     while (Packet* packet = queue_.pop_front()) into.push_back(*packet);
-    urgent_.store(nullptr, std::memory_order_relaxed);
-    packets_.store(0, std::memory_order_relaxed);
+    urgent_ = nullptr;
+    packets_ = 0;
 }
 
 std::uint64_t Endpoint::queued_bytes(bool first_only) {
@@ -151,8 +157,8 @@ void Endpoint::close() {
     bool was_accepted = true, loses_bytes = false;
     {
         SpinGuard guard(lock_);
-        is_dead.store(true);
-        was_accepted = file.exchange(nullptr) != nullptr;
+        is_dead = true;
+        was_accepted = std::exchange(file_, nullptr) != nullptr;
         peer = std::move(peer_);
         const Packet* first = queue_.front();
         if (first && first->left() == 0) first = queue_.next(*queue_.front()); // the mark
@@ -161,9 +167,9 @@ void Endpoint::close() {
     }
     shut(no_traffic);
     if (peer && is_connection()) {
-        peer->shut(no_traffic);
-        // What was sent and not read is lost; the other side is told once.
+        // What was sent and not read is lost; the other side is told once, and before the end.
         if (loses_bytes || !was_accepted) peer->set_error(Errc::connection_reset);
+        peer->shut(no_traffic);
         peer->changed();
         peer->async.tell(vfs::AsyncEvent::hang_up);
     }

@@ -29,14 +29,13 @@ Result<std::size_t> UnixSocket::send_stream(Outgoing& message) {
     Endpoint& self = *endpoint_;
     if ((message.flags & msg_oob) && message.data.size() == 0) return Errc::not_supported;
     if (message.to)
-        return self.state.load() == State::connected ? Errc::already_connected
-                                                     : Errc::not_supported;
+        return self.state == State::connected ? Errc::already_connected : Errc::not_supported;
     RefPtr<Endpoint> peer = self.peer();
     if (!peer) return Errc::not_connected;
     if (self.is_shut(no_send)) return broken(message);
     const Nanos until = deadline(message.flags, send_timeout);
     const std::size_t piece =
-        std::min<std::size_t>(largest_piece, std::max(self.send_buffer.load() / 2, 128u) - 64);
+        std::min<std::size_t>(largest_piece, std::max(self.send_buffer / 2, 128u) - 64);
     std::size_t sent = 0;
     while (message.data.size() != 0) {
         Errc errc = wait_for_send_room(until).error();
@@ -124,10 +123,9 @@ bool UnixSocket::has_unread(const Incoming& message) {
 
 Result<std::size_t> UnixSocket::receive_stream(Incoming& message) {
     Endpoint& self = *endpoint_;
-    if (self.state.load() != State::connected) return Errc::invalid;
+    if (self.state != State::connected) return Errc::invalid;
     const std::size_t size = message.data.size();
-    const std::size_t low_mark =
-        static_cast<std::size_t>(std::max(receive_low_mark.load(std::memory_order_relaxed), 1));
+    const std::size_t low_mark = static_cast<std::size_t>(std::max(receive_low_mark.load(), 1));
     // At least one byte has to be there, even if none is wanted.
     const std::size_t target = std::max<std::size_t>(
         (message.flags & msg_waitall) ? size : std::min<std::size_t>(size, low_mark), 1);
@@ -141,17 +139,18 @@ Result<std::size_t> UnixSocket::receive_stream(Incoming& message) {
             if (progress.is_over) return done;
         }
         if (done >= target) return done;
+        const bool is_over = self.is_shut(no_receive); // first: it comes with an error
         if (const Errc pending = self.take_error(); pending != Errc::ok)
             return done != 0 ? Result<std::size_t>(done) : pending;
-        if (self.is_shut(no_receive)) {
+        if (is_over) {
             if (has_unread(message)) continue; // came just before
             return done;
         }
         if (until.ns == 0) return done != 0 ? Result<std::size_t>(done) : Errc::would_block;
         const bool spares_signals = self.async.has_any();
-        if (spares_signals) self.stream_readers.fetch_add(1, std::memory_order_relaxed);
+        if (spares_signals) self.stream_readers++;
         const ScopeExit awake{[&] {
-            if (spares_signals) self.stream_readers.fetch_sub(1, std::memory_order_relaxed);
+            if (spares_signals) self.stream_readers--;
         }};
         const Result<void> waited = self.readable.wait_until(
             [&] { return has_unread(message) || self.is_shut(no_receive) || self.has_error(); },

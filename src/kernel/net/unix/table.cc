@@ -19,6 +19,12 @@ void Table::add(Endpoint& endpoint) {
     all_.push_back(endpoint);
 }
 
+void Table::set_file(Endpoint& endpoint, UnixSocket& file) {
+    SpinGuard guard(lock_);
+    SpinGuard own(endpoint.lock_);
+    endpoint.file_ = &file;
+}
+
 void Table::remove(Endpoint& endpoint) {
     SpinGuard guard(lock_);
     if (endpoint.all_hook.is_linked()) all_.remove(endpoint);
@@ -83,10 +89,10 @@ void Table::visit(UnixVisitor& visitor) {
     SpinGuard guard(lock_);
     for (Endpoint& endpoint : all_) {
         const UnixName* name = endpoint.name();
-        UnixSocket* file = endpoint.file.load();
-        visitor.visit({endpoint.state.load() == State::listening,
-                       endpoint.state.load() == State::connected, file != nullptr, endpoint.type,
-                       file ? file->inode().ino() : 0,
+        UnixSocket* file = endpoint.file_;
+        const State state = endpoint.state;
+        visitor.visit({state == State::listening, state == State::connected, file != nullptr,
+                       endpoint.type, file ? file->inode().ino() : 0,
                        name ? std::string_view(name->address.bytes + 2, name->address.length - 2)
                             : std::string_view{}});
     }
@@ -98,15 +104,16 @@ bool Table::want_room(Endpoint& sender, Endpoint& receiver) {
     SpinGuard guard(lock_);
     if (sender.peer().get() != &receiver) return false;
     if (!sender.waits_hook.is_linked()) receiver.room_wanted.push_back(sender);
-    receiver.is_room_wanted.store(true);
-    // Either the receiver sees the wish, or its taking is seen here.
+    receiver.is_room_wanted = true;
+    // Either the receiver sees the wish, or its taking is seen here: pairs with the fence in
+    // Endpoint::tell_of_room().
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return receiver.is_full();
 }
 
 void Table::tell_of_room(Endpoint& receiver) {
     SpinGuard guard(lock_);
-    receiver.is_room_wanted.store(false);
+    receiver.is_room_wanted = false;
     while (Endpoint* sender = receiver.room_wanted.pop_front())
         sender->writable.wake_all(vfs::poll_out | vfs::poll_wrnorm | vfs::poll_wrband);
 }
@@ -178,7 +185,7 @@ void Table::collect() {
         SpinGuard guard(lock_);
         if (in_flight_ == 0) return;
         for (Endpoint& endpoint : all_) {
-            UnixSocket* file = endpoint.file.load();
+            UnixSocket* file = endpoint.file_;
             const bool is_held = file && file->use_count() > endpoint.in_flight;
             endpoint.mark = is_held ? Endpoint::Mark::reached : Endpoint::Mark::unreached;
         }

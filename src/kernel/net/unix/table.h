@@ -16,6 +16,9 @@ public:
     static Result<void> init();
 
     void add(Endpoint& endpoint);
+    /// Programs hold the endpoint by `file`, until it closes. Before it leaves a listener's queue:
+    /// a collector finds it by one or the other.
+    void set_file(Endpoint& endpoint, UnixSocket& file);
     void remove(Endpoint& endpoint);
     /// Makes the endpoint known by its name. address_in_use: by bytes that are taken. With
     /// `inode` names nothing is checked: the file system did.

@@ -11,7 +11,7 @@ Result<void> UnixSocket::wait_for_send_room(Nanos until) {
         if (const Errc pending = self.take_error(); pending != Errc::ok) return pending;
         if (self.is_shut(no_send)) return Errc::shut_down;
         if (self.has_room()) return {};
-        self.miss_room();
+        if (self.miss_room() && self.has_room()) return {};
         if (until.ns == 0) return Errc::would_block;
         const Result<void> waited = self.writable.wait_until(
             [&] { return self.has_room() || self.is_shut(no_send) || self.has_error(); }, until);
@@ -43,7 +43,7 @@ Result<void> UnixSocket::deliver(Packet& packet, Endpoint& to) {
         TRY(move());
     if (is_urgent) to.tell_urgent();
     to.readable.wake_all(vfs::poll_in | vfs::poll_pri | vfs::poll_rdnorm | vfs::poll_rdband);
-    if (to.stream_readers.load(std::memory_order_relaxed) == 0) to.async.tell(vfs::AsyncEvent::in);
+    if (to.stream_readers == 0) to.async.tell(vfs::AsyncEvent::in);
     return {};
 }
 

@@ -46,7 +46,7 @@ Result<void> init_unix() {
 UnixSocket::UnixSocket(vfs::Dentry& dentry, std::uint32_t flags, RefPtr<Endpoint> endpoint)
     : Socket(dentry, flags | vfs::open_read_write, family_unix, endpoint->type),
       endpoint_(std::move(endpoint)) {
-    endpoint_->file.store(this);
+    Table::get().set_file(*endpoint_, *this);
 }
 
 UnixSocket::~UnixSocket() {
@@ -165,8 +165,8 @@ Result<Address> UnixSocket::peer_name() {
 Result<void> UnixSocket::listen(std::uint32_t backlog) {
     if (!endpoint_->is_connection()) return Errc::not_supported;
     sched::MutexGuard guard(naming_);
-    if (!endpoint_->name() || endpoint_->state.load() == State::connected) return Errc::invalid;
-    endpoint_->backlog = std::min(backlog, socket_limits.backlog.load(std::memory_order_relaxed));
+    if (!endpoint_->name() || endpoint_->state == State::connected) return Errc::invalid;
+    endpoint_->backlog = std::min(backlog, socket_limits.backlog.load());
     endpoint_->set_peer_credentials(running_peer());
     endpoint_->state = State::listening;
     endpoint_->room.wake_all();
@@ -205,17 +205,17 @@ Result<void> UnixSocket::connect_stream(const Address& address) {
     sched::MutexGuard guard(naming_);
     for (;;) {
         RefPtr<Endpoint> listener = TRY(find(address));
-        if (listener->state.load() != State::listening || listener->is_shut(no_receive))
+        if (listener->state != State::listening || listener->is_shut(no_receive))
             return Errc::refused;
         if (listener->is_full()) {
             if (until.ns == 0) return Errc::would_block;
             const Result<void> waited = listener->room.wait_until(
-                [&] { return !listener->is_full() || listener->is_dead.load(); }, until);
+                [&] { return !listener->is_full() || listener->is_dead; }, until);
             if (!waited.ok()) return wait_error(waited.error(), until);
             continue;
         }
-        if (endpoint_->state.load() == State::connected) return Errc::already_connected;
-        if (endpoint_->state.load() == State::listening) return Errc::invalid;
+        if (endpoint_->state == State::connected) return Errc::already_connected;
+        if (endpoint_->state == State::listening) return Errc::invalid;
         RefPtr<Endpoint> server = TRY(make_ref<Endpoint>(type));
         Packet* packet = TRY(Packet::create(0, *endpoint_, effective_identity()));
         server->set_peer_credentials(running_peer());
@@ -242,28 +242,28 @@ Result<void> UnixSocket::connect_stream(const Address& address) {
     }
 }
 
+/// The first connection that waits; null: none does.
+Result<RefPtr<UnixSocket>> UnixSocket::take_connection(std::uint32_t flags) {
+    sched::MutexGuard guard(endpoint_->reading);
+    Packet* const packet = endpoint_->front();
+    if (!packet) return RefPtr<UnixSocket>{};
+    // First: to a collector, what was sent to it would be lost in between.
+    Result<RefPtr<UnixSocket>> socket =
+        UnixSocket::create(RefPtr<Endpoint>(packet->connection), flags);
+    endpoint_->take(*packet);
+    if (!socket.ok()) packet->connection->close();
+    Packet::destroy(packet);
+    return socket;
+}
+
 Result<RefPtr<Socket>> UnixSocket::accept(std::uint32_t flags) {
     Endpoint& self = *endpoint_;
     if (!self.is_connection()) return Errc::not_supported;
-    if (self.state.load() != State::listening) return Errc::invalid;
+    if (self.state != State::listening) return Errc::invalid;
     const Nanos until = deadline(0, receive_timeout);
     for (;;) {
-        Packet* packet = nullptr;
-        {
-            sched::MutexGuard guard(self.reading);
-            packet = self.front();
-            if (packet) self.take(*packet);
-        }
-        if (packet) {
-            RefPtr<Endpoint> server(packet->connection);
-            Packet::destroy(packet);
-            Result<RefPtr<UnixSocket>> socket = UnixSocket::create(server, flags);
-            if (!socket.ok()) {
-                server->close();
-                return socket.error();
-            }
-            return RefPtr<Socket>(std::move(socket.value()));
-        }
+        if (RefPtr<UnixSocket> socket = TRY(take_connection(flags)))
+            return RefPtr<Socket>(std::move(socket));
         if (until.ns == 0) return Errc::would_block;
         if (self.is_shut(no_receive)) return Errc::invalid;
         const Result<void> waited = self.readable.wait_until(
@@ -306,14 +306,16 @@ std::uint32_t UnixSocket::poll(vfs::PollWatcher* watcher) {
         watcher->watch(self.writable);
     }
     std::uint32_t events = 0;
+    const Shutdown shut = self.shut(); // first: no end before the error and the bytes
     if (self.has_error()) events |= vfs::poll_err;
-    if (self.is_shut(no_traffic)) events |= vfs::poll_hup;
-    if (self.is_shut(no_receive)) events |= vfs::poll_rdhup | vfs::poll_in | vfs::poll_rdnorm;
+    if (shut == no_traffic) events |= vfs::poll_hup;
+    if (shut & no_receive) events |= vfs::poll_rdhup | vfs::poll_in | vfs::poll_rdnorm;
     if (self.has_packets()) events |= vfs::poll_in | vfs::poll_rdnorm;
     if (self.urgent()) events |= vfs::poll_pri;
-    if (self.is_connection() && self.state.load() == State::closed) events |= vfs::poll_hup;
+    if (self.is_connection() && self.state == State::closed) events |= vfs::poll_hup;
     bool is_writable = self.is_writable();
-    if (!is_writable && type != SocketType::stream) self.miss_room(); // as Linux has it
+    if (!is_writable && type != SocketType::stream && self.miss_room()) // as Linux has it
+        is_writable = self.is_writable();
     if (is_writable && type == SocketType::datagram) {
         RefPtr<Endpoint> peer = self.peer();
         if (peer && peer.get() != &self && peer->is_full() && peer->peer() != endpoint_)

@@ -22,10 +22,10 @@ public:
     Result<std::size_t> send(Outgoing& message) override;
     Result<std::size_t> receive(Incoming& message) override;
     Result<void> shut_down(Shutdown how) override;
-    bool is_listening() override { return endpoint_->state.load() == State::listening; }
+    bool is_listening() override { return endpoint_->state == State::listening; }
     Peer peer_credentials() override { return endpoint_->peer_credentials(); }
     Errc take_error() override { return endpoint_->take_error(); }
-    std::uint32_t send_buffer() const override { return endpoint_->send_buffer.load(); }
+    std::uint32_t send_buffer() const override { return endpoint_->send_buffer; }
     void set_send_buffer(std::uint32_t bytes) override;
     std::uint32_t poll(vfs::PollWatcher* watcher) override;
     Result<void> set_async(const vfs::AsyncRequest* request) override;
@@ -37,6 +37,7 @@ private:
     Result<void> connect_stream(const Address& address);
     Result<void> connect_datagram(const Address& address);
     Result<RefPtr<Endpoint>> find(const Address& address);
+    Result<RefPtr<UnixSocket>> take_connection(std::uint32_t flags);
 
     /// Waits until the endpoint may send more; the error of a call that may not.
     Result<void> wait_for_send_room(Nanos deadline);

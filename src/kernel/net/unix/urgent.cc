@@ -21,7 +21,7 @@ Packet* Endpoint::past_mark_locked(Packet* at, Reading how, PacketList& gone) {
     if (!at || at != urgent()) return at;
     if (how.has_read) return nullptr;
     if (how.keeps_urgent) {
-        if (!how.peeks) urgent_.store(nullptr, std::memory_order_relaxed); // a byte like others
+        if (!how.peeks) urgent_ = nullptr; // a byte like others
         return at;
     }
     if (how.peeks) return queue_.next(*at);
@@ -45,7 +45,7 @@ bool Endpoint::has_bytes_at(std::size_t skip, bool keeps_urgent) {
 
 void Endpoint::use_urgent(Packet& packet, PacketList& gone) {
     SpinGuard guard(lock_);
-    urgent_.store(nullptr, std::memory_order_relaxed);
+    urgent_ = nullptr;
     Packet* before = nullptr;
     for (Packet& other : queue_) {
         if (&other == &packet) break;
@@ -68,7 +68,7 @@ void Endpoint::tell_urgent() {
     process::FileOwner owner;
     {
         SpinGuard guard(lock_);
-        if (UnixSocket* socket = file.load()) owner = process::FileOwner(*socket);
+        if (file_) owner = process::FileOwner(*file_);
     }
     if (owner.id() == 0) return;
     owner.send(process::sigurg);
@@ -77,7 +77,7 @@ void Endpoint::tell_urgent() {
 
 Result<std::size_t> UnixSocket::receive_urgent(Incoming& message) {
     Endpoint& self = *endpoint_;
-    if (self.state.load() != State::connected) return Errc::invalid;
+    if (self.state != State::connected) return Errc::invalid;
     PacketList gone;
     bool is_put = false;
     {

@@ -53,6 +53,25 @@ class ThreadSafety(unittest.TestCase):
         self.assert_found("mutex 'c.lock' is still held at the end of function",
                           "void add(Counter& c) { c.lock.lock(); c.value++; }\n")
 
+    def test_atomic_operations_that_name_their_order_pass(self):
+        result = self.check(
+            "std::atomic<int> n{0};\n"
+            "int add() {\n"
+            "    n.store(1, std::memory_order_release);\n"
+            "    int seen = n.load(std::memory_order_acquire);\n"
+            "    n.compare_exchange_strong(seen, 2, std::memory_order_acq_rel);\n"
+            "    return std::atomic_ref(seen).fetch_add(1, std::memory_order_relaxed);\n"
+            "}\n")
+        self.assertEqual((result.returncode, result.stdout), (0, "clang read 1 sources of the kernel, 0 failed\n"))
+
+    def test_an_atomic_operation_without_an_order_is_found(self):
+        for operation in ("n++", "--n", "n += 2", "n |= 1", "n = 1", "n.store(1)", "(void)n.load()", "n.fetch_sub(1)",
+                          "n.exchange(1)", "if (n) n.store(0, std::memory_order_relaxed)", "std::atomic_ref{m} = 1",
+                          "int seen = n; m = seen", "n.compare_exchange_strong(m, 2)"):
+            with self.subTest(operation=operation):
+                self.assert_found("is unavailable: name the memory order",
+                                  f"int m; std::atomic<int> n{{0}};\nvoid change() {{ {operation}; }}\n")
+
     def test_what_clang_cannot_read_is_found(self):
         self.assert_found("unknown type name 'nonsense'", "nonsense x;\n")
 

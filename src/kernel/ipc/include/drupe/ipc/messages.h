@@ -3,6 +3,7 @@
 // those of some types. Who sends hands a message to a receiver that waits for its like.
 #pragma once
 
+#include <drupe/base/relaxed.h>
 #include <drupe/ipc/object.h>
 #include <drupe/sched/wait_queue.h>
 
@@ -13,7 +14,7 @@ namespace drupe::ipc {
 
 /// kernel.msgmax (bytes of one message), kernel.msgmnb (of a queue), kernel.msgmni (queues).
 struct MessageLimits {
-    std::atomic<std::uint32_t> message_bytes, queue_bytes, queues;
+    Relaxed<std::uint32_t> message_bytes, queue_bytes, queues;
 };
 extern MessageLimits message_limits;
 
@@ -88,8 +89,8 @@ private:
     IntrusiveList<TypedMessage, &TypedMessage::hook> messages_ GUARDED_BY(mutex);
     IntrusiveList<Receiver, &Receiver::hook> receivers_ GUARDED_BY(mutex);
     // Written under the mutex; who waits for room reads them without.
-    std::atomic<std::uint64_t> bytes_{0}, count_{0}, most_bytes_;
-    std::atomic<bool> is_gone_{false};
+    Relaxed<std::uint64_t> bytes_{0}, count_{0}, most_bytes_;
+    Relaxed<bool> is_gone_{false};
     sched::WaitQueue room_; // senders
     std::int64_t sent_ GUARDED_BY(mutex) = 0, received_ GUARDED_BY(mutex) = 0;
     std::int32_t last_sender_ GUARDED_BY(mutex) = 0, last_receiver_ GUARDED_BY(mutex) = 0;

@@ -3,10 +3,10 @@
 // file system "mqueue" shows wherever it is mounted, and the files that are open on queues.
 #pragma once
 
+#include <drupe/base/relaxed.h>
 #include <drupe/ipc/message_queue.h>
 #include <drupe/vfs/file.h>
 
-#include <atomic>
 #include <cstdint>
 #include <string_view>
 
@@ -16,7 +16,7 @@ namespace drupe::ipc {
 /// msgsize_default, for who says nothing.
 struct QueueLimits {
     static constexpr std::uint32_t most_messages = 65'536, most_bytes = 16 << 20, least_bytes = 128;
-    std::atomic<std::uint32_t> queues{256}, messages{10}, bytes{8192}, default_messages{10},
+    Relaxed<std::uint32_t> queues{256}, messages{10}, bytes{8192}, default_messages{10},
         default_bytes{8192};
 };
 extern QueueLimits queue_limits;

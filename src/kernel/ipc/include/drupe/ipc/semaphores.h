@@ -3,10 +3,10 @@
 // changes a set does on the spot what others wait for, in the order they came.
 #pragma once
 
+#include <drupe/base/relaxed.h>
 #include <drupe/ipc/object.h>
 #include <drupe/process/semaphore_undo.h>
 
-#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -14,7 +14,7 @@ namespace drupe::ipc {
 
 /// kernel.sem. Any thread may set them.
 struct SemaphoreLimits {
-    std::atomic<std::uint32_t> each, all, operations, sets; // SEMMSL SEMMNS SEMOPM SEMMNI
+    Relaxed<std::uint32_t> each, all, operations, sets; // SEMMSL SEMMNS SEMOPM SEMMNI
 };
 extern SemaphoreLimits semaphore_limits;
 inline constexpr int most_value = 32767; // SEMVMX, and of what is taken back

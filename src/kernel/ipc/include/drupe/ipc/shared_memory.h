@@ -3,11 +3,11 @@
 // stays until the last region on it is gone.
 #pragma once
 
+#include <drupe/base/relaxed.h>
 #include <drupe/ipc/object.h>
 #include <drupe/mm/vm_object.h>
 #include <drupe/vfs/file.h>
 
-#include <atomic>
 #include <cstdint>
 
 namespace drupe::ipc {
@@ -15,8 +15,8 @@ namespace drupe::ipc {
 /// kernel.shmmax (bytes of one), kernel.shmall (pages of all), kernel.shmmni. Any thread may set
 /// them.
 struct MemoryLimits {
-    std::atomic<std::uint64_t> bytes, pages;
-    std::atomic<std::uint32_t> segments;
+    Relaxed<std::uint64_t> bytes, pages;
+    Relaxed<std::uint32_t> segments;
 };
 extern MemoryLimits memory_limits;
 
@@ -36,12 +36,20 @@ public:
     void unlock() REQUIRES(mutex);
 
     // Of the regions on it, which come and go under their spaces' locks.
-    std::atomic<std::uint64_t> attached{0};
-    std::atomic<std::int64_t> attach_time{0}, detach_time{0};
-    std::atomic<std::int32_t> last_user{0};
-    std::atomic<bool> is_doomed{false}; // goes with the last region
+    Relaxed<std::int64_t> attach_time{0}, detach_time{0};
+    Relaxed<std::int32_t> last_user{0};
+    std::uint64_t attached() const { return uses_ / one_use; }
+    void add_use() { uses_ += one_use; }
+    /// True: it was the last, and the segment goes with it.
+    bool drop_use() { return uses_.fetch_sub(one_use) == one_use + doom; }
+    void doom_it() { uses_.fetch_or(doom); }
+    bool has_served() const { return uses_ == doom; }
 
 private:
+    // One word, so that who takes the last region away and who removes the segment cannot both miss
+    // the other.
+    enum : std::uint64_t { doom = 1, one_use = 2 };
+    Relaxed<std::uint64_t> uses_{0};
     std::uint32_t locked_uid_ = 0; // while owner.mode says that it is locked
 };
 

@@ -3,11 +3,11 @@
 // family; what a call does not concern, a family leaves at its refusing default.
 #pragma once
 
+#include <drupe/base/relaxed.h>
 #include <drupe/net/message.h>
 #include <drupe/process/signal_abi.h>
 #include <drupe/vfs/file.h>
 
-#include <atomic>
 #include <cstdint>
 
 namespace drupe::net {
@@ -41,15 +41,14 @@ enum Switch : std::uint32_t {
     switch_receive_mark = 131072,
 };
 
-/// /proc/sys/net: what sockets made from now on begin with, and what they may ask for. Each alone,
-/// so relaxed.
+/// /proc/sys/net: what sockets made from now on begin with, and what they may ask for.
 struct SocketLimits {
-    std::atomic<std::uint32_t> backlog{4096};         // core.somaxconn
-    std::atomic<std::uint32_t> send{212'992};         // core.wmem_default
-    std::atomic<std::uint32_t> receive{212'992};      // core.rmem_default
-    std::atomic<std::uint32_t> most_send{212'992};    // core.wmem_max, before it is doubled
-    std::atomic<std::uint32_t> most_receive{212'992}; // core.rmem_max
-    std::atomic<std::uint32_t> unix_datagrams{10};    // unix.max_dgram_qlen
+    Relaxed<std::uint32_t> backlog{4096};         // core.somaxconn
+    Relaxed<std::uint32_t> send{212'992};         // core.wmem_default
+    Relaxed<std::uint32_t> receive{212'992};      // core.rmem_default
+    Relaxed<std::uint32_t> most_send{212'992};    // core.wmem_max, before it is doubled
+    Relaxed<std::uint32_t> most_receive{212'992}; // core.rmem_max
+    Relaxed<std::uint32_t> unix_datagrams{10};    // unix.max_dgram_qlen
 };
 extern constinit SocketLimits socket_limits;
 
@@ -89,17 +88,16 @@ public:
     Result<std::size_t> write(vfs::IoBuffer& buffer) final;
     bool can_poll() const final { return true; }
 
-    std::atomic<std::uint32_t> switches{0};
-    std::atomic<std::uint32_t> receive_buffer{
-        socket_limits.receive.load(std::memory_order_relaxed)};
-    std::atomic<std::int32_t> receive_low_mark{1};
-    std::atomic<std::int32_t> priority{0};
-    std::atomic<std::int32_t> peek_offset{-1}; // where MSG_PEEK looks; negative: at the front
-    std::atomic<std::int64_t> linger{-1};      // seconds; negative: off
+    Relaxed<std::uint32_t> switches{0};
+    Relaxed<std::uint32_t> receive_buffer{socket_limits.receive};
+    Relaxed<std::int32_t> receive_low_mark{1};
+    Relaxed<std::int32_t> priority{0};
+    Relaxed<std::int32_t> peek_offset{-1}; // where MSG_PEEK looks; negative: at the front
+    Relaxed<std::int64_t> linger{-1};      // seconds; negative: off
     /// How long a call waits at most.
-    std::atomic<std::int64_t> receive_timeout{Nanos::never().ns}, send_timeout{Nanos::never().ns};
+    Relaxed<std::int64_t> receive_timeout{Nanos::never().ns}, send_timeout{Nanos::never().ns};
 
-    bool has(Switch s) const { return (switches.load(std::memory_order_relaxed) & s) != 0; }
+    bool has(Switch s) const { return (switches & s) != 0; }
 
 protected:
     std::size_t bytes_to_skip(std::uint32_t message_flags) const;
@@ -108,7 +106,7 @@ protected:
     Socket(vfs::Dentry& dentry, std::uint32_t flags, std::uint16_t address_family, SocketType kind)
         : File(dentry, flags), family(address_family), type(kind) {}
     /// When a call with these flags stops waiting; 0: at once.
-    Nanos deadline(std::uint32_t message_flags, const std::atomic<std::int64_t>& timeout) const;
+    Nanos deadline(std::uint32_t message_flags, const Relaxed<std::int64_t>& timeout) const;
 };
 
 /// What a call makes of the end of its wait: a passed deadline is would_block, and a signal ends it

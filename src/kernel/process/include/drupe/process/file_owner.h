@@ -27,6 +27,7 @@ public:
     static void tell(const vfs::File& file, int fd, vfs::AsyncEvent event);
 
 private:
+    explicit FileOwner(const vfs::File::Owner& owner);
     bool may_signal(const class Process& target) const;
     void send(const SigInfo& info) const;
     Type type_ = Type::process;

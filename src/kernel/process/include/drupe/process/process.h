@@ -6,6 +6,7 @@
 
 #include <drupe/base/list.h>
 #include <drupe/base/ref_ptr.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
 #include <drupe/process/credentials.h>
@@ -18,7 +19,6 @@
 #include <drupe/sched/thread.h>
 #include <drupe/sched/wait_queue.h>
 
-#include <atomic>
 #include <string_view>
 
 namespace drupe::process {
@@ -45,7 +45,7 @@ public:
     static void destroy(Process* process);
 
     Pid pid = 0;
-    std::atomic<Pid> parent_pid{0}; // getppid takes no lock
+    Relaxed<Pid> parent_pid{0}; // getppid takes no lock
 
     // Constant while several threads live; exec replaces them when one is left, under the tasks
     // lock: whoever is no thread of the process looks at them under that lock.
@@ -73,11 +73,11 @@ public:
     // Changed under actions->lock. The process's threads look at the atomic ones without it, after
     // they took back the flag that says that something changed.
     PendingSignals pending GUARDED_BY(actions->lock);
-    std::atomic<bool> is_exiting{false};                // every thread leaves as soon as it sees it
-    std::atomic<bool> is_stopped{false};                // every thread parks
-    WaitStatus status;                                  // valid with is_exiting or is_stopped
-    std::atomic<UserThread*> survivor{nullptr};         // execs: every other thread leaves
-    std::atomic<CoreDump*> core_dump{nullptr};          // under way: every other thread stands still
+    Relaxed<bool> is_exiting{false};        // every thread leaves as soon as it sees it
+    Relaxed<bool> is_stopped{false};        // every thread parks
+    WaitStatus status;                      // valid with is_exiting or is_stopped
+    Relaxed<UserThread*> survivor{nullptr}; // execs: every other thread leaves
+    Relaxed<CoreDump*> core_dump{nullptr};  // under way: every other thread stands still
     std::uint32_t parked GUARDED_BY(actions->lock) = 0; // threads waiting for SIGCONT
     sched::WaitQueue continued;                         // where they wait
 
@@ -89,7 +89,7 @@ public:
     // A stop or a continuation that wait has not reported yet.
     bool reports_stop GUARDED_BY(tasks_lock()) = false;
     bool reports_continue GUARDED_BY(tasks_lock()) = false;
-    std::atomic<std::uint32_t> thread_count{0};
+    Relaxed<std::uint32_t> thread_count{0};
     IntrusiveList<sched::Thread, &sched::Thread::process_hook> threads;
     ListHook sibling_hook;
     IntrusiveList<Process, &Process::sibling_hook> children GUARDED_BY(tasks_lock());

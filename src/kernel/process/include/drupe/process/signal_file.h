@@ -4,11 +4,10 @@
 #pragma once
 
 #include <drupe/base/list.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/process/signal_actions.h>
 #include <drupe/sync/spin_lock.h>
 #include <drupe/vfs/file.h>
-
-#include <atomic>
 
 namespace drupe::process {
 
@@ -37,9 +36,9 @@ private:
         ListHook hook;
     };
     bool keep_locked(SignalActions& actions) REQUIRES(mutex_);
-    SignalSet wanted() const { return SignalSet(wanted_.load(std::memory_order_relaxed)); }
+    SignalSet wanted() const { return SignalSet(wanted_.load()); }
 
-    std::atomic<std::uint64_t> wanted_;
+    Relaxed<std::uint64_t> wanted_;
     sched::Mutex mutex_;
     IntrusiveList<Watched, &Watched::hook> watched_ GUARDED_BY(mutex_);
 };

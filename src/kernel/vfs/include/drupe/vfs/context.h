@@ -4,11 +4,11 @@
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/base/result.h>
 #include <drupe/sync/spin_lock.h>
 #include <drupe/vfs/dentry.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -40,7 +40,7 @@ public:
     RefPtr<Dentry> cwd() { return read(cwd_); }
     void set_root(RefPtr<Dentry> directory) { write(root_, std::move(directory)); }
     void set_cwd(RefPtr<Dentry> directory) { write(cwd_, std::move(directory)); }
-    std::uint32_t umask() const { return umask_.load(std::memory_order_relaxed); }
+    std::uint32_t umask() const { return umask_; }
     std::uint32_t set_umask(std::uint32_t mask) { return umask_.exchange(mask & 0777); }
 
 private:
@@ -56,7 +56,7 @@ private:
 
     SpinLock<LockRank::fd_table> lock_;
     RefPtr<Dentry> root_, cwd_;
-    std::atomic<std::uint32_t> umask_;
+    Relaxed<std::uint32_t> umask_;
 };
 
 /// What one call needs to know. Borrowed: all of it stays while the call runs.

@@ -7,6 +7,7 @@
 
 #include <drupe/base/list.h>
 #include <drupe/base/ref_ptr.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
 
@@ -55,7 +56,7 @@ public:
     bool is_root() const { return parent_ == nullptr; }
     /// False once unlinked (and for anonymous files).
     bool is_in_table() const { return in_table_.load(std::memory_order_relaxed); }
-    bool is_mount_point() const { return mounts_.load(std::memory_order_relaxed) != 0; }
+    bool is_mount_point() const { return mounts_ != 0; }
 
     /// Gives a fresh dentry its inode (takes a reference). Once.
     void set_inode(RefPtr<Inode> inode);
@@ -78,7 +79,7 @@ private:
     std::uint32_t length_ = 0;
     std::uint32_t hash_ = 0;
     std::atomic<bool> in_table_{false};
-    std::atomic<std::uint16_t> mounts_{0};
+    Relaxed<std::uint16_t> mounts_{0};
     bool owns_name_ = false; // the name was replaced by a longer one
 };
 
@@ -106,8 +107,8 @@ public:
     /// Memory for a name that move() may need, so that move cannot fail. no_memory.
     static Result<char*> reserve_name(const Name& name);
 
-    static void add_mount(Dentry& dentry) { dentry.mounts_.fetch_add(1); }
-    static void remove_mount(Dentry& dentry) { dentry.mounts_.fetch_sub(1); }
+    static void add_mount(Dentry& dentry) { dentry.mounts_++; }
+    static void remove_mount(Dentry& dentry) { dentry.mounts_--; }
 
 private:
     friend class Dentry;

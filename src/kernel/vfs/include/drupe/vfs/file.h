@@ -4,6 +4,7 @@
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/base/result.h>
 #include <drupe/base/units.h>
 #include <drupe/mm/mapped_file.h>
@@ -136,10 +137,28 @@ private:
 
 public:
     // fcntl's F_SETOWN and friends: process/file_owner.h knows what they mean.
-    std::atomic<std::uint8_t> owner_type{1};
-    std::atomic<std::uint32_t> owner_uid{0}, owner_euid{0};
-    std::atomic<std::int32_t> owner{0};
-    std::atomic<std::int32_t> owner_signal{0};
+    struct Owner {
+        std::int32_t id;
+        std::uint8_t type;
+        std::uint32_t uid, euid; // who named it
+    };
+    /// Nobody that was named since is told in the name of who named somebody before.
+    Owner owner() const {
+        const std::int32_t id = owner_id_.load(std::memory_order_acquire);
+        return {id, owner_type_, owner_uid_, owner_euid_};
+    }
+    void set_owner(const Owner& to) {
+        owner_type_ = to.type;
+        owner_uid_ = to.uid;
+        owner_euid_ = to.euid;
+        owner_id_.store(to.id, std::memory_order_release); // pairs with the acquire in owner()
+    }
+    Relaxed<std::int32_t> owner_signal{0};
+
+private:
+    std::atomic<std::int32_t> owner_id_{0};
+    Relaxed<std::uint8_t> owner_type_{1};
+    Relaxed<std::uint32_t> owner_uid_{0}, owner_euid_{0};
 };
 
 /// `file` as a T, which gives the address of its own `class_tag` as tag(); null: it is no T.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/base/result.h>
 #include <drupe/vfs/dentry.h>
 
@@ -42,7 +43,7 @@ public:
     virtual Result<void> sync() { return {}; }
 
     std::uint64_t device() const { return device_; } // st_dev
-    std::uint32_t mount_flags() const { return flags_.load(std::memory_order_relaxed); }
+    std::uint32_t mount_flags() const { return flags_; }
     bool is_read_only() const { return (mount_flags() & mount_read_only) != 0; }
     std::string_view source() const { return {source_, source_length_}; }
     /// Where it is mounted, with a reference; null for the root of all and for internal ones.
@@ -80,7 +81,7 @@ private:
     std::uint64_t device_;
     std::atomic<std::uint32_t> users_{0};
     std::atomic<bool> detached_{false}, is_shut_down_{false};
-    std::atomic<std::uint32_t> flags_{mount_relatime};
+    Relaxed<std::uint32_t> flags_{mount_relatime};
     Dentry* root_ = nullptr;        // referenced while mounted or internal
     Dentry* mount_point_ = nullptr; // referenced
     char source_[64] = {};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/base/result.h>
 #include <drupe/sched/mutex.h>
 #include <drupe/sync/spin_lock.h>
@@ -66,10 +67,10 @@ public:
     bool is_directory() const { return kind() == mode_directory; }
     bool is_regular() const { return kind() == mode_regular; }
     bool is_symlink() const { return kind() == mode_symlink; }
-    std::uint32_t mode() const { return mode_.load(std::memory_order_relaxed); }
-    std::uint32_t uid() const { return uid_.load(std::memory_order_relaxed); }
-    std::uint32_t gid() const { return gid_.load(std::memory_order_relaxed); }
-    std::uint32_t nlink() const { return nlink_.load(std::memory_order_relaxed); }
+    std::uint32_t mode() const { return mode_; }
+    std::uint32_t uid() const { return uid_; }
+    std::uint32_t gid() const { return gid_; }
+    std::uint32_t nlink() const { return nlink_; }
     std::uint64_t ino() const { return ino_; }
     std::uint64_t rdev() const { return rdev_; }
     FileSystem& fs() const { return *fs_; }
@@ -142,8 +143,8 @@ public:
         forget_atime_good();
     }
 
-    void add_link() { nlink_.fetch_add(1, std::memory_order_relaxed); }
-    void drop_link() { nlink_.fetch_sub(1, std::memory_order_relaxed); }
+    void add_link() { nlink_++; }
+    void drop_link() { nlink_--; }
 
     /// Writers against running programs: a file open for writing cannot be executed and the other
     /// way round (text_busy).
@@ -178,7 +179,7 @@ protected:
     FileSystem* fs_;
     std::uint64_t ino_;
     std::uint64_t rdev_;
-    std::atomic<std::uint32_t> mode_, uid_, gid_, nlink_;
+    Relaxed<std::uint32_t> mode_, uid_, gid_, nlink_;
     void update_atime();
     void forget_atime_good() { atime_good_until_.store(0, std::memory_order_relaxed); }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <drupe/base/list.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/sched/wait_queue.h>
 #include <drupe/vfs/file.h>
 
@@ -13,7 +14,7 @@
 namespace drupe::vfs {
 
 struct InotifyLimits {
-    std::atomic<std::uint32_t> events{16384}, instances{128}, watches{65536};
+    Relaxed<std::uint32_t> events{16384}, instances{128}, watches{65536};
 };
 /// fs.inotify: events that wait in one file; files and watches of each user.
 extern InotifyLimits inotify_limits;

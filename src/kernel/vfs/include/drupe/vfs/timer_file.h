@@ -4,6 +4,7 @@
 #pragma once
 
 #include <drupe/base/ref_ptr.h>
+#include <drupe/base/relaxed.h>
 #include <drupe/base/result.h>
 #include <drupe/sched/mutex.h>
 #include <drupe/sched/wait_queue.h>
@@ -61,7 +62,10 @@ private:
         explicit Alarm(TimerFile& o);
         TimerFile* owner;
     };
-    bool is_ready() const { return has_fired_.load() || count_.load() != 0; }
+    bool is_ready() const {
+        // Acquire pairs with the release in collect(): what came and is counted is seen there.
+        return has_fired_.load(std::memory_order_acquire) || count_ != 0;
+    }
     Nanos now() const REQUIRES(mutex_);
     void arm() REQUIRES(mutex_);
     void collect() REQUIRES(mutex_);
@@ -70,8 +74,8 @@ private:
     void follow_wall(bool follow);
 
     const Follows clock_;
-    std::atomic<bool> has_fired_{false};  // set by the alarm; what it means is found out later
-    std::atomic<std::uint64_t> count_{0}; // written under mutex_
+    std::atomic<bool> has_fired_{false}; // set by the alarm; what it means is found out later
+    Relaxed<std::uint64_t> count_{0};    // written under mutex_
     sched::WaitQueue readable_;
     sched::Mutex mutex_;               // taken after the list's
     Nanos next_ GUARDED_BY(mutex_){0}; // on the wall clock when counts_wall_; 0: disarmed
