@@ -5,6 +5,7 @@
 #pragma once
 
 #include <drupe/base/units.h>
+#include <drupe/mm/heap.h>
 #include <drupe/sync/cpu_core.h>
 #include <drupe/sync/spin_lock.h>
 
@@ -20,7 +21,24 @@ struct FrameCache {
     PhysAddr frames[capacity] GUARDED_BY(lock) = {};
 };
 
+struct FreeObject {
+    FreeObject* next;
+};
+/// Free objects of one size (heap.cc).
+struct ObjectList {
+    FreeObject* first = nullptr;
+    /// Changes under the stock's lock; where objects come from slabs or go there, under the lock of
+    /// their size too.
+    std::atomic<std::uint32_t> count{0};
+    std::uint32_t most = 0; // 0: nothing was put here yet
+};
+struct ObjectStock {
+    ObjectList lists[slab_class_count] GUARDED_BY(lock);
+    SpinLock<LockRank::heap_list> lock;
+};
+
 struct alignas(64) CpuStock {
+    ObjectStock objects; // in front: a list is found by one addition
     FrameCache frames;
 };
 

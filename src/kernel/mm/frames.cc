@@ -2,6 +2,7 @@
 // Banks and their chunks, the reserved ranges, and the CPUs' caches in front of the buddy
 // allocator.
 #include <drupe/mm/frames.h>
+#include <drupe/mm/heap.h>
 #include <drupe/mm/last_resort.h>
 
 #include <drupe/arch/cache.h>
@@ -217,8 +218,10 @@ constinit Tell tell_low = nullptr;
 using LastResort = bool (*)();
 constinit LastResort last_resort = nullptr;
 
-/// For when the buddy has nothing left: what all CPUs keep goes back to it. No lock of these held.
+/// For when the buddy has nothing left: what all CPUs keep goes back to it. No lock of these held,
+/// nor of the heap.
 [[gnu::noinline, gnu::cold]] void drain_all() {
+    heap_trim();
     for_each_stock([](CpuStock& stock) {
         FrameCache& cache = stock.frames;
         IrqGuard guard(cache.lock);

@@ -18,7 +18,8 @@ enum class LockRank : std::uint8_t {
     wait_queue,   // a wake-up takes the run queue; queues are woken under their owner's lock
     frames,       // memory is allocated under most data-structure locks
     frame_cache,  // a CPU's few frames; refilled from the frames lock
-    heap,         // the slab takes frames
+    heap,         // slabs with free objects of one size; gives frames back
+    heap_list,    // a CPU's few objects; come from slabs and go there
     user_usage,   // what users have in use; allocates records
     inheritance,  // who waits for whose lock; frees records, changes threads' priorities
     signal,       // queues signals, wakes the target
