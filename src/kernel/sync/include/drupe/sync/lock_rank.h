@@ -10,7 +10,7 @@ namespace drupe {
 enum class LockRank : std::uint8_t {
     console = 1,  // anything may log, so nothing is taken under it
     irq_chip,     // masking and sending interrupts happens under driver and scheduler locks
-    entropy,      // random numbers are wanted anywhere; computes one block
+    entropy,      // the root of random numbers, which are wanted anywhere; computes blocks
     clock,        // the wall clock's offset; read and written under nothing else
     timer,        // armed while a run queue is locked
     run_queue,    // wake-ups happen under nearly every other lock
