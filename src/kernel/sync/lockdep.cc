@@ -27,7 +27,6 @@ std::string_view name_of(LockRank rank) {
     case LockRank::frame_cache: return "frame_cache";
     case LockRank::heap: return "heap";
     case LockRank::heap_list: return "heap_list";
-    case LockRank::user_usage: return "user_usage";
     case LockRank::inheritance: return "inheritance";
     case LockRank::signal: return "signal";
     case LockRank::signal_timer: return "signal_timer";

@@ -20,7 +20,6 @@ enum class LockRank : std::uint8_t {
     frame_cache,  // a CPU's few frames; refilled from the frames lock
     heap,         // slabs with free objects of one size; gives frames back
     heap_list,    // a CPU's few objects; come from slabs and go there
-    user_usage,   // what users have in use; allocates records
     inheritance,  // who waits for whose lock; frees records, changes threads' priorities
     signal,       // queues signals, wakes the target
     signal_timer, // a timer's next expiry; timers that follow the wall clock are armed under it
