@@ -30,6 +30,8 @@ std::string_view name_of(LockRank rank) {
     case LockRank::inheritance: return "inheritance";
     case LockRank::signal: return "signal";
     case LockRank::signal_timer: return "signal_timer";
+    case LockRank::actions: return "actions";
+    case LockRank::thread_table: return "thread_table";
     case LockRank::process: return "process";
     case LockRank::tty: return "tty";
     case LockRank::volume: return "volume";

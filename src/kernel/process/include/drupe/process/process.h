@@ -51,7 +51,8 @@ public:
     // lock: whoever is no thread of the process looks at them under that lock.
     RefPtr<Image> image;
     RefPtr<SignalActions> actions;
-    OwnPtr<ProcessExtension> timers; // setitimer, timer_create; made under the tasks lock
+    SpinLock<LockRank::actions> actions_lock; // held, too, while exec replaces them: for timers
+    OwnPtr<ProcessExtension> timers;          // setitimer, timer_create; made under the tasks lock
     /// The image, for others than the process's own threads. Null: the process has ended.
     RefPtr<Image> image_now() const;
 
@@ -73,11 +74,11 @@ public:
     // Changed under actions->lock. The process's threads look at the atomic ones without it, after
     // they took back the flag that says that something changed.
     PendingSignals pending GUARDED_BY(actions->lock);
-    std::atomic<bool> is_exiting{false};                // every thread leaves as soon as it sees it
-    std::atomic<bool> is_stopped{false};                // every thread parks
-    WaitStatus status;                                  // valid with is_exiting or is_stopped
-    std::atomic<UserThread*> survivor{nullptr};         // execs: every other thread leaves
-    std::atomic<CoreDump*> core_dump{nullptr};          // under way: every other thread stands still
+    std::atomic<bool> is_exiting{false};        // every thread leaves as soon as it sees it
+    std::atomic<bool> is_stopped{false};        // every thread parks
+    WaitStatus status;                          // valid with is_exiting or is_stopped
+    std::atomic<UserThread*> survivor{nullptr}; // execs: every other thread leaves
+    std::atomic<CoreDump*> core_dump{nullptr};  // under way: every other thread stands still
     std::uint32_t parked GUARDED_BY(actions->lock) = 0; // threads waiting for SIGCONT
     sched::WaitQueue continued;                         // where they wait
 

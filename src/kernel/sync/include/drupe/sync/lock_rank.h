@@ -23,6 +23,8 @@ enum class LockRank : std::uint8_t {
     inheritance,  // who waits for whose lock; frees records, changes threads' priorities
     signal,       // queues signals, wakes the target
     signal_timer, // a timer's next expiry; timers that follow the wall clock are armed under it
+    actions,      // a process's table of signal actions is replaced, or a timer of it sends
+    thread_table, // a bucket of thread ids; sends signals within a process
     process,      // thread list, children; sends signals
     tty,          // wakes readers, signals, writes to the console
     volume,       // which pages of a disk are changed, and in whose hands; nodes from the heap
