@@ -30,4 +30,9 @@ private:
     std::size_t free_ = 0;
 };
 
+namespace detail {
+/// One frame, not by way of a CPU's stock; false: there is none. Any context.
+bool take_from_buddy(PhysAddr& out);
+} // namespace detail
+
 } // namespace drupe::mm

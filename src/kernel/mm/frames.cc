@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Banks and their chunks, the reserved ranges, and the caches in front of the buddy allocator.
+// Banks and their chunks, the reserved ranges, and the CPUs' caches in front of the buddy
+// allocator.
 #include <drupe/mm/frames.h>
+#include <drupe/mm/heap.h>
 #include <drupe/mm/last_resort.h>
 
 #include <drupe/arch/cache.h>
 #include <drupe/arch/page_table.h>
-#include <drupe/sync/cpu_core.h>
 #include <drupe/sync/spin_lock.h>
 
 #include "buddy.h"
+#include "cpu_stock.h"
 
 #include <algorithm>
 #include <bit>
@@ -38,15 +40,6 @@ struct Range {
     std::uint64_t from, to;
 };
 
-// Frames of one CPU, so that the common allocation touches neither the buddy nor its lock.
-struct alignas(256) FrameCache { // a power of two: found by a shift, no line shared
-    static constexpr unsigned capacity = 30;
-    static constexpr unsigned batch_order = 4; // moved at once: 16
-    SpinLock<LockRank::frame_cache> lock;
-    unsigned count GUARDED_BY(lock) = 0;
-    PhysAddr frames[capacity] GUARDED_BY(lock) = {};
-};
-
 struct State {
     SpinLock<LockRank::frames> lock;
     Buddy buddy GUARDED_BY(lock);
@@ -56,12 +49,8 @@ struct State {
     static constexpr unsigned max_reserved = 64;
     Range reserved[max_reserved] = {};
     unsigned reserved_count = 0;
-    FrameCache caches[DRUPE_MAX_CPUS];
 };
 constinit State state;
-
-// Whichever CPU's: its lock is taken, so moving to another one in between does no harm.
-FrameCache& this_cache() { return state.caches[this_cpu_core().index]; }
 
 #if defined(DRUPE_HOSTED)
 unsigned fail_countdown = 0;
@@ -229,12 +218,15 @@ constinit Tell tell_low = nullptr;
 using LastResort = bool (*)();
 constinit LastResort last_resort = nullptr;
 
-/// For when the buddy has nothing left: what all CPUs keep goes back to it. No lock of these held.
+/// For when the buddy has nothing left: what all CPUs keep goes back to it. No lock of these held,
+/// nor of the heap.
 [[gnu::noinline, gnu::cold]] void drain_all() {
-    for (FrameCache& cache : state.caches) {
+    heap_trim();
+    for_each_stock([](CpuStock& stock) {
+        FrameCache& cache = stock.frames;
         IrqGuard guard(cache.lock);
         if (cache.count != 0) drain(cache, 0);
-    }
+    });
 }
 
 [[gnu::noinline, gnu::cold]] Result<PhysAddr> take_from_all(unsigned order) {
@@ -295,10 +287,17 @@ Result<PhysAddr> detail::alloc_block(unsigned order) {
     return take_from_all(order); // what the caches hold may be the missing buddies
 }
 
+bool detail::take_from_buddy(PhysAddr& out) {
+    IrqGuard guard(state.lock);
+    if (!take_locked(0, out)) return false;
+    frame_of(out).refs.store(1, std::memory_order_relaxed);
+    return true;
+}
+
 Result<PhysAddr> detail::alloc_one() {
     if (should_fail()) return Errc::no_memory;
     {
-        FrameCache& cache = this_cache();
+        FrameCache& cache = this_stock().frames;
         IrqGuard guard(cache.lock);
         if (cache.count == 0) [[unlikely]]
             refill(cache);
@@ -331,7 +330,7 @@ void detail::give_back_one(Frame& frame, PhysAddr address) {
     frame.refs.store(0, std::memory_order_relaxed);
     frame.flags = 0;
     arch::note_frame_freed(address);
-    FrameCache& cache = this_cache();
+    FrameCache& cache = this_stock().frames;
     IrqGuard guard(cache.lock);
     if (cache.count == FrameCache::capacity) [[unlikely]]
         drain(cache, FrameCache::capacity / 2);
@@ -369,10 +368,10 @@ PageCount memory_free() {
 
 MemoryStats memory_stats() {
     std::size_t cached = 0;
-    for (FrameCache& cache : state.caches) {
-        IrqGuard guard(cache.lock);
-        cached += cache.count;
-    }
+    for_each_stock([&](CpuStock& stock) {
+        IrqGuard guard(stock.frames.lock);
+        cached += stock.frames.count;
+    });
     IrqGuard guard(state.lock);
     return {.total = {state.total},
             .free = {state.buddy.free_frames() + state.unintroduced + cached},
@@ -382,7 +381,9 @@ MemoryStats memory_stats() {
 
 #if defined(DRUPE_HOSTED)
 namespace testing {
+void stocks_reset(); // cpu_stock.cc
 void frames_reset() {
+    stocks_reset();
     state.~State();
     new (&state) State;
     bank_count = 0;

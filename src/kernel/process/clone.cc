@@ -59,10 +59,9 @@ Result<NewThread> make_thread(Process& process, std::string_view name,
 
 enum class Kinship : std::uint8_t { thread, child, sibling };
 
-/// From here on others can find it. would_block: no id is free, or the process is ending.
-Result<Pid> publish(Process& process, NewThread& fresh, Kinship kinship) {
-    IrqGuard tasks{tasks_lock()};
-    const Pid id = TRY(allocate_id_locked());
+/// The process, and the thread in it. would_block: the process is ending.
+Result<void> publish_locked(Process& process, NewThread& fresh, Kinship kinship, Pid id)
+    REQUIRES(tasks_lock()) {
     IrqGuard guard{process.actions->lock};
     if (process.is_exiting || process.survivor || process.core_dump) return Errc::would_block;
     UserThread& user = *fresh.user;
@@ -80,12 +79,20 @@ Result<Pid> publish(Process& process, NewThread& fresh, Kinship kinship) {
         process.parent->children.push_back(process);
         process.parent_pid = process.parent->pid;
     }
-    add_thread_locked(user);
     process.threads.push_back(*fresh.thread);
     process.thread_count++;
     // It parks like the others.
     if (process.is_stopped)
         fresh.thread->work.fetch_or(sched::work_signal, std::memory_order_relaxed);
+    return {};
+}
+
+/// From here on others can find it. would_block: no id is free, or the process is ending.
+Result<Pid> publish(Process& process, NewThread& fresh, Kinship kinship) {
+    IrqGuard tasks{tasks_lock()};
+    const Pid id = TRY(allocate_id_locked());
+    TRY(publish_locked(process, fresh, kinship, id));
+    add_thread_locked(*fresh.user);
     return id;
 }
 

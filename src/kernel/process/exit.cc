@@ -48,13 +48,13 @@ void drop_files(UserThread& self) {
 /// ended it as a whole.
 bool remove_thread(Process& process, UserThread& self, int code) {
     IrqGuard tasks{tasks_lock()};
+    remove_thread_locked(self); // from here on nobody sends to it
     bool all_parked = false;
     {
         IrqGuard guard{process.actions->lock};
         process.threads.remove(*self.thread);
         process.thread_count--;
         process.ended_threads_time = process.ended_threads_time + self.thread->cpu_time();
-        remove_thread_locked(self);
         hand_over_locked(process, self);
         // While senders cannot look: a timer's node may be among them.
         self.pending.clear(SignalSet::all());
@@ -88,8 +88,7 @@ RefPtr<Process> bury_locked(Process& dead) REQUIRES(tasks_lock()) {
 /// False: the parent will not wait.
 bool notify_of_end_locked(Process& dead, int signo) REQUIRES(tasks_lock()) {
     const WaitStatus status = dead.status;
-    if (!status.is_killed())
-        return notify_parent_locked(dead, signo, child_exited, status.code());
+    if (!status.is_killed()) return notify_parent_locked(dead, signo, child_exited, status.code());
     return notify_parent_locked(dead, signo, status.has_dumped() ? child_dumped : child_killed,
                                 status.signal());
 }

@@ -90,6 +90,7 @@ Result<void> replace_program(arch::TrapFrame& frame, exec::LoadRequest& request,
     program.image->core_filter = process.image->core_filter;
     {
         IrqGuard tasks{tasks_lock()};
+        IrqGuard timers{process.actions_lock};
         IrqGuard guard{process.actions->lock};
         std::swap(process.actions, own.actions);
         std::swap(self.files, own.files);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Sending: is it noticed at all, where does it wait, who is woken. Every sender holds the tasks
-// lock, then the signal lock of the target.
+// Sending: is it noticed at all, where does it wait, who is woken. A sender holds the tasks lock,
+// then the signal lock of the target. Within a process the signal lock is enough, and a process's
+// timers take its actions_lock first: unless the signal stops or continues the process, which
+// parents look at under the tasks lock.
 #include <drupe/process/signal.h>
 
 #include "send.h"
@@ -111,6 +113,9 @@ bool send_locked(const Sending& s) REQUIRES(tasks_lock()) {
     return outcome.queued;
 }
 
+/// Within the sender's process: see above.
+bool is_private(int signo) { return signo != sigcont && !stop_signals.has(signo); }
+
 /// Counted as the target's user's. Standard signals of the kernel and of kill(2) need no leave.
 /// Null: there is no memory, or the user has too many.
 QueuedSignal* allocate_node(const Process& target, const SigInfo& info) {
@@ -130,27 +135,57 @@ QueuedSignal* allocate_node(const Process& target, const SigInfo& info) {
     return node;
 }
 
-Result<void> send_info_locked(Process& process, UserThread* target, const SigInfo& info)
-    REQUIRES(tasks_lock()) {
+/// send(QueuedSignal*) queues the node, or without one the bit; true: it took the node.
+template <class Send>
+Result<void> send_info(const Process& process, const SigInfo& info, Send send) {
     if (info.signo == 0) return {};
     QueuedSignal* const node = allocate_node(process, info);
     if (!node) {
         if (is_realtime(info.signo) && info.code != si_user) return Errc::would_block;
-        send_locked({process, target, info.signo, nullptr});
+        send(nullptr);
         return {};
     }
-    if (!send_locked({process, target, info.signo, node})) PendingSignals::drop(*node);
+    if (!send(node)) PendingSignals::drop(*node);
     return {};
 }
 
-bool post_node_locked(Process& process, UserThread* target, QueuedSignal& node, std::int32_t mark)
+Result<void> send_info_locked(Process& process, UserThread* target, const SigInfo& info)
     REQUIRES(tasks_lock()) {
+    return send_info(process, info, [&](QueuedSignal* node) {
+        tasks_lock().assert_held();
+        return send_locked({process, target, info.signo, node});
+    });
+}
+
+/// `process` is the running one; `target` cannot leave it meanwhile.
+Result<void> send_info_within(Process& process, UserThread* target, const SigInfo& info) {
+    return send_info(process, info, [&](QueuedSignal* node) {
+        const Sending s{process, target, info.signo, node};
+        IrqGuard guard{s.process.actions->lock};
+        return queue_locked(s).queued;
+    });
+}
+
+/// Marks a timer's node; false: it is queued still.
+bool mark_locked(const Sending& s, std::int32_t mark) REQUIRES(s.process.actions->lock) {
+    s.node->info.timer_mark = mark;
+    return !s.node->is_queued();
+}
+
+bool post_node_locked(const Sending& s, std::int32_t mark) REQUIRES(tasks_lock()) {
     {
-        IrqGuard guard{process.actions->lock};
-        node.info.timer_mark = mark;
-        if (node.is_queued()) return false;
+        IrqGuard guard{s.process.actions->lock};
+        if (!mark_locked(s, mark)) return false;
     }
-    return send_locked({process, target, node.info.signo, &node});
+    return send_locked(s);
+}
+
+/// From a timer of the process, which has not ended. `mark` 0: no timer's node.
+bool post_within(const Sending& s, std::int32_t mark) {
+    IrqGuard actions{s.process.actions_lock};
+    IrqGuard guard{s.process.actions->lock};
+    if (mark != 0 && !mark_locked(s, mark)) return false;
+    return queue_locked(s).queued;
 }
 
 } // namespace
@@ -219,8 +254,21 @@ Result<void> send_signal_locked(UserThread& target, const SigInfo& info) {
     return send_info_locked(*target.process, &target, info);
 }
 Result<void> send_signal(Process& target, const SigInfo& info) {
+    if (&target == sched::current().process && is_private(info.signo))
+        return send_info_within(target, nullptr, info);
     IrqGuard guard{tasks_lock()};
     return send_info_locked(target, nullptr, info);
+}
+
+bool send_signal_to_own_thread(Pid tid, const SigInfo& info, Result<void>& outcome) {
+    if (!is_private(info.signo)) return false;
+    UserThread& self = current_user();
+    const auto send = [&](UserThread& target) {
+        outcome = send_info_within(*self.process, &target, info);
+    };
+    if (tid != self.tid) return with_thread_of(*self.process, tid, send);
+    send(self);
+    return true;
 }
 
 Result<void> send_signal_to_group(Pid group, const SigInfo& info) {
@@ -237,8 +285,10 @@ Result<void> send_signal_to_group(Pid group, const SigInfo& info) {
 
 bool post_signal(Process& target, int signo) {
     DRUPE_ASSERT(!is_realtime(signo));
+    const Sending s{target, nullptr, signo, nullptr};
+    if (is_private(signo)) return post_within(s, 0);
     IrqGuard guard{tasks_lock()};
-    return send_locked({target, nullptr, signo, nullptr});
+    return send_locked(s);
 }
 
 void post_signal_to_group(Pid group, int signo) {
@@ -248,15 +298,24 @@ void post_signal_to_group(Pid group, int signo) {
 }
 
 bool post_signal(Process& target, QueuedSignal& node, std::int32_t mark) {
+    const Sending s{target, nullptr, node.info.signo, &node};
+    if (is_private(node.info.signo)) return post_within(s, mark);
     IrqGuard guard{tasks_lock()};
-    return post_node_locked(target, nullptr, node, mark);
+    return post_node_locked(s, mark);
 }
 
 bool post_signal(Process& target, Pid tid, QueuedSignal& node, std::int32_t mark) {
+    if (is_private(node.info.signo)) {
+        bool is_queued = false;
+        with_thread_of(target, tid, [&](UserThread& thread) {
+            is_queued = post_within({target, &thread, node.info.signo, &node}, mark);
+        });
+        return is_queued;
+    }
     IrqGuard guard{tasks_lock()};
     UserThread* thread = find_thread_locked(tid);
     if (!thread || thread->process != &target) return false;
-    return post_node_locked(target, thread, node, mark);
+    return post_node_locked({target, thread, node.info.signo, &node}, mark);
 }
 
 void complete_taken(SigInfo& info) {
@@ -296,8 +355,7 @@ SignalAction SignalActions::replace(int signo, const SignalAction& action) {
 }
 
 void withdraw_signal(Process& target, QueuedSignal& node) {
-    IrqGuard tasks{tasks_lock()};
-    if (target.is_zombie) return;
+    DRUPE_ASSERT(&target == sched::current().process);
     IrqGuard guard{target.actions->lock};
     if (target.pending.withdraw(node)) return;
     for (sched::Thread& thread : target.threads)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Two hash tables over ids and one list of all processes. Chains are short: ids are handed out in
-// order, so neighbours fall into different buckets.
+// order, so neighbours fall into different buckets. Each bucket of threads has a lock besides, for
+// senders within one process.
 #include <drupe/process/task_table.h>
 
 #include <array>
@@ -13,13 +14,26 @@ constexpr std::size_t bucket_of(Pid id) { return static_cast<std::size_t>(id) % 
 
 struct Tables {
     std::array<Process*, buckets> processes{};
-    std::array<UserThread*, buckets> threads{};
     Process* first = nullptr;
     Process* last = nullptr;
     Pid last_id = 0;
 };
 constinit SpinLock<LockRank::process> lock;
 constinit Tables tables GUARDED_BY(tasks_lock());
+
+/// Changes under the tasks lock and its own: either is enough to read it.
+struct ThreadBucket {
+    SpinLock<LockRank::thread_table> lock; // taken with interrupts masked: timers send
+    UserThread* first = nullptr;
+
+    UserThread* find(Pid tid) const {
+        UserThread* at = first;
+        while (at && at->tid != tid) at = at->next_by_tid;
+        return at;
+    }
+};
+constinit std::array<ThreadBucket, buckets> thread_buckets{};
+ThreadBucket& threads_like(Pid tid) { return thread_buckets[bucket_of(tid)]; }
 
 template <class T>
 void unlink(T*& head, T& element, T* T::*next) {
@@ -50,10 +64,16 @@ Process* find_process_locked(Pid pid) {
     return nullptr;
 }
 
-UserThread* find_thread_locked(Pid tid) {
-    for (UserThread* t = tables.threads[bucket_of(tid)]; t; t = t->next_by_tid)
-        if (t->tid == tid) return t;
-    return nullptr;
+UserThread* find_thread_locked(Pid tid) { return threads_like(tid).find(tid); }
+
+bool detail::with_thread_of(const Process& process, Pid tid, void* visitor,
+                            void (*visit)(void* visitor, UserThread& thread)) {
+    ThreadBucket& bucket = threads_like(tid);
+    IrqGuard guard{bucket.lock};
+    UserThread* const thread = bucket.find(tid);
+    if (!thread || thread->process != &process) return false;
+    visit(visitor, *thread);
+    return true;
 }
 
 RefPtr<Process> find_process(Pid pid) {
@@ -96,13 +116,16 @@ void remove_process_locked(Process& process) {
 }
 
 void add_thread_locked(UserThread& thread) {
-    UserThread*& head = tables.threads[bucket_of(thread.tid)];
-    thread.next_by_tid = head;
-    head = &thread;
+    ThreadBucket& bucket = threads_like(thread.tid);
+    SpinGuard guard{bucket.lock};
+    thread.next_by_tid = bucket.first;
+    bucket.first = &thread;
 }
 
 void remove_thread_locked(UserThread& thread) {
-    unlink(tables.threads[bucket_of(thread.tid)], thread, &UserThread::next_by_tid);
+    ThreadBucket& bucket = threads_like(thread.tid);
+    SpinGuard guard{bucket.lock};
+    unlink(bucket.first, thread, &UserThread::next_by_tid);
 }
 
 } // namespace drupe::process

@@ -19,7 +19,7 @@ constinit std::atomic<std::uint32_t> cpus_in_use{0};
 namespace {
 
 // The boot CPU's record is static: there is no heap yet when it is needed. The others' come from
-// the heap, so that a machine with one CPU does not pay for sixty-four.
+// the heap, so that a machine with one CPU does not pay for hundreds.
 alignas(Cpu) constinit char boot_cpu[sizeof(Cpu)] = {};
 constinit Cpu* cpus[DRUPE_MAX_CPUS] = {};
 constinit std::atomic<std::uint32_t> expected{1};

@@ -26,10 +26,12 @@ std::string_view name_of(LockRank rank) {
     case LockRank::frames: return "frames";
     case LockRank::frame_cache: return "frame_cache";
     case LockRank::heap: return "heap";
-    case LockRank::user_usage: return "user_usage";
+    case LockRank::heap_list: return "heap_list";
     case LockRank::inheritance: return "inheritance";
     case LockRank::signal: return "signal";
     case LockRank::signal_timer: return "signal_timer";
+    case LockRank::actions: return "actions";
+    case LockRank::thread_table: return "thread_table";
     case LockRank::process: return "process";
     case LockRank::tty: return "tty";
     case LockRank::volume: return "volume";

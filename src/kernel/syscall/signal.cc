@@ -44,6 +44,7 @@ Process* find_by_any_id_locked(Pid id) REQUIRES(tasks_lock()) {
 }
 
 Result<void> send_to_process(Pid pid, const SigInfo& info) {
+    if (pid == current_process().pid) return send_signal(current_process(), info);
     IrqGuard guard{tasks_lock()};
     Process* target = find_by_any_id_locked(pid);
     if (!target) return Errc::no_process;
@@ -65,6 +66,10 @@ Result<void> send_to_all(const SigInfo& info) {
 
 /// `process` 0: any.
 Result<void> send_to_thread(Pid process, Pid tid, const SigInfo& info) {
+    Result<void> outcome;
+    if ((process == 0 || process == current_process().pid) &&
+        send_signal_to_own_thread(tid, info, outcome))
+        return outcome;
     return with_thread(tid, [&](UserThread& thread) -> Result<void> {
         if (process != 0 && thread.process->pid != process) return Errc::no_process;
         TRY(may_signal(*thread.process, info.signo));

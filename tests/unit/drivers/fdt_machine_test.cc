@@ -119,8 +119,8 @@ TEST_CASE("QEMU virt entered at EL2, four CPUs, 3 GiB, an initrd") {
 
 TEST_CASE("more CPUs than the kernel keeps are dropped and reported") {
     const Read m(load("qemu-virt-smp160.dtb"));
-    CHECK(m->cpus.count == DRUPE_MAX_CPUS);
-    CHECK(m->cpus.dropped == 160 - DRUPE_MAX_CPUS);
+    CHECK(m->cpus.count == std::min<std::size_t>(160, DRUPE_MAX_CPUS));
+    CHECK(m->cpus.dropped == 160 - m->cpus.count);
     CHECK(m->irq_chip->number("#redistributor-regions") == 2u);
     CHECK(m->irq_chip->region_count == 3);
     CHECK(m->irq_chip->regions[2].base == PhysAddr{0x40'0000'0000});

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/entropy/chacha20.h>
 #include <drupe/entropy/random.h>
+#include <drupe/sync/cpu_core.h>
+#include <drupe/sync/lock_statistics.h>
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 using namespace drupe;
@@ -64,4 +67,24 @@ TEST_CASE("a long draw is spread evenly") {
     unsigned counts[256] = {};
     for (std::byte b : bytes) counts[static_cast<unsigned char>(b)]++;
     for (unsigned n : counts) CHECK((n > 3700 && n < 4500)); // 4096 ± 6 standard deviations
+}
+
+TEST_CASE("each CPU draws for itself, and hears of what is added") {
+    const std::vector<std::byte> seed(16, std::byte{7});
+    add(seed, Quality::seed);
+    draw(32);
+    const auto keyed = [](const CpuRandom& r) { return std::vector(r.key, r.key + 8); };
+    CpuRandom& here = boot_cpu_core.random;
+    const CpuRandom first = std::exchange(here, {}); // another CPU's is new
+    draw(32);
+    CHECK(here.generation == first.generation);
+    CHECK(keyed(here) != keyed(first));
+    const std::uint64_t roots = lock_statistics::of(LockRank::entropy).taken;
+    draw(32);
+    draw(4096);
+    CHECK(lock_statistics::of(LockRank::entropy).taken == roots);
+    add(seed, Quality::stir);
+    draw(32);
+    CHECK(here.generation == first.generation + 1);
+    CHECK(lock_statistics::of(LockRank::entropy).taken == roots + 2);
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <drupe/mm/heap.h>
 
+#include <drupe/sync/cpu_core.h>
 #include <support/test_memory.h>
 
 #include <bit>
 #include <map>
 #include <random>
+#include <set>
 
 using namespace drupe;
 using namespace drupe::mm;
@@ -87,4 +89,32 @@ TEST_CASE("the report of a size counts what its owners have") {
         CHECK(slab_report(number).object_bytes > 0);
     }
     CHECK(memory.leaked() == 0);
+}
+
+TEST_CASE("a CPU keeps few objects that others freed, and none when memory is short") {
+    TestMemory memory(512);
+    struct OnCpu {
+        explicit OnCpu(std::uint32_t cpu) { boot_cpu_core.index = cpu; }
+        ~OnCpu() { boot_cpu_core.index = 0; }
+    };
+    constexpr std::size_t size = 1024, per_slab = page_size / size;
+    std::vector<void*> objects;
+    for (unsigned i = 0; i < 40 * per_slab; i++) objects.push_back(heap_alloc(size));
+    CHECK(memory_stats().slab.n == 40);
+    {
+        OnCpu other(1);
+        for (void* p : objects) heap_free(p);
+        CHECK(memory_stats().slab.n <= 2);
+        std::set<void*> again;
+        for (unsigned i = 0; i < per_slab; i++) again.insert(heap_alloc(size));
+        CHECK(again.size() == per_slab);
+        CHECK(memory_stats().slab.n <= 2);
+        for (void* p : again) heap_free(p);
+    }
+    CHECK(memory_stats().slab.n != 0);
+    std::vector<PhysAddr> frames;
+    while (auto frame = alloc_frames()) frames.push_back(frame.value());
+    CHECK(memory_stats().slab.n == 0);
+    for (PhysAddr frame : frames) free_frames(frame);
+    CHECK(memory.leaked() == 1); // the other CPU's stock
 }

@@ -3,6 +3,8 @@
 #include "caller.h"
 
 #include <drupe/process/credentials.h>
+#include <drupe/process/signal.h>
+#include <drupe/sync/lock_statistics.h>
 #include <drupe/syscall/handlers.h>
 #include <drupe/vfs/fd_table.h>
 
@@ -65,5 +67,32 @@ TEST_CASE("nobody may have more descriptors than a table can hold") {
         CHECK(sc::setrlimit(open_files, at(limit)).ok());
         limit.hard++;
         CHECK(sc::setrlimit(open_files, at(limit)).error() == Errc::not_permitted);
+    }));
+}
+
+TEST_CASE("signals within a process take no lock of all processes") {
+    test::Caller caller;
+    CHECK(caller.run([&] {
+        const std::uint64_t before = lock_statistics::of(LockRank::process).taken;
+        process::UserThread& self = process::current_user();
+        self.blocked = process::SignalSet(~std::uint64_t{0});
+        CHECK(sc::kill(100, 10).ok());
+        CHECK(sc::kill(100, 0).ok());
+        CHECK(sc::tgkill(100, 100, 12).ok());
+        CHECK(sc::tkill(100, 34).ok());
+        process::QueuedSignal to_process, to_thread;
+        to_process.info.signo = 14;
+        to_thread.info.signo = 35;
+        CHECK(process::post_signal(*self.process, to_process, 1));
+        CHECK_FALSE(process::post_signal(*self.process, to_process, 1));
+        CHECK(process::post_signal(*self.process, 100, to_thread, 2));
+        process::withdraw_signal(*self.process, to_process);
+        process::withdraw_signal(*self.process, to_thread);
+        CHECK(process::post_signal(*self.process, 15));
+        CHECK(lock_statistics::of(LockRank::process).taken == before);
+        CHECK(sc::kill(100, 18).ok()); // SIGCONT: parents look at what it does
+        CHECK(lock_statistics::of(LockRank::process).taken > before);
+        CHECK(self.pending.set().raw() == ((1ull << 11) | (1ull << 33)));
+        self.pending.clear(process::SignalSet::all());
     }));
 }

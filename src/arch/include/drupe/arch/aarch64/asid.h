@@ -116,9 +116,10 @@ private:
         }
     }
 
-    unsigned bits_ = 16;
-    std::atomic<std::uint64_t> generation_{std::uint64_t{1} << 16};
-    std::uint64_t next_ = 1;
+    // Zeros until init(): the table of CPUs is then no part of the image.
+    unsigned bits_ = 0;
+    std::atomic<std::uint64_t> generation_{0};
+    std::uint64_t next_ = 0;
     std::atomic<std::uint32_t> lock_{0};
     Cpu cpus_[max_cpus];
 };

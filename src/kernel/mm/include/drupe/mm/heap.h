@@ -17,8 +17,8 @@ inline constexpr std::size_t max_slab_object = 2048;
 void* heap_alloc(std::size_t bytes);
 /// Null is allowed.
 void heap_free(void* object);
-/// Gives back frames that only cached free objects keep. For memory pressure and for tests that
-/// count frames.
+/// Gives back frames that only free objects on the lists of CPUs keep. Done by itself where frames
+/// run out; for tests that count frames. Any context.
 void heap_trim();
 
 /// One size of objects.
@@ -28,8 +28,9 @@ struct SlabReport {
     std::size_t frames;
 };
 inline constexpr unsigned slab_class_count = 20;
-/// Counters that return to their start when nothing leaks. Precondition: number below
-/// slab_class_count. Context: any. Takes time in proportion to the slabs with free objects.
+/// Counters that return to their start when nothing leaks; exact while nobody allocates or frees.
+/// Precondition: number below slab_class_count. Context: any. Takes time in proportion to the slabs
+/// with free objects.
 SlabReport slab_report(unsigned number);
 
 } // namespace drupe::mm

@@ -51,7 +51,8 @@ public:
     // lock: whoever is no thread of the process looks at them under that lock.
     RefPtr<Image> image;
     RefPtr<SignalActions> actions;
-    OwnPtr<ProcessExtension> timers; // setitimer, timer_create; made under the tasks lock
+    SpinLock<LockRank::actions> actions_lock; // held, too, while exec replaces them: for timers
+    OwnPtr<ProcessExtension> timers;          // setitimer, timer_create; made under the tasks lock
     /// The image, for others than the process's own threads. Null: the process has ended.
     RefPtr<Image> image_now() const;
 

@@ -33,12 +33,15 @@ Result<void> send_signal(Process& target, const SigInfo& info);
 Result<void> send_signal_locked(Process& target, const SigInfo& info) REQUIRES(tasks_lock());
 /// To one thread (tgkill).
 Result<void> send_signal_locked(UserThread& target, const SigInfo& info) REQUIRES(tasks_lock());
+/// To a thread of the running process, without the tasks lock. False: it has no such thread, or the
+/// signal needs that lock; nothing was sent.
+bool send_signal_to_own_thread(Pid tid, const SigInfo& info, Result<void>& outcome);
 /// To every process of a group; no_process when there is none.
 Result<void> send_signal_to_group(Pid group, const SigInfo& info);
 
 /// From an interrupt handler or a timer: never allocates, cannot fail; SI_KERNEL. A standard signal
 /// only. Same rule about locks: a terminal gives its own up before it signals. False: it was
-/// pending already, or the process ignores it.
+/// pending already, or the process ignores it. The caller keeps the process.
 bool post_signal(Process& target, int signo);
 void post_signal_to_group(Pid group, int signo);
 /// With the caller's own node; SI_TIMER. Queued also beside others of its number. The process's
@@ -53,7 +56,7 @@ bool post_signal(Process& target, Pid tid, QueuedSignal& node, std::int32_t mark
 void complete_taken(SigInfo& info);
 /// An instruction of the running thread raised it: cannot be blocked or ignored, that kills.
 void force_signal(const SigInfo& info);
-/// Takes the node back if it still waits in a queue of the process or its threads.
+/// Takes the node back if it still waits in a queue of the running process or its threads.
 void withdraw_signal(Process& target, QueuedSignal& node);
 
 /// May the running process signal the target? not_permitted. (kill(2), "Permissions".)

@@ -25,6 +25,18 @@ Result<void> with_thread(Pid tid, Visit visit) {
     if (!thread) return Errc::no_process;
     return visit(*thread);
 }
+namespace detail {
+bool with_thread_of(const Process& process, Pid tid, void* visitor,
+                    void (*visit)(void* visitor, UserThread& thread));
+} // namespace detail
+/// Calls visit(UserThread&) for a thread of `process`, which does not leave meanwhile, without the
+/// tasks lock; false: it has no such thread.
+template <class Visit>
+bool with_thread_of(const Process& process, Pid tid, Visit visit) {
+    return detail::with_thread_of(process, tid, &visit, [](void* visitor, UserThread& thread) {
+        (*static_cast<Visit*>(visitor))(thread);
+    });
+}
 /// Calls visit(Process&) for each under the tasks lock.
 template <class Visit>
 void for_each_process(Visit visit) {
@@ -36,6 +48,7 @@ void for_each_process(Visit visit) {
 Result<Pid> allocate_id_locked() REQUIRES(tasks_lock());
 void add_process_locked(Process& process) REQUIRES(tasks_lock());
 void remove_process_locked(Process& process) REQUIRES(tasks_lock());
+/// Not under a signal lock: who finds a thread takes that.
 void add_thread_locked(UserThread& thread) REQUIRES(tasks_lock());
 void remove_thread_locked(UserThread& thread) REQUIRES(tasks_lock());
 

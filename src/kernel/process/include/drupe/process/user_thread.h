@@ -40,7 +40,7 @@ struct UserThread {
     sched::Thread* thread = nullptr;
     Process* process;
     Pid tid = 0;
-    UserThread* next_by_tid = nullptr; // hash chain, tasks lock
+    UserThread* next_by_tid = nullptr; // task_table.cc's
 
     // Owned by the thread itself, and replaced under the tasks lock: others look at them under it.
     // Each thread holds references of its own to what it shares: the file room does without locks

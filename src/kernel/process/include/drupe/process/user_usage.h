@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What a user has in use over all processes, where a limit counts that. Any context.
+// What a user has in use over all processes, where a limit counts that. No lock; any context.
 #pragma once
 
 #include <cstdint>

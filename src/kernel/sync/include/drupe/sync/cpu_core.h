@@ -30,12 +30,20 @@ struct HeldLocks {
 /// Interrupts in use at most; number 0 stays unused.
 inline constexpr std::size_t interrupt_slots = 128;
 
+/// A CPU's generator of random numbers (kernel/entropy). Only the CPU itself uses it, with
+/// interrupts masked.
+struct CpuRandom {
+    std::uint32_t key[8] = {};
+    std::uint64_t generation = 0; // of the root that the key comes from; 0: of none
+};
+
 struct CpuCore {
     std::uint32_t index = 0;
     /// Taken by this CPU, by kernel/irq's slot; only the CPU itself counts.
     std::atomic<std::uint32_t> interrupts[interrupt_slots] = {};
     /// Odd while the CPU is in a ReadSection; only the CPU itself counts.
     std::atomic<std::uint32_t> read_sections{0};
+    CpuRandom random;
 #if defined(DRUPE_LOCKDEP)
     lockdep::HeldLocks held = {};
 #endif

@@ -10,7 +10,7 @@ namespace drupe {
 enum class LockRank : std::uint8_t {
     console = 1,  // anything may log, so nothing is taken under it
     irq_chip,     // masking and sending interrupts happens under driver and scheduler locks
-    entropy,      // random numbers are wanted anywhere; computes one block
+    entropy,      // the root of random numbers, which are wanted anywhere; computes blocks
     clock,        // the wall clock's offset; read and written under nothing else
     timer,        // armed while a run queue is locked
     run_queue,    // wake-ups happen under nearly every other lock
@@ -18,11 +18,13 @@ enum class LockRank : std::uint8_t {
     wait_queue,   // a wake-up takes the run queue; queues are woken under their owner's lock
     frames,       // memory is allocated under most data-structure locks
     frame_cache,  // a CPU's few frames; refilled from the frames lock
-    heap,         // the slab takes frames
-    user_usage,   // what users have in use; allocates records
+    heap,         // slabs with free objects of one size; gives frames back
+    heap_list,    // a CPU's few objects; come from slabs and go there
     inheritance,  // who waits for whose lock; frees records, changes threads' priorities
     signal,       // queues signals, wakes the target
     signal_timer, // a timer's next expiry; timers that follow the wall clock are armed under it
+    actions,      // a process's table of signal actions is replaced, or a timer of it sends
+    thread_table, // a bucket of thread ids; sends signals within a process
     process,      // thread list, children; sends signals
     tty,          // wakes readers, signals, writes to the console
     volume,       // which pages of a disk are changed, and in whose hands; nodes from the heap
