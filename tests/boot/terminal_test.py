@@ -156,7 +156,7 @@ class OnATerminal(unittest.TestCase):
             for key, name in ((b"\x03", b"SIGINT"), (b"\x1c", b"SIGQUIT"), (b"\x1a", b"SIGTSTP")):
                 t.type(b"lost", b"lost")  # shown before the signal, with which Linux drops output that waits
                 t.type(key, b"caught " + name + b"\r\n> ")
-            t.type(b"output\r", b"output: -1, told 0 1 0\r\n> ")
+            t.type(b"output\r", b"output: -1, told 1, then 0\r\n> ")
             t.type(b"raw\r", b"keys:")
             for key in (b"a", b"\x03", b"\x04", b"\r", b"\n", b"\x10", b"\x11", b"\x13", b"\x1a", b"\x1b[A", b"\x7f", b"\xff"):
                 t.type(key, b" %02x" % key[-1])
