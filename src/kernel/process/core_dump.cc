@@ -24,7 +24,9 @@ bool begin(Process& process, CoreDump& dump, CoreThread& writer) {
     process.continued.wake_all();
     kick_all(process);
     // What waits for the writer must not end its waits for the file system; a kill still does.
-    writer.user->thread->work.fetch_and(~std::uint32_t{sched::work_signal});
+    // Relaxed: what the flag stands for is under the lock that is held here.
+    writer.user->thread->work.fetch_and(~std::uint32_t{sched::work_signal},
+                                        std::memory_order_relaxed);
     return true;
 }
 
