@@ -282,7 +282,8 @@ TEST_CASE("clone refuses what Linux refuses") {
         CHECK(refused(Word{clone_thread} | clone_vm) == -22);
         CHECK(refused(clone_sighand) == -22);
         CHECK(refused(Word{clone_newns} | sim::fork_flags) == -1);
-        CHECK(refused(Word{clone_pidfd} | sim::fork_flags) == -22);
+        CHECK(refused(Word{clone_pidfd} | clone_detached | sim::fork_flags) == -22);
+        CHECK(refused(Word{clone_pidfd} | sim::thread_flags) == -22);
     });
     CHECK(programs.run());
     CHECK(programs.ended == WaitStatus::exited(0));

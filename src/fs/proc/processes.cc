@@ -3,6 +3,7 @@
 // holds a number, not a process: when the process is gone, its files say so.
 #include "process_files.h"
 
+#include <drupe/process/process_file.h>
 #include <drupe/process/task_table.h>
 #include <drupe/vfs/fd_table.h>
 #include <drupe/vfs/file.h>
@@ -136,6 +137,10 @@ public:
                   std::string_view(octal + at, sizeof octal - at), file->dentry().fs().mount_id(),
                   file->inode().ino());
         if (auto* inotify = file_as<InotifyFile>(*file)) write_watches(out, *inotify);
+        if (auto* named = file_as<process::ProcessFile>(*file)) {
+            const Pid pid = named->pid();
+            format_to(out, "Pid:\t{}\nNSpid:\t{}\n", pid, pid);
+        }
         return {};
     }
 

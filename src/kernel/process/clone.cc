@@ -3,6 +3,7 @@
 #include "send.h"
 
 #include <drupe/process/lifecycle.h>
+#include <drupe/process/process_file.h>
 
 #include <drupe/arch/user_access.h>
 #include <drupe/arch/user_context.h>
@@ -88,9 +89,10 @@ Result<void> publish_locked(Process& process, NewThread& fresh, Kinship kinship,
 }
 
 /// From here on others can find it. would_block: no id is free, or the process is ending.
-Result<Pid> publish(Process& process, NewThread& fresh, Kinship kinship) {
+/// `wanted`: the id, or 0; exists, not_permitted, invalid.
+Result<Pid> publish(Process& process, NewThread& fresh, Kinship kinship, Pid wanted = 0) {
     IrqGuard tasks{tasks_lock()};
-    const Pid id = TRY(allocate_id_locked());
+    const Pid id = TRY(wanted != 0 ? claim_id_locked(wanted) : allocate_id_locked());
     TRY(publish_locked(process, fresh, kinship, id));
     add_thread_locked(*fresh.user);
     return id;
@@ -103,7 +105,9 @@ Result<void> check(const CloneRequest& request) {
     if (has(namespaces)) return has(clone_fs) ? Errc::invalid : Errc::not_permitted;
     if (has(clone_thread) && !has(clone_sighand)) return Errc::invalid;
     if (has(clone_sighand) && !has(clone_vm)) return Errc::invalid;
-    if (has(clone_pidfd)) return Errc::invalid; // there are none; a caller falls back
+    if (has(clone_sighand) && has(clone_clear_sighand)) return Errc::invalid;
+    if (has(clone_pidfd) && (flags & (clone_thread | clone_detached)) != 0) return Errc::invalid;
+    if (has(clone_into_cgroup)) return Errc::bad_descriptor; // there are no such directories
     if (has(clone_thread) && has(clone_vfork)) return Errc::invalid;
     if ((flags & clone_signal_mask) > signal_count) return Errc::invalid;
     return {};
@@ -117,8 +121,36 @@ Result<RefPtr<Process>> fork_process(std::uint64_t flags) {
     child->oom_score_adjust = self.oom_score_adjust;
     child->image = (flags & clone_vm) != 0 ? self.image : TRY(self.image->copy());
     child->actions = (flags & clone_sighand) != 0 ? self.actions : TRY(self.actions->copy());
+    if ((flags & clone_clear_sighand) != 0) child->actions->reset_handlers();
     return child;
 }
+
+/// CLONE_PIDFD: a descriptor of the caller's for a child that nobody knows yet.
+class ChildDescriptor {
+public:
+    explicit ChildDescriptor(UserThread& caller) : caller_(caller) {}
+    ~ChildDescriptor() {
+        if (file_) caller_.files->unreserve(fd_);
+    }
+    ChildDescriptor(const ChildDescriptor&) = delete;
+    ChildDescriptor& operator=(const ChildDescriptor&) = delete;
+
+    /// Its number is written to `at`. no_memory, too_many_files, fault.
+    Result<void> prepare(Process& child, VirtAddr at) {
+        RefPtr<vfs::File> file = TRY(ProcessFile::create(child, 0));
+        fd_ = TRY(caller_.files->reserve(true, caller_.context.max_descriptors));
+        file_ = std::move(file);
+        return arch::put_user(at, fd_);
+    }
+    void finish() {
+        if (file_) caller_.files->fill(fd_, std::move(file_));
+    }
+
+private:
+    UserThread& caller_;
+    RefPtr<vfs::File> file_;
+    std::uint32_t fd_ = 0;
+};
 
 /// Not ended by signals, but by the end of the parent itself.
 void wait_for(VforkWait& wait) {
@@ -180,7 +212,10 @@ Result<Pid> clone(const arch::TrapFrame& frame, const CloneRequest& request) {
     const Kinship kinship = has(clone_thread)   ? Kinship::thread
                             : has(clone_parent) ? Kinship::sibling
                                                 : Kinship::child;
-    const Pid id = TRY(publish(*process, fresh, kinship));
+    ChildDescriptor descriptor(caller);
+    if (has(clone_pidfd)) TRY(descriptor.prepare(*process, request.pidfd));
+    const Pid id = TRY(publish(*process, fresh, kinship, request.wanted_id));
+    descriptor.finish();
     if (has(clone_parent_settid))
         (void)arch::put_user(request.parent_tid, static_cast<std::uint32_t>(id)).ok();
     fresh.user.leak(); // its own from now on; it deletes itself when it ends

@@ -137,6 +137,7 @@ void release_orphaned_group_locked(Process& leaving) REQUIRES(tasks_lock()) {
 RefPtr<Process> become_zombie(Process& process) {
     IrqGuard guard{tasks_lock()};
     process.is_zombie = true;
+    process.ended.wake_all();
     release_orphaned_group_locked(process);
     if (notify_of_end_locked(process, process.exit_signal)) return nullptr;
     return bury_locked(process);

@@ -93,6 +93,13 @@ Result<Pid> allocate_id_locked() {
     return Errc::would_block;
 }
 
+Result<Pid> claim_id_locked(Pid wanted) {
+    if (wanted < 1 || wanted >= max_pid) return Errc::invalid;
+    if (!current_process().credentials.is_privileged()) return Errc::not_permitted;
+    if (is_taken_locked(wanted)) return Errc::exists;
+    return wanted;
+}
+
 void add_process_locked(Process& process) {
     process.retain();
     Process*& head = tables.processes[bucket_of(process.pid)];

@@ -10,6 +10,8 @@ namespace drupe::process {
 namespace {
 
 bool matches(const Process& child, const WaitRequest& request, Pid own_group) {
+    if (!(child.exit_signal == sigchld ? request.ordinary : request.clones)) return false;
+    if (request.only) return &child == request.only;
     if (request.which > 0) return child.pid == request.which;
     if (request.which == -1) return true;
     return child.group == (request.which == 0 ? own_group : -request.which);

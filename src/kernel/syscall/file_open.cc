@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Opening and closing.
 #include "file_call.h"
+#include "growing_struct.h"
 
 #include <drupe/process/lifecycle.h>
 #include <drupe/process/unshare.h>
@@ -55,16 +56,6 @@ Result<std::uint32_t> resolve_flags(std::uint64_t resolve) {
     return flags;
 }
 
-Result<OpenHow> read_how(VirtAddr how, Word size) {
-    if (size < sizeof(OpenHow)) return Errc::invalid;
-    if (size > page_size) return Errc::too_big;
-    OpenHow value = TRY(arch::get_user<OpenHow>(how));
-    // What a newer program knows and we do not must be zero.
-    for (Word i = sizeof(OpenHow); i < size; i++)
-        if (TRY(arch::get_user<char>(how + i)) != 0) return Errc::too_big;
-    return value;
-}
-
 } // namespace
 
 Result<Word> openat(int dirfd, VirtAddr path, int flags, std::uint32_t mode) {
@@ -75,7 +66,7 @@ Result<Word> openat(int dirfd, VirtAddr path, int flags, std::uint32_t mode) {
 }
 
 Result<Word> openat2(int dirfd, VirtAddr path, VirtAddr how_at, Word size) {
-    const OpenHow how = TRY(read_how(how_at, size));
+    const OpenHow how = TRY(get_growing<OpenHow>(how_at, size, sizeof(OpenHow)));
     if (how.flags & ~std::uint64_t{known_flags}) return Errc::invalid;
     const auto flags = static_cast<std::uint32_t>(how.flags);
     const bool creates =

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Threads and processes: beginning, ending, waiting.
+#include "file_call.h"
+
 #include <drupe/process/lifecycle.h>
+#include <drupe/process/process_file.h>
 #include <drupe/process/task_table.h>
 #include <drupe/process/unshare.h>
 #include <drupe/syscall/handlers.h>
@@ -12,7 +15,6 @@ namespace drupe::syscall {
 namespace {
 
 using namespace process;
-using Word = std::uint64_t;
 
 // [linux] uapi/linux/wait.h
 enum WaitOption : int {
@@ -42,6 +44,13 @@ Result<void> put_usage(VirtAddr at, const WaitResult& child) {
     usage.user_microseconds = child.cpu_time.ns % 1'000'000'000 / 1000;
     usage.max_resident_kib = static_cast<std::int64_t>(child.most_resident.bytes() / 1024);
     return arch::put_user(at, usage);
+}
+
+/// __WALL, __WCLONE. Children belong to the process: __WNOTHREAD changes nothing.
+void choose_kinds(WaitRequest& request, int options) {
+    const bool all = (options & wait_all) != 0;
+    request.clones = all || (options & wait_clone) != 0;
+    request.ordinary = all || !request.clones;
 }
 
 SigInfo info_of(const WaitResult& result) {
@@ -95,7 +104,14 @@ Result<Word> get_robust_list(int tid, VirtAddr head, VirtAddr size) {
 }
 
 Result<Word> clone(Word flags, VirtAddr stack, VirtAddr parent_tid, Word tls, VirtAddr child_tid) {
-    const CloneRequest request{flags, stack, parent_tid, VirtAddr{tls}, child_tid};
+    // The one word serves both.
+    if ((flags & clone_pidfd) != 0 && (flags & clone_parent_settid) != 0) return Errc::invalid;
+    const CloneRequest request{.flags = flags,
+                               .stack = stack,
+                               .parent_tid = parent_tid,
+                               .tls = VirtAddr{tls},
+                               .child_tid = child_tid,
+                               .pidfd = parent_tid};
     return static_cast<Word>(TRY(process::clone(*sched::current().user_frame, request)));
 }
 
@@ -110,6 +126,7 @@ Result<Word> wait4(int pid, VirtAddr status, int options, VirtAddr usage) {
     if (pid == INT32_MIN) return Errc::no_process;
     WaitRequest request;
     request.which = pid;
+    choose_kinds(request, options);
     request.stopped = (options & wait_untraced) != 0;
     request.continued = (options & wait_continued) != 0;
     request.no_hang = (options & wait_nohang) != 0;
@@ -121,12 +138,13 @@ Result<Word> wait4(int pid, VirtAddr status, int options, VirtAddr usage) {
 }
 
 Result<Word> waitid(int kind, int id, VirtAddr info, int options, VirtAddr usage) {
-    enum { any, one, group };
+    enum { any, one, group, file };
     constexpr int kinds = wait_exited | wait_untraced | wait_continued;
     if ((options & ~(kinds | wait_nohang | wait_nowait | wait_kinds)) != 0 ||
         (options & kinds) == 0)
         return Errc::invalid;
     WaitRequest request;
+    const vfs::FileRef named = kind == file ? file_at(id) : vfs::FileRef{nullptr, false};
     switch (kind) {
     case any: request.which = -1; break;
     case one:
@@ -137,14 +155,24 @@ Result<Word> waitid(int kind, int id, VirtAddr info, int options, VirtAddr usage
         if (id < 0) return Errc::invalid;
         request.which = id == 0 ? 0 : -id;
         break;
+    case file: {
+        if (id < 0) return Errc::invalid;
+        auto* const process = named ? vfs::file_as<ProcessFile>(*named) : nullptr;
+        if (!process) return Errc::bad_descriptor;
+        request.only = &process->process();
+        break;
+    }
     default: return Errc::invalid;
     }
+    choose_kinds(request, options);
     request.exited = (options & wait_exited) != 0;
     request.stopped = (options & wait_untraced) != 0;
     request.continued = (options & wait_continued) != 0;
-    request.no_hang = (options & wait_nohang) != 0;
+    const bool fails_instead = named && named->is_nonblocking() && (options & wait_nohang) == 0;
+    request.no_hang = (options & wait_nohang) != 0 || fails_instead;
     request.keep = (options & wait_nowait) != 0;
     const WaitResult result = TRY(wait_child(request));
+    if (result.pid == 0 && fails_instead) return Errc::would_block;
     if (raw(info) != 0) {
         // waitid writes only the fields that a child's siginfo has, all zero when there is none.
         const SigInfo found = result.pid != 0 ? info_of(result) : SigInfo{};

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Signals: decoding and permission. What is done is kernel/process's.
+#include "file_call.h"
+
 #include <drupe/process/lifecycle.h>
+#include <drupe/process/process_file.h>
 #include <drupe/process/return_to_user.h>
 #include <drupe/process/signal.h>
 #include <drupe/process/task_table.h>
@@ -16,7 +19,6 @@ namespace drupe::syscall {
 namespace {
 
 using namespace process;
-using Word = std::uint64_t;
 
 constexpr Word sigset_bytes = 8;
 
@@ -79,12 +81,17 @@ Result<void> send_to_thread(Pid process, Pid tid, const SigInfo& info) {
 }
 
 /// A program's own siginfo. Only to itself may it pretend to be the kernel or kill(2).
+Result<void> check_code(const SigInfo& info, Pid target) {
+    if ((info.code >= 0 || info.code == si_tkill) && target != current_process().pid)
+        return Errc::not_permitted;
+    return {};
+}
+
 Result<SigInfo> get_info(VirtAddr at, int sig, Pid target) {
     SigInfo info = TRY(arch::get_user<SigInfo>(at));
     info.signo = sig;
     info.timer_mark = 0;
-    if ((info.code >= 0 || info.code == si_tkill) && target != current_process().pid)
-        return Errc::not_permitted;
+    TRY(check_code(info, target));
     return info;
 }
 
@@ -122,6 +129,26 @@ Result<Word> rt_sigqueueinfo(int pid, int sig, VirtAddr info) {
 Result<Word> rt_tgsigqueueinfo(int pid, int tid, int sig, VirtAddr info) {
     if (pid <= 0 || tid <= 0 || !is_number(sig)) return Errc::invalid;
     return done(send_to_thread(pid, tid, TRY(get_info(info, sig, pid))));
+}
+
+Result<Word> pidfd_send_signal(int fd, int sig, VirtAddr info_at, std::uint32_t flags) {
+    if (flags != 0) return Errc::invalid;
+    const vfs::FileRef named = file_at(fd);
+    auto* const file = named ? vfs::file_as<ProcessFile>(*named) : nullptr;
+    if (!file) return Errc::bad_descriptor;
+    SigInfo info = from_self(sig, si_user);
+    if (raw(info_at) != 0) {
+        info = TRY(arch::get_user<SigInfo>(info_at));
+        info.timer_mark = 0;
+        if (info.signo != sig) return Errc::invalid;
+        TRY(check_code(info, file->process().pid));
+    }
+    if (!is_number(sig)) return Errc::invalid;
+    IrqGuard guard{tasks_lock()};
+    Process* const target = file->known_locked();
+    if (!target) return Errc::no_process;
+    TRY(may_signal(*target, sig));
+    return done(send_signal_locked(*target, info));
 }
 
 Result<Word> rt_sigaction(int sig, VirtAddr action, VirtAddr old, Word size) {

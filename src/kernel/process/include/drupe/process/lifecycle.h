@@ -46,6 +46,8 @@ enum CloneFlag : std::uint64_t {
     clone_detached = 0x400000,
     clone_untraced = 0x800000,
     clone_child_settid = 0x1000000,
+    clone_clear_sighand = 0x1'0000'0000,
+    clone_into_cgroup = 0x2'0000'0000,
 };
 struct CloneRequest {
     std::uint64_t flags = 0;
@@ -53,9 +55,12 @@ struct CloneRequest {
     VirtAddr parent_tid{};
     VirtAddr tls{};
     VirtAddr child_tid{};
+    VirtAddr pidfd{};
+    Pid wanted_id = 0; // 0: any
 };
 /// A new thread or process that goes on where `frame` does, with result 0. Returns its id.
-/// invalid, would_block, no_memory.
+/// invalid, would_block, no_memory; too_many_files, fault: of the pidfd; exists, not_permitted: of
+/// the wanted number.
 Result<Pid> clone(const arch::TrapFrame& frame, const CloneRequest& request);
 
 /// Ends the running thread; with the last one its process, with exit status `code`.
@@ -72,6 +77,9 @@ void adopt_image(RefPtr<Image> image);
 /// wait4 and waitid. `which` > 0: that pid; -1: any; 0: own group; < -1: group -which.
 struct WaitRequest {
     Pid which = -1;
+    const Process* only = nullptr; // not null: this one, whatever `which` is
+    /// Children whose end sends SIGCHLD, and those whose end sends something else, or nothing.
+    bool ordinary = true, clones = false;
     bool exited = true, stopped = false, continued = false;
     bool no_hang = false, keep = false;
 };

@@ -99,6 +99,7 @@ public:
     Process* next_by_pid GUARDED_BY(tasks_lock()) = nullptr;
     sched::WaitQueue child_changed;                       // wait4 sleeps here
     sched::WaitQueue thread_gone;                         // exec sleeps here
+    sched::WaitQueue ended;                               // woken when it becomes a zombie
     Nanos ended_threads_time GUARDED_BY(tasks_lock()){0}; // CPU time of threads that are gone
     Nanos children_time GUARDED_BY(tasks_lock()){0};      // of children waited for
     // The most memory in use at once: by images that are gone, by one child waited for.

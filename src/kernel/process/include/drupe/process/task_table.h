@@ -46,6 +46,8 @@ void for_each_process(Visit visit) {
 
 /// A number nobody uses. would_block: all are taken.
 Result<Pid> allocate_id_locked() REQUIRES(tasks_lock());
+/// This one. invalid: it is no number for a process; not_permitted; exists: somebody uses it.
+Result<Pid> claim_id_locked(Pid wanted) REQUIRES(tasks_lock());
 void add_process_locked(Process& process) REQUIRES(tasks_lock());
 void remove_process_locked(Process& process) REQUIRES(tasks_lock());
 /// Not under a signal lock: who finds a thread takes that.
