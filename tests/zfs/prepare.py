@@ -15,6 +15,7 @@ from drupe import apt, places  # noqa: E402
 from drupe.errors import UserError  # noqa: E402
 
 PROGRAMS = ("zpooltool", "genpool")
+PRELOADED = ("no_encryption",)
 
 
 def folder_of_programs() -> Path:
@@ -49,6 +50,12 @@ def headers(folder: Path) -> Path:
     return tree
 
 
+def compile_newer(source: Path, program: Path, flags: list) -> None:
+    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+        return
+    subprocess.run(["gcc", source, "-o", program, *flags], check=True)
+
+
 def build(folder: Path) -> None:
     src = headers(folder)
     flags = [
@@ -58,14 +65,10 @@ def build(folder: Path) -> None:
         f"-I{src}/lib/libspl/include/os/linux",
     ]
     for name in PROGRAMS:
-        source, program = HERE / f"{name}.c", folder / name
-        if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
-            continue
-        subprocess.run(
-            ["gcc", *flags, source, "-o", program, "-l:libzpool.so.5", "-l:libnvpair.so.3",
-             "-lcrypto", "-lpthread", "-lm"],
-            check=True,
-        )
+        libraries = ["-l:libzpool.so.5", "-l:libnvpair.so.3", "-lcrypto", "-lpthread", "-lm"]
+        compile_newer(HERE / f"{name}.c", folder / name, [*flags, *libraries])
+    for name in PRELOADED:
+        compile_newer(HERE / f"{name}.c", folder / f"{name}.so", ["-O2", "-shared", "-fPIC"])
 
 
 def programs() -> Path:
