@@ -113,25 +113,16 @@ Result<void> HostInode::remove_xattr(std::string_view name) {
     return server().remove_xattr(*node(), name);
 }
 
-HostSpecial::~HostSpecial() { ::operator delete(target_.load(std::memory_order_relaxed)); }
+HostSpecial::~HostSpecial() { delete target_.get(); }
 
 Result<std::string_view> HostSpecial::link_target(TaskContext&, std::span<char>) {
     if (!is_symlink()) return Errc::invalid;
-    // Acquire pairs with the exchange below: the text is there.
-    if (const char* known = target_.load(std::memory_order_acquire)) return std::string_view(known);
-    auto* text = static_cast<char*>(::operator new(max_path, std::nothrow));
-    if (!text) return Errc::no_memory;
-    const auto length = server().read_link(*node(), {text, max_path - 1});
-    if (!length.ok()) {
-        ::operator delete(text);
-        return length.error();
-    }
-    text[length.value()] = '\0';
-    char* before = nullptr;
-    if (target_.compare_exchange_strong(before, text, std::memory_order_acq_rel))
-        return std::string_view(text);
-    ::operator delete(text);
-    return std::string_view(before);
+    const LinkText* text = TRY(target_.get_or_make([this]() -> Result<OwnPtr<LinkText>> {
+        OwnPtr<LinkText> fresh = TRY(make_own<LinkText>());
+        fresh->length = TRY(server().read_link(*node(), fresh->bytes));
+        return fresh;
+    }));
+    return std::string_view(text->bytes, text->length);
 }
 
 } // namespace drupe::hostfs

@@ -9,6 +9,7 @@
 
 #include "server.h"
 
+#include <drupe/base/made_once.h>
 #include <drupe/vfs/file_system.h>
 #include <drupe/vfs/inode.h>
 
@@ -73,7 +74,11 @@ public:
     Result<std::string_view> link_target(vfs::TaskContext&, std::span<char>) override;
 
 private:
-    std::atomic<char*> target_{nullptr}; // never changes once it is known
+    struct LinkText {
+        std::size_t length;
+        char bytes[vfs::max_path - 1];
+    };
+    MadeOnce<LinkText> target_; // never changes once it is known
 };
 
 class HostDirectory final : public HostInode {

@@ -70,11 +70,7 @@ private:
     ProcFs& proc_fs() { return static_cast<ProcFs&>(fs()); }
     std::string_view prefix() const { return {prefix_, prefix_length_}; }
     bool was_listed(const GeneratedFile& until, std::string_view part);
-    // Acquire pairs with the release in register_file().
-    GeneratedFile* first() { return proc_fs().tree().first.load(std::memory_order_acquire); }
-    static GeneratedFile* following(const GeneratedFile& file) {
-        return file.next.load(std::memory_order_acquire);
-    }
+    GeneratedFile* first() { return proc_fs().tree().begin(); }
 
     static constexpr std::size_t longest = 96;
     char prefix_[longest];
@@ -83,7 +79,7 @@ private:
 
 Result<RefPtr<Dentry>> TreeDirectory::lookup(Dentry& self, const Name& name) {
     complete(proc_fs().tree(), prefix());
-    for (GeneratedFile* at = first(); at; at = following(*at)) {
+    for (GeneratedFile* at = first(); at; at = at->following()) {
         const std::string_view path = at->path;
         if (next_part(path, prefix()) != name.view()) continue;
         if (path.size() == prefix_length_ + name.length)
@@ -97,7 +93,7 @@ Result<RefPtr<Dentry>> TreeDirectory::lookup(Dentry& self, const Name& name) {
 
 /// Did a file before `until` already show this name?
 bool TreeDirectory::was_listed(const GeneratedFile& until, std::string_view part) {
-    for (GeneratedFile* at = first(); at != &until; at = following(*at))
+    for (GeneratedFile* at = first(); at != &until; at = at->following())
         if (next_part(at->path, prefix()) == part) return true;
     return false;
 }
@@ -105,7 +101,7 @@ bool TreeDirectory::was_listed(const GeneratedFile& until, std::string_view part
 Result<void> TreeDirectory::iterate(Dentry&, std::uint64_t cookie, DirectorySink& sink) {
     std::uint64_t here = 2;
     complete(proc_fs().tree(), prefix());
-    for (GeneratedFile* at = first(); at; at = following(*at), here++) {
+    for (GeneratedFile* at = first(); at; at = at->following(), here++) {
         if (here < cookie) continue;
         const std::string_view path = at->path;
         const std::string_view part = next_part(path, prefix());

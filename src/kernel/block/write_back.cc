@@ -3,8 +3,8 @@
 
 #include <drupe/block/volume.h>
 #include <drupe/mm/last_resort.h>
+#include <drupe/sched/auto_event.h>
 #include <drupe/sched/thread.h>
-#include <drupe/sched/wait_queue.h>
 
 #include <algorithm>
 
@@ -24,19 +24,12 @@ std::size_t most_dirty() { return mm::memory_total().n / 5; }
 
 constexpr std::size_t reclaim_batch = 64;
 
-/// The thread that tends the caches, where it waits.
-struct Tender {
-    std::atomic<bool> is_kicked{false};
-    sched::WaitQueue kicks;
-};
-constinit Tender* tender = nullptr;
+/// What the thread that tends the caches waits for.
+constinit sched::AutoEvent* tender = nullptr;
 
-// What a kick is for comes before it, and is seen by the thread that takes the kick away.
 void kick() {
-    if (tender && !tender->is_kicked.exchange(true, std::memory_order_release))
-        tender->kicks.wake_all();
+    if (tender) tender->set();
 }
-bool take_kick() { return tender->is_kicked.exchange(false, std::memory_order_acquire); }
 
 constinit Volume* volumes = nullptr; // chained; the boot thread adds to them
 
@@ -52,9 +45,7 @@ mm::CacheSizes cache_sizes() {
 }
 
 void run(void*) {
-    for (;;)
-        static_cast<void>(
-            tender->kicks.wait_until(take_kick, tend_caches(), sched::Interruptible::no));
+    for (;;) tender->wait(tend_caches());
 }
 
 } // namespace
@@ -115,7 +106,7 @@ void tend(Volume& volume) {
 }
 
 Result<void> start_tending() {
-    tender = TRY(make_own<Tender>()).leak();
+    tender = TRY(make_own<sched::AutoEvent>()).leak();
     TRY(sched::Thread::create("write-back", run, nullptr))->start();
     mm::set_caches({[] { return reclaim_pages(reclaim_batch) != 0; }, cache_sizes});
     mm::set_low_memory({low_mark()}, kick);

@@ -43,8 +43,8 @@ bool VmObject::try_evict(std::uint64_t index) {
         if (r->locked != Locked::no) return false;
         if (r->space->unmap_object_hole(*r, index, index + 1)) return false;
     }
-    // Acquire: what its last user did comes before the frame's next use.
-    if (frame.refs.load(std::memory_order_acquire) != 1) return false;
+    // Who takes the frame from the index does so under its lock; release_frame() acquires.
+    if (frame.refs.load(std::memory_order_relaxed) != 1) return false;
     pages_.remove(index);
     frame.flags &= static_cast<std::uint8_t>(~frame_in_cache);
     page_count_.store(page_count() - 1, std::memory_order_relaxed);

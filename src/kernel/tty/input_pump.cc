@@ -29,13 +29,7 @@ void InputPump::carry() {
 void InputPump::run(void* self) {
     auto& pump = *static_cast<InputPump*>(self);
     for (;;) {
-        // Only a signal could end the wait early, and kernel threads get none.
-        static_cast<void>(
-            pump.work_.wait_until([&] { return pump.pending_.load(std::memory_order_relaxed); },
-                                  Nanos::never(), sched::Interruptible::no));
-        // Acquire pairs with the exchange in notify(): what was to be carried is there. Cleared before
-        // the work, so that what comes during it is not missed.
-        pump.pending_.exchange(false, std::memory_order_acquire);
+        pump.work_.wait();
         pump.carry();
     }
 }

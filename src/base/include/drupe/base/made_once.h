@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the first who needs it makes and everybody uses from then on, for ever.
+// What the first who needs it makes and everybody uses from then on. It is not deleted with this.
 #pragma once
 
 #include <drupe/base/ref_ptr.h>

@@ -4,9 +4,8 @@
 #pragma once
 
 #include <drupe/base/result.h>
-#include <drupe/sched/wait_queue.h>
+#include <drupe/sched/auto_event.h>
 
-#include <atomic>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -31,12 +30,7 @@ public:
     /// Starts the thread. Both live as long as the pump, which lives for ever. no_memory.
     Result<void> start(Read read, InputReceiver& receiver);
     /// There may be something to carry. Any context.
-    void notify() {
-        // Pairs with the exchange in run(). Exchanged: a store over another's would cut what that
-        // one releases.
-        pending_.exchange(true, std::memory_order_release);
-        work_.wake_one();
-    }
+    void notify() { work_.set(); }
     /// Carries what can be carried now. The thread's work; tests call it themselves.
     void carry();
     void attach(Read read, InputReceiver& receiver) {
@@ -48,8 +42,7 @@ private:
     static void run(void* self);
     Read read_ = nullptr;
     InputReceiver* receiver_ = nullptr;
-    sched::WaitQueue work_;
-    std::atomic<bool> pending_{false};
+    sched::AutoEvent work_;
     char held_[64]; // read from the device, not taken yet
     std::size_t held_begin_ = 0, held_end_ = 0;
 };

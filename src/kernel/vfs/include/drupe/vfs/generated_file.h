@@ -23,7 +23,9 @@ struct GeneratedFile {
     /// Instead of write, for files that are alike.
     Result<void> (*write_of)(FormatSink& out, const void* subject) = nullptr;
     const void* subject = nullptr;
-    std::atomic<GeneratedFile*> next{nullptr};
+    /// The one registered next, or null.
+    GeneratedFile* following() const { return next.load(std::memory_order_acquire); }
+    std::atomic<GeneratedFile*> next{nullptr}; // register_file's
 };
 
 /// Files that are registered when somebody first looks into a directory: what they are about costs
@@ -39,6 +41,8 @@ struct LateFiles {
 };
 
 struct GeneratedTree {
+    // Acquire, here and in following(), pairs with the release in register_file().
+    GeneratedFile* begin() const { return first.load(std::memory_order_acquire); }
     std::atomic<GeneratedFile*> first{nullptr};
     LateFiles* late = nullptr;
 };
