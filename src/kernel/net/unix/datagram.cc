@@ -19,7 +19,7 @@ Result<std::size_t> UnixSocket::send_datagram(Outgoing& message) {
     } else if (!self.peer()) {
         return Errc::not_connected;
     }
-    if (has(switch_pass_credentials) && !self.name()) TRY(bind_unused());
+    if (has(switches_naming_senders) && !self.name()) TRY(bind_unused());
     const std::size_t bytes = message.data.size();
     if (bytes > self.send_buffer - 32) return Errc::message_size;
     const Nanos until = deadline(message.flags, send_timeout);

@@ -117,6 +117,9 @@ public:
     vfs::AsyncFiles async;
     Relaxed<std::uint32_t> stream_readers{0}; // asleep: they need no signal
 
+    Relaxed<std::uint32_t> switches{0}; // Switch's bits
+    bool has(std::uint32_t any) const { return (switches & any) != 0; }
+
     // The table's, under its lock.
     ListHook all_hook, name_hook;
     std::uint32_t in_flight = 0; // references to the file from packets in queues
