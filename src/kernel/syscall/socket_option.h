@@ -30,6 +30,9 @@ bool is_network_administrator();
 /// Options of devices, queues and filters. no_option: it is none of these.
 Result<void> set_rare_option(net::Socket& socket, const OptionSet& set);
 Result<Word> get_rare_option(net::Socket& socket, const OptionGet& get);
+Result<void> attach_filter(net::Socket& socket, const OptionSet& set);
+Result<void> detach_filter(net::Socket& socket);
+Result<Word> get_filter(net::Socket& socket, const OptionGet& get);
 /// SO_BINDTODEVICE, whose value is a name of any length.
 Result<void> bind_to_device(net::Socket& socket, VirtAddr at, std::uint32_t length);
 

@@ -196,9 +196,9 @@ Result<void> set_rare_option(net::Socket& socket, const OptionSet& set) {
     net::RareOptions& rare = socket.rare;
     const bool is_on = set.value != 0, is_locked = socket.has(net::switch_lock_filter);
     switch (set.option) {
-    case so_attach_filter:
+    case so_attach_filter: return attach_filter(socket, set);
+    case so_detach_filter: return detach_filter(socket);
     case so_attach_reuseport_cbpf: return Errc::invalid;
-    case so_detach_filter: return is_locked ? Errc::not_permitted : Errc::not_found;
     case so_attach_bpf:
     case so_attach_reuseport_ebpf: return attach_program(socket, set);
     case so_lock_filter:
@@ -240,7 +240,7 @@ Result<void> set_rare_option(net::Socket& socket, const OptionSet& set) {
 Result<Word> get_rare_option(net::Socket& socket, const OptionGet& get) {
     switch (get.option) {
     case so_bindtodevice: return get_device(socket, get);
-    case so_attach_filter: return put_value("", 0, get.at, get.length_at); // there is none
+    case so_attach_filter: return get_filter(socket, get);
     case so_max_pacing_rate: return get_pacing_rate(socket, get);
     case so_meminfo: return get_memory(socket, get);
     case so_cookie: return get_cookie(socket, get);

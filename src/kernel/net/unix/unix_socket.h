@@ -30,6 +30,11 @@ public:
     void set_send_buffer(std::uint32_t bytes) override;
     std::uint32_t send_memory() const override { return endpoint_->charged(); }
     std::uint64_t unread() override { return endpoint_->queued_bytes(false); }
+    Result<void> set_filter(RefPtr<SocketFilter> filter) override {
+        endpoint_->set_filter(std::move(filter));
+        return {};
+    }
+    RefPtr<SocketFilter> filter() override { return endpoint_->filter(); }
     std::uint32_t poll(vfs::PollWatcher* watcher) override;
     Result<void> set_async(const vfs::AsyncRequest* request) override;
     Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument) override;

@@ -5,6 +5,7 @@
 
 #include <drupe/base/relaxed.h>
 #include <drupe/net/message.h>
+#include <drupe/net/socket_filter.h>
 #include <drupe/process/signal_abi.h>
 #include <drupe/vfs/file.h>
 
@@ -113,6 +114,9 @@ public:
     /// What was sent and not yet received: the memory it takes; what there is to receive.
     virtual std::uint32_t send_memory() const { return 0; }
     virtual std::uint64_t unread() { return 0; }
+    /// What chooses among the messages it gets. Null: nothing.
+    virtual Result<void> set_filter(RefPtr<SocketFilter>) { return Errc::invalid; }
+    virtual RefPtr<SocketFilter> filter() { return {}; }
 
     Relaxed<std::uint32_t>& switches; // the family's, whose sockets look at each other's
     RareOptions rare;
