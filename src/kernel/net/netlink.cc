@@ -44,7 +44,7 @@ Result<UserAddress> from_address(const Address& address) {
 class NetlinkSocket final : public Socket {
 public:
     NetlinkSocket(vfs::Dentry& dentry, std::uint32_t flags)
-        : Socket(dentry, flags, family_netlink, SocketType::datagram) {}
+        : Socket(dentry, flags, {family_netlink, SocketType::datagram}, own_switches_) {}
     ~NetlinkSocket() override {
         while (Datagram* datagram = queue_.pop_front()) delete datagram;
     }
@@ -91,6 +91,7 @@ public:
 private:
     bool has_message() const { return waiting_ != 0; }
 
+    Relaxed<std::uint32_t> own_switches_{0};
     Relaxed<std::uint32_t> port_{0}, send_buffer_{socket_limits.send};
     sched::Mutex mutex_; // user memory is touched under it
     IntrusiveList<Datagram, &Datagram::hook> queue_ GUARDED_BY(mutex_);
@@ -114,7 +115,7 @@ Result<std::size_t> NetlinkSocket::receive(Incoming& message) {
                     delete first;
                 }
                 if (!put.ok() || put.value() != bytes) return Errc::fault;
-                message.from = to_address(0);
+                if (message.from) *message.from = to_address(0);
                 if (bytes < size) message.flags_out |= msg_trunc;
                 return message.flags & msg_trunc ? size : bytes;
             }

@@ -18,19 +18,17 @@ std::uint16_t Address::family() const {
     return family;
 }
 
-Identity real_identity() {
-    const process::Process& self = process::current_process();
-    return {self.pid, self.credentials.uid, self.credentials.gid};
-}
-
-Identity effective_identity() {
-    const process::Process& self = process::current_process();
-    return {self.pid, self.credentials.euid, self.credentials.egid};
+Sender running_sender() {
+    process::Process& self = process::current_process();
+    return {{self.pid, self.credentials.uid, self.credentials.gid},
+            RefPtr<process::Process>(&self)};
 }
 
 Peer running_peer() {
+    process::Process& self = process::current_process();
     IrqGuard guard{process::tasks_lock()};
-    return {effective_identity(), process::current_process().credentials.groups};
+    const Identity identity{self.pid, self.credentials.euid, self.credentials.egid};
+    return {{identity, RefPtr<process::Process>(&self)}, self.credentials.groups};
 }
 
 Rights::~Rights() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // pidfds. Their signals are in signal.cc, waiting for them in process.cc.
-#include "file_call.h"
+#include "pidfd_call.h"
 
 #include <drupe/process/process_file.h>
 #include <drupe/process/task_table.h>
@@ -31,6 +31,12 @@ Result<RefPtr<vfs::FdTable>> files_of(const ProcessFile& file) {
 
 } // namespace
 
+Result<Word> open_pidfd(Process& process, std::uint32_t flags) {
+    vfs::TaskContext& who = caller();
+    RefPtr<vfs::File> file = TRY(ProcessFile::create(process, flags));
+    return Word{TRY(who.files->install(std::move(file), true, who.max_descriptors))};
+}
+
 Result<Word> pidfd_open(int pid, std::uint32_t flags) {
     if ((flags & ~std::uint32_t{vfs::open_nonblock}) != 0 || pid <= 0) return Errc::invalid;
     const RefPtr<Process> process = find_process(pid);
@@ -38,9 +44,7 @@ Result<Word> pidfd_open(int pid, std::uint32_t flags) {
         TRY(with_thread(pid, [](UserThread&) -> Result<void> { return {}; }));
         return Errc::invalid; // a thread's number
     }
-    vfs::TaskContext& who = caller();
-    RefPtr<vfs::File> file = TRY(ProcessFile::create(*process, flags));
-    return Word{TRY(who.files->install(std::move(file), true, who.max_descriptors))};
+    return open_pidfd(*process, flags);
 }
 
 Result<Word> pidfd_getfd(int pidfd, int fd, std::uint32_t flags) {

@@ -13,8 +13,17 @@ namespace drupe::syscall {
 enum TimestampOption : std::int32_t {
     so_timestamp = 29,
     so_timestampns = 35,
+    so_timestamping = 37,
     so_timestamp_new = 63,
     so_timestampns_new = 64,
+    so_timestamping_new = 65,
+};
+
+/// Bits of SO_TIMESTAMPING that messages between local sockets know of.
+enum Timestamping : std::uint32_t {
+    timestamping_receive_software = 1 << 3,
+    timestamping_software = 1 << 4,
+    timestamping_filtered = 1 << 17, // only what was asked for on the way in
 };
 
 /// A descriptor's socket for the time of one call.

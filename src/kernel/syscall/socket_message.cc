@@ -3,9 +3,12 @@
 #include "socket_call.h"
 #include "user_time.h"
 
+#include "pidfd_call.h"
 #include "temporary_mask.h"
 
 #include <drupe/process/process.h>
+#include <drupe/process/task_table.h>
+#include <drupe/syscall/errno.h>
 #include <drupe/time/clock.h>
 
 #include <algorithm>
@@ -35,7 +38,13 @@ struct ControlHeader {
     std::int32_t level, type;
 };
 static_assert(sizeof(ControlHeader) == 16);
-enum : std::int32_t { level_socket = 1, scm_rights = 1, scm_credentials = 2 };
+enum : std::int32_t {
+    level_socket = 1,
+    scm_rights = 1,
+    scm_credentials = 2,
+    scm_pidfd = 4,
+    scm_inq = 84,
+};
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; }
 constexpr std::uint64_t most_vectors = 1024;
 constexpr std::uint32_t msg_waitforone = 0x10000;
@@ -57,22 +66,26 @@ Result<void> add_rights(net::Outgoing& out, const char* at, std::size_t bytes) {
     return {};
 }
 
-Result<void> claim(net::Outgoing& out, const char* at, std::size_t bytes) {
+Result<void> claim(net::Sender& out, const char* at, std::size_t bytes) {
     if (bytes != sizeof(net::Identity)) return Errc::invalid;
     net::Identity claimed;
     std::memcpy(&claimed, at, sizeof claimed);
-    const process::Process& self = process::current_process();
+    process::Process& self = process::current_process();
     const process::Credentials& ids = self.credentials;
     const bool is_true =
         claimed.pid == self.pid &&
         (claimed.uid == ids.uid || claimed.uid == ids.euid || claimed.uid == ids.suid) &&
         (claimed.gid == ids.gid || claimed.gid == ids.egid || claimed.gid == ids.sgid);
     if (!is_true && !ids.is_privileged()) return Errc::not_permitted;
-    out.identity = claimed;
+    RefPtr<process::Process> process = claimed.pid == self.pid ? RefPtr<process::Process>(&self)
+                                                               : process::find_process(claimed.pid);
+    if (!process) return Errc::no_process;
+    out = {claimed, std::move(process)};
     return {};
 }
 
-Result<void> parse_control(net::Outgoing& out, const char* control, std::size_t bytes) {
+Result<void> parse_control(net::Outgoing& out, net::Sender& claimed, const char* control,
+                           std::size_t bytes) {
     for (std::size_t at = 0; at + sizeof(ControlHeader) <= bytes;) {
         ControlHeader header;
         std::memcpy(&header, control + at, sizeof header);
@@ -83,14 +96,17 @@ Result<void> parse_control(net::Outgoing& out, const char* control, std::size_t 
         if (header.level != level_socket) continue;
         switch (header.type) {
         case scm_rights: TRY(add_rights(out, data, size)); break;
-        case scm_credentials: TRY(claim(out, data, size)); break;
+        case scm_credentials:
+            TRY(claim(claimed, data, size));
+            out.claimed = &claimed;
+            break;
         default: return Errc::invalid;
         }
     }
     return {};
 }
 
-Result<void> read_control(net::Outgoing& out, const UserMessage& message) {
+Result<void> read_control(net::Outgoing& out, net::Sender& claimed, const UserMessage& message) {
     constexpr std::uint64_t most = 20'480; // net.core.optmem_max
     if (message.control_length == 0) return {};
     if (message.control_length > most) return Errc::no_buffers;
@@ -100,7 +116,7 @@ Result<void> read_control(net::Outgoing& out, const UserMessage& message) {
     if (bytes > sizeof few && !many) return Errc::no_memory;
     char* control = many ? many : few;
     Result<void> outcome = arch::copy_from_user(control, VirtAddr{message.control}, bytes);
-    if (outcome.ok()) outcome = parse_control(out, control, bytes);
+    if (outcome.ok()) outcome = parse_control(out, claimed, control, bytes);
     delete[] many;
     return outcome;
 }
@@ -119,7 +135,8 @@ Result<Word> send_one(net::Socket& socket, VirtAddr at, std::uint32_t flags) {
     TRY(vectors.read(VirtAddr{message.vectors}, static_cast<std::int64_t>(message.vector_count)));
     IoBuffer data = vectors.buffer();
     net::Outgoing out{.data = data, .flags = flags, .to = to.length != 0 ? &to : nullptr};
-    TRY(read_control(out, message));
+    net::Sender claimed;
+    TRY(read_control(out, claimed, message));
     return Word{TRY(socket.send(out))};
 }
 
@@ -181,6 +198,24 @@ void put_rights(ControlRoom& room, const net::Rights& rights, bool close_on_exec
     if (done != 0) room.finish(scm_rights, sizeof(ControlHeader) + done * sizeof(std::int32_t));
 }
 
+/// A descriptor that means the sender, or why there is none.
+void put_process(ControlRoom& room, const RefPtr<process::Process>& sender) {
+    if (!sender) return;
+    if (room.left() < sizeof(ControlHeader) + sizeof(std::int32_t)) {
+        room.flags |= net::msg_ctrunc;
+        return;
+    }
+    const Result<Word> fd = open_pidfd(*sender);
+    const auto told = static_cast<std::int32_t>(fd.ok() ? static_cast<std::int64_t>(fd.value())
+                                                        : to_return_value(fd.error()));
+    room.put(scm_pidfd, &told, sizeof told);
+}
+
+void put_rest(ControlRoom& room, net::Socket& socket) {
+    const auto rest = static_cast<std::int32_t>(socket.unread());
+    room.put(scm_inq, &rest, sizeof rest);
+}
+
 /// The type is the option that asked for it.
 void put_time(ControlRoom& room, const net::Socket& socket, Nanos at) {
     const bool is_new = socket.has(net::switch_timestamp_new);
@@ -190,6 +225,13 @@ void put_time(ControlRoom& room, const net::Socket& socket, Nanos at) {
     } else {
         const UserTimeval time = to_timeval(at);
         room.put(is_new ? so_timestamp_new : so_timestamp, &time, sizeof time);
+    }
+    const std::uint32_t asked = socket.rare.timestamping;
+    if ((asked & timestamping_software) &&
+        (asked & (timestamping_receive_software | timestamping_filtered)) !=
+            timestamping_filtered) {
+        const UserTimespec times[3] = {to_timespec(at)}; // by the kernel; the others by a device
+        room.put(is_new ? so_timestamping_new : so_timestamping, times, sizeof times);
     }
 }
 
@@ -207,7 +249,9 @@ Result<Word> receive_one(net::Socket& socket, VirtAddr at, std::uint32_t flags) 
     Vectors vectors;
     TRY(vectors.read(VirtAddr{message.vectors}, static_cast<std::int64_t>(message.vector_count)));
     IoBuffer data = vectors.buffer();
-    net::Incoming in{.data = data, .flags = flags};
+    net::Address from;
+    RefPtr<process::Process> sender;
+    net::Incoming in{.data = data, .flags = flags, .from = &from, .sender = &sender};
     const std::size_t bytes = TRY(socket.receive(in));
     ControlRoom room(message);
     if (socket.has(net::switch_timestamp) && in.sent_at.ns != 0) put_time(room, socket, in.sent_at);
@@ -215,7 +259,9 @@ Result<Word> receive_one(net::Socket& socket, VirtAddr at, std::uint32_t flags) 
         room.put(scm_credentials, &in.identity, sizeof in.identity);
     const bool close_on_exec = (flags & net::msg_cmsg_cloexec) != 0;
     if (in.rights) put_rights(room, *in.rights, close_on_exec);
-    TRY(put_name(in.from, message, at));
+    if (socket.has(net::switch_pass_pidfd)) put_process(room, sender);
+    if (socket.has(net::switch_count_rest)) put_rest(room, socket);
+    TRY(put_name(from, message, at));
     const std::uint32_t flags_out = in.flags_out | room.flags | (flags & net::msg_cmsg_cloexec);
     TRY(arch::put_user(at + offsetof(UserMessage, flags), flags_out));
     const std::uint64_t used = message.control == 0 ? 0 : message.control_length - room.left();
@@ -241,9 +287,10 @@ Result<Word> recvfrom(int fd, VirtAddr to, Word bytes, std::uint32_t flags, Virt
     const SocketAt found(fd);
     net::Socket* socket = TRY(found.get());
     IoBuffer data = IoBuffer::user(to, std::min(bytes, most_moved));
-    net::Incoming in{.data = data, .flags = flags};
+    net::Address from;
+    net::Incoming in{.data = data, .flags = flags, .from = raw(from_at) != 0 ? &from : nullptr};
     const std::size_t received = TRY(socket->receive(in));
-    if (raw(from_at) != 0) TRY(write_address(in.from, from_at, from_length));
+    if (raw(from_at) != 0) TRY(write_address(from, from_at, from_length));
     return Word{received};
 }
 

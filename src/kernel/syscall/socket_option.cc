@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // setsockopt and getsockopt for SOL_SOCKET. [linux] net/core/sock.c
-#include "socket_call.h"
+#include "socket_option.h"
+
+#include "pidfd_call.h"
 #include "user_time.h"
 
+#include <drupe/net/unix.h>
 #include <drupe/process/process.h>
 #include <drupe/syscall/errno.h>
 
@@ -38,6 +41,7 @@ enum Option : int {
     so_sndlowat,
     so_rcvtimeo,
     so_sndtimeo,
+    so_bindtodevice = 25,
     so_peername = 28,
     so_acceptconn = 30,
     so_sndbufforce = 32,
@@ -55,6 +59,10 @@ enum Option : int {
     so_rcvtimeo_new = 66, // the same on 64-bit machines
     so_sndtimeo_new,
     so_rcvmark = 75,
+    so_passpidfd,
+    so_peerpidfd,
+    so_rcvpriority = 82,
+    so_passrights,
 };
 
 struct UserLinger {
@@ -73,9 +81,10 @@ std::uint32_t switch_of(int option) {
     case so_broadcast: return net::switch_broadcast;
     case so_keepalive: return net::switch_keep_alive;
     case so_oobinline: return net::switch_oob_inline;
-    case so_reuseport: return net::switch_reuse_port;
     case so_passcred: return net::switch_pass_credentials;
     case so_passsec: return net::switch_pass_security;
+    case so_passpidfd: return net::switch_pass_pidfd;
+    case so_rcvpriority: return net::switch_receive_priority;
     case so_no_check: return net::switch_no_check;
     case so_rxq_ovfl: return net::switch_overflow;
     case so_wifi_status: return net::switch_wifi_status;
@@ -96,8 +105,6 @@ std::uint32_t timestamp_switches(int option) {
     default: return 0;
     }
 }
-
-bool is_privileged() { return process::current_process().credentials.is_privileged(); }
 
 /// Linux doubles what is asked for, to allow for its own structures, and keeps a smallest size.
 std::uint32_t buffer_size(std::int32_t wanted, bool is_forced, std::uint32_t allowed,
@@ -124,24 +131,32 @@ Result<void> set_timeout(Relaxed<std::int64_t>& timeout, VirtAddr at, std::uint3
 Result<void> set_linger(net::Socket& socket, VirtAddr at, std::uint32_t length) {
     if (length < sizeof(UserLinger)) return Errc::invalid;
     const auto linger = TRY(arch::get_user<UserLinger>(at));
-    socket.linger = linger.is_on ? linger.seconds : -1;
+    // A negative time is as good as none; in ticks of 4 ms, as Linux keeps it, it reads as this.
+    constexpr std::int64_t endless = 0x978d'4fdf;
+    const std::int64_t seconds = linger.seconds < 0 ? endless : linger.seconds;
+    socket.linger = linger.is_on ? seconds : -1;
     return {};
 }
 
-Result<void> set_number(net::Socket& socket, int option, std::int32_t value) {
+Result<void> set_number(net::Socket& socket, const OptionSet& set) {
+    const int option = set.option;
+    const std::int32_t value = set.value;
     constexpr std::uint32_t least_sent = 4608, least_received = 2304;
+    enum : std::uint32_t { send_is_locked = 1, receive_is_locked = 2 };
     switch (option) {
     case so_sndbufforce:
-        if (!is_privileged()) return Errc::not_permitted;
+        if (!is_network_administrator()) return Errc::not_permitted;
         [[fallthrough]];
     case so_sndbuf:
+        socket.rare.buffer_locks.fetch_or(send_is_locked);
         socket.set_send_buffer(
             buffer_size(value, option == so_sndbufforce, net::socket_limits.most_send, least_sent));
         return {};
     case so_rcvbufforce:
-        if (!is_privileged()) return Errc::not_permitted;
+        if (!is_network_administrator()) return Errc::not_permitted;
         [[fallthrough]];
     case so_rcvbuf:
+        socket.rare.buffer_locks.fetch_or(receive_is_locked);
         socket.receive_buffer = buffer_size(value, option == so_rcvbufforce,
                                             net::socket_limits.most_receive, least_received);
         return {};
@@ -149,12 +164,20 @@ Result<void> set_number(net::Socket& socket, int option, std::int32_t value) {
         socket.receive_low_mark = value < 0 ? INT32_MAX : std::max(value, 1);
         return {};
     case so_priority:
-        if ((value < 0 || value > 6) && !is_privileged()) return Errc::not_permitted;
+        if ((value < 0 || value > 6) && !is_network_administrator()) return Errc::not_permitted;
         socket.priority = value;
         return {};
     case so_peek_off: socket.peek_offset = value; return {};
+    case so_passrights:
+        if (socket.family != net::family_unix) return Errc::not_supported;
+        if (value != 0)
+            socket.switches.fetch_and(~std::uint32_t{net::switch_refuse_rights});
+        else
+            socket.switches.fetch_or(net::switch_refuse_rights);
+        return {};
     case so_bsdcompat: return {}; // obsolete
-    default: return Errc::no_option;
+    case so_reuseport: return value != 0 ? Errc::not_supported : Result<void>{};
+    default: return set_rare_option(socket, set);
     }
 }
 
@@ -173,6 +196,7 @@ Result<std::int32_t> get_number(net::Socket& socket, int option) {
     case so_domain: return std::int32_t{socket.family};
     case so_protocol:
     case so_bsdcompat:
+    case so_reuseport:
     case so_incoming_napi_id: return 0;
     case so_acceptconn: return std::int32_t{socket.is_listening()};
     case so_sndbuf: return static_cast<std::int32_t>(socket.send_buffer());
@@ -181,22 +205,15 @@ Result<std::int32_t> get_number(net::Socket& socket, int option) {
     case so_sndlowat: return 1;
     case so_priority: return socket.priority.load();
     case so_peek_off: return socket.peek_offset.load();
+    case so_passrights:
+        if (socket.family != net::family_unix) return Errc::not_supported;
+        return std::int32_t{!socket.has(net::switch_refuse_rights)};
     case so_error: {
         const Errc errc = socket.take_error();
         return errc == Errc::ok ? 0 : static_cast<std::int32_t>(-to_return_value(errc));
     }
     default: return Errc::no_option;
     }
-}
-
-/// As much of the value as the program has room for, and how much that is.
-Result<Word> put_value(const void* value, std::size_t size, VirtAddr at, VirtAddr length_at) {
-    const auto room = TRY(arch::get_user<std::int32_t>(length_at));
-    if (room < 0) return Errc::invalid;
-    const auto bytes = std::min(size, static_cast<std::size_t>(room));
-    TRY(arch::copy_to_user(at, value, bytes));
-    TRY(arch::put_user(length_at, static_cast<std::int32_t>(bytes)));
-    return Word{0};
 }
 
 /// As many bytes of it as are asked for: not_connected; invalid: there are fewer.
@@ -220,13 +237,41 @@ Result<Word> put_groups(const net::Peer& peer, VirtAddr at, VirtAddr length_at) 
     return Word{0};
 }
 
+/// A descriptor that means it, of which no more is told than there is room for.
+Result<Word> put_peer_process(const net::Peer& peer, VirtAddr at, VirtAddr length_at,
+                              std::uint32_t room) {
+    if (!peer.process) return Errc::no_data;
+    const auto fd = static_cast<std::int32_t>(TRY(open_pidfd(*peer.process)));
+    const auto bytes = std::min<std::uint32_t>(room, sizeof fd);
+    Result<void> told = arch::copy_to_user(at, &fd, bytes);
+    if (told.ok()) told = arch::put_user(length_at, bytes);
+    if (!told.ok()) {
+        (void)caller().files->close(static_cast<std::uint32_t>(fd)).ok();
+        return told.error();
+    }
+    return Word{0};
+}
+
 } // namespace
+
+Result<Word> put_value(const void* value, std::size_t size, VirtAddr at, VirtAddr length_at) {
+    const auto room = TRY(arch::get_user<std::int32_t>(length_at));
+    if (room < 0) return Errc::invalid;
+    const auto bytes = std::min(size, static_cast<std::size_t>(room));
+    TRY(arch::copy_to_user(at, value, bytes));
+    TRY(arch::put_user(length_at, static_cast<std::int32_t>(bytes)));
+    return Word{0};
+}
 
 Result<Word> setsockopt(int fd, int level, int option, VirtAddr at, std::uint32_t length) {
     const SocketAt found(fd);
     if (static_cast<std::int32_t>(length) < 0) return Errc::invalid;
     net::Socket* socket = TRY(found.get());
     if (level != level_socket) return Errc::not_supported;
+    if (option == so_bindtodevice) {
+        TRY(bind_to_device(*socket, at, length));
+        return Word{0};
+    }
     if (length < sizeof(std::int32_t)) return Errc::invalid;
     const auto value = TRY(arch::get_user<std::int32_t>(at));
     switch (option) {
@@ -238,7 +283,7 @@ Result<Word> setsockopt(int fd, int level, int option, VirtAddr at, std::uint32_
     default: break;
     }
     if (const std::uint32_t bit = switch_of(option)) {
-        if (option == so_debug && value != 0 && !is_privileged()) return Errc::access;
+        if (option == so_debug && value != 0 && !is_network_administrator()) return Errc::access;
         if (value != 0)
             socket->switches.fetch_or(bit);
         else
@@ -246,11 +291,13 @@ Result<Word> setsockopt(int fd, int level, int option, VirtAddr at, std::uint32_
         return Word{0};
     }
     if (const std::uint32_t bits = timestamp_switches(option)) { // one of them at a time
-        socket->switches.fetch_and(~all_timestamps);
+        // What is new or not is remembered for SO_TIMESTAMPING, too.
+        socket->switches.fetch_and(value != 0 ? ~all_timestamps
+                                              : ~(all_timestamps & ~net::switch_timestamp_new));
         if (value != 0) socket->switches.fetch_or(bits);
         return Word{0};
     }
-    TRY(set_number(*socket, option, value));
+    TRY(set_number(*socket, {option, value, at, length}));
     return Word{0};
 }
 
@@ -281,10 +328,16 @@ Result<Word> getsockopt(int fd, int level, int option, VirtAddr at, VirtAddr len
         return put_value(&peer, sizeof peer, at, length_at);
     }
     case so_peername: return put_peer_name(*socket, at, static_cast<std::uint32_t>(room));
+    case so_peerpidfd:
+        return put_peer_process(socket->peer_credentials(), at, length_at,
+                                static_cast<std::uint32_t>(room));
     case so_peergroups: return put_groups(socket->peer_credentials(), at, length_at);
     default: {
-        const std::int32_t value = TRY(get_number(*socket, option));
-        return put_value(&value, sizeof value, at, length_at);
+        const Result<std::int32_t> value = get_number(*socket, option);
+        if (!value.ok())
+            return get_rare_option(*socket,
+                                   {option, at, length_at, static_cast<std::uint32_t>(room)});
+        return put_value(&value.value(), sizeof value.value(), at, length_at);
     }
     }
 }

@@ -13,10 +13,17 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
+#define SO_PEERPIDFD 77
+#define SCM_PIDFD 4
+#endif
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
@@ -321,6 +328,74 @@ static void clone3_refusals(void) {
                 all);
 }
 
+/// The descriptor that came with the next message; -1: none did.
+static int sender_of(int socket) {
+    char byte, control[64];
+    struct iovec data = {&byte, 1};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    CHECK(recvmsg(socket, &message, 0) == 1);
+    int fd = -1;
+    for (struct cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
+        if (c->cmsg_type == SCM_PIDFD) memcpy(&fd, CMSG_DATA(c), sizeof fd);
+    return fd;
+}
+
+static void say_about(const char* who, int fd, pid_t pid) {
+    siginfo_t info;
+    const int number = number_of(fd);
+    printf("%s: is %s, %s\n", who,
+           number == pid  ? "it"
+           : number == -1 ? "gone"
+                          : "another",
+           is_ready(fd) ? "has ended" : "runs");
+    say("signal", pidfd_send(fd, 0, NULL, 0));
+    say("wait", waitid(P_PIDFD, fd, &info, WEXITED | WNOHANG | WNOWAIT));
+}
+
+/// Who sent a message, or is on the other side of a connection: also when it has ended.
+static void named_by_sockets(void) {
+    int pair[2], hold[2], on = 1;
+    CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0 && pipe(hold) == 0);
+    CHECK(setsockopt(pair[1], SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on) == 0);
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0drupe-pidfds"};
+    const socklen_t length = sizeof name.sun_family + 1 + sizeof "drupe-pidfds" - 1;
+    const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK(bind(listener, (struct sockaddr*)&name, length) == 0 && listen(listener, 1) == 0);
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        char byte = 'a';
+        const int client = socket(AF_UNIX, SOCK_STREAM, 0);
+        close(hold[1]);
+        if (connect(client, (struct sockaddr*)&name, length) != 0) _exit(1);
+        if (write(pair[0], &byte, 1) != 1 || write(pair[0], &byte, 1) != 1) _exit(2);
+        _exit(read(hold[0], &byte, 1) != 0); // until the parent closes it
+    }
+    const int server = accept(listener, NULL, NULL);
+    int peer = -1;
+    socklen_t size = sizeof peer;
+    CHECK(getsockopt(server, SOL_SOCKET, SO_PEERPIDFD, &peer, &size) == 0 && size == sizeof peer);
+    const int sender = sender_of(pair[1]);
+    say_about("sender", sender, child);
+    say_about("peer", peer, child);
+    close(hold[1]);
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    say_about("sender", sender, child);
+    say_about("peer", peer, child);
+    const int late = sender_of(pair[1]);
+    say_about("late sender", late, child);
+    int again = -1;
+    CHECK(getsockopt(server, SOL_SOCKET, SO_PEERPIDFD, &again, &size) == 0);
+    say_about("late peer", again, child);
+    for (int fd = 0; fd < 8; fd++)
+        close((int[]){pair[0], pair[1], hold[0], listener, server, peer, late, again}[fd]);
+    close(sender);
+}
+
 int main(void) {
     refusals();
     oneself();
@@ -331,5 +406,6 @@ int main(void) {
     thread_on_a_stack();
     kinds_of_children();
     clone3_refusals();
+    named_by_sockets();
     return verdict("pidfds are right");
 }

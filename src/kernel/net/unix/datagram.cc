@@ -3,7 +3,11 @@
 #include "table.h"
 #include "unix_socket.h"
 
+#include <drupe/sched/cpu.h>
+#include <drupe/sched/thread.h>
+
 #include <algorithm>
+#include <span>
 
 namespace drupe::net {
 
@@ -19,7 +23,7 @@ Result<std::size_t> UnixSocket::send_datagram(Outgoing& message) {
     } else if (!self.peer()) {
         return Errc::not_connected;
     }
-    if (has(switch_pass_credentials) && !self.name()) TRY(bind_unused());
+    if (has(switches_naming_senders) && !self.name()) TRY(bind_unused());
     const std::size_t bytes = message.data.size();
     if (bytes > self.send_buffer - 32) return Errc::message_size;
     const Nanos until = deadline(message.flags, send_timeout);
@@ -32,12 +36,36 @@ Result<std::size_t> UnixSocket::send_datagram(Outgoing& message) {
     return sent.error();
 }
 
+namespace {
+
+/// Cuts the packet as the receiver's filter wants it. False: it wants nothing of it.
+bool pass_filter(Packet& packet, Endpoint& to) {
+    const RefPtr<SocketFilter> chooses = to.filter();
+    if (!chooses) return true;
+    const auto bytes = std::as_bytes(std::span(packet.bytes(), packet.size));
+    const std::uint32_t kept = filter::run(chooses->program(), bytes, sched::current().cpu->index);
+    packet.size = std::min(packet.size, kept);
+    return kept != 0;
+}
+
+} // namespace
+
 /// On failure the packet stays the caller's.
 Result<void> UnixSocket::send_packet_to(Packet& packet, Outgoing& message, Nanos until) {
     Endpoint& self = *endpoint_;
+    bool is_passed = false;
     for (;;) {
         RefPtr<Endpoint> target = message.to ? TRY(find(*message.to)) : self.peer();
         if (!target) return Errc::connection_reset;
+        if (target->has_filter() && !is_passed) [[unlikely]] {
+            is_passed = true;
+            if (!pass_filter(packet, *target)) {
+                PacketList gone; // the sender is not told
+                gone.push_back(packet);
+                dispose(gone);
+                return {};
+            }
+        }
         if (message.to) {
             RefPtr<Endpoint> theirs = target->peer();
             if (theirs && theirs.get() != &self) return Errc::not_permitted;

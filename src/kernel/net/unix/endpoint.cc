@@ -33,6 +33,17 @@ void Endpoint::set_peer_credentials(Peer credentials) {
     std::swap(peer_credentials_, credentials); // the former go without the lock
 }
 
+void Endpoint::set_filter(RefPtr<SocketFilter> filter) {
+    SpinGuard guard(lock_);
+    has_filter_ = filter.get() != nullptr;
+    std::swap(filter_, filter); // the former goes without the lock
+}
+
+RefPtr<SocketFilter> Endpoint::filter() {
+    SpinGuard guard(lock_);
+    return filter_;
+}
+
 Peer Endpoint::peer_credentials() {
     SpinGuard guard(lock_);
     return peer_credentials_;

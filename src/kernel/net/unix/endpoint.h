@@ -60,6 +60,9 @@ public:
     Result<void> deliver(Packet& packet, const Endpoint& sender);
     Packet* front();
     Packet* after(Packet& packet);
+    void set_filter(RefPtr<SocketFilter> filter);
+    RefPtr<SocketFilter> filter();
+    bool has_filter() const { return has_filter_; }
     /// Takes the packet off the queue; it stays the caller's.
     void take(Packet& packet);
     // Hints: who acts on them takes the lock.
@@ -117,6 +120,9 @@ public:
     vfs::AsyncFiles async;
     Relaxed<std::uint32_t> stream_readers{0}; // asleep: they need no signal
 
+    Relaxed<std::uint32_t> switches{0}; // Switch's bits
+    bool has(std::uint32_t any) const { return (switches & any) != 0; }
+
     // The table's, under its lock.
     ListHook all_hook, name_hook;
     std::uint32_t in_flight = 0; // references to the file from packets in queues
@@ -145,6 +151,8 @@ private:
     UnixSocket* file_ = nullptr;
     RefPtr<Endpoint> peer_ GUARDED_BY(lock_);
     Peer peer_credentials_ GUARDED_BY(lock_);
+    RefPtr<SocketFilter> filter_ GUARDED_BY(lock_);
+    Relaxed<bool> has_filter_{false}; // a hint
     PacketList queue_ GUARDED_BY(lock_);
     Relaxed<Packet*> urgent_{nullptr}; // in the queue; written under lock_
 };

@@ -5,6 +5,7 @@
 #include "table.h"
 
 #include <new>
+#include <utility>
 
 namespace drupe::net {
 namespace {
@@ -25,17 +26,24 @@ Result<void> init_packets() {
     return {};
 }
 
-Packet::Packet(std::size_t bytes, Endpoint& from, const Identity& who)
-    : size(static_cast<std::uint32_t>(bytes)), identity(who), sender(&from) {
+Packet::Packet(std::size_t bytes, Endpoint& from)
+    : size(static_cast<std::uint32_t>(bytes)), sender(&from) {
     from.retain();
 }
 
-Result<Packet*> Packet::create(std::size_t size, Endpoint& sender, const Identity& identity) {
+Result<Packet*> Packet::create(std::size_t size, Endpoint& sender) {
     void* memory = ::operator new(sizeof(Packet) + size, std::nothrow);
     if (!memory) return Errc::no_memory;
-    auto* packet = new (memory) Packet(size, sender, identity);
+    auto* packet = new (memory) Packet(size, sender);
     sender.charge(*packet);
     return packet;
+}
+
+void Packet::name_sender() {
+    if (process) return;
+    Sender running = running_sender();
+    identity = running.identity;
+    process = std::move(running.process);
 }
 
 void Packet::destroy(Packet* packet) {

@@ -15,10 +15,13 @@ class Endpoint;
 
 struct Packet {
     /// Room for `size` bytes, charged to `sender`. no_memory.
-    static Result<Packet*> create(std::size_t size, Endpoint& sender, const Identity& identity);
+    static Result<Packet*> create(std::size_t size, Endpoint& sender);
     /// Gives back what it was charged for. Its rights must be gone, or never counted as in flight.
     static void destroy(Packet* packet);
     char* bytes() { return reinterpret_cast<char*>(this + 1); }
+    /// The running process sends it, unless it is said to be another's.
+    [[gnu::cold, gnu::noinline]] void name_sender();
+    const Identity& told_identity() const { return process ? identity : nobody_wanted; }
     std::uint32_t left() const { return size - taken; }
 
     ListHook hook;
@@ -27,14 +30,15 @@ struct Packet {
     std::uint32_t charge = 0;
     bool is_urgent = false; // sent with MSG_OOB
     bool is_peeked = false; // by somebody: an offset of peeking passes it even if it is empty
-    Identity identity;
+    Identity identity;      // of `process`
     Nanos sent_at{0};
-    Endpoint* sender; // referenced
+    Endpoint* sender;                   // referenced
+    RefPtr<process::Process> process{}; // that sent it; null: nobody wanted to know
     OwnPtr<Rights> rights{};
     Endpoint* connection = nullptr; // referenced; the new server side
 
 private:
-    Packet(std::size_t bytes, Endpoint& from, const Identity& who);
+    Packet(std::size_t bytes, Endpoint& from);
     ~Packet() = default;
 };
 

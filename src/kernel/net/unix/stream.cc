@@ -65,7 +65,7 @@ namespace {
 /// May bytes of this packet follow those that were read already? Pieces of two senders do not mix
 /// where the reader is told who sent.
 bool may_follow(const Packet& packet, const Incoming& message, bool tells_senders) {
-    return !tells_senders || packet.identity == message.identity;
+    return !tells_senders || packet.told_identity() == message.identity;
 }
 
 } // namespace
@@ -87,7 +87,7 @@ Result<UnixSocket::Progress> UnixSocket::read_pieces(Incoming& message, std::siz
         for (; next && skip >= next->left(); next = self.after(*next)) skip -= next->left();
         if (!next) break;
         Packet& packet = *next;
-        if (done != 0 && !may_follow(packet, message, has(switch_pass_credentials)))
+        if (done != 0 && !may_follow(packet, message, has(switches_naming_senders)))
             return Progress{done, true};
         const std::size_t bytes = std::min<std::size_t>(packet.left() - skip, message.data.size());
         const Result<std::size_t> put =

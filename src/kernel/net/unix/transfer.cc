@@ -21,7 +21,7 @@ Result<void> UnixSocket::wait_for_send_room(Nanos until) {
 
 Result<Packet*> UnixSocket::pack(Outgoing& message, std::size_t bytes) {
     if (message.rights) TRY(message.rights->charge());
-    Packet* packet = TRY(Packet::create(bytes, *endpoint_, message.identity));
+    Packet* packet = TRY(Packet::create(bytes, *endpoint_));
     if (bytes != 0) {
         const Result<std::size_t> taken = message.data.take(packet->bytes(), bytes);
         if (!taken.ok() || taken.value() != bytes) {
@@ -30,17 +30,27 @@ Result<Packet*> UnixSocket::pack(Outgoing& message, std::size_t bytes) {
         }
     }
     packet->rights = std::move(message.rights);
+    if (message.claimed) [[unlikely]] {
+        packet->identity = message.claimed->identity;
+        packet->process = message.claimed->process;
+    }
     return packet;
 }
 
 /// On failure the packet stays the caller's.
 Result<void> UnixSocket::deliver(Packet& packet, Endpoint& to) {
     const bool is_urgent = packet.is_urgent; // delivered, it may be gone at once
+    // Who has not been accepted may still ask.
+    if ((to.switches | endpoint_->switches) & (switches_naming_senders | switch_not_accepted))
+        [[unlikely]]
+        packet.name_sender();
     const auto move = [&] { return to.deliver(packet, *endpoint_); };
-    if (packet.rights)
+    if (packet.rights) {
+        if (to.has(switch_refuse_rights)) return Errc::not_permitted;
         TRY(Table::get().send_rights(packet, move));
-    else
+    } else {
         TRY(move());
+    }
     if (is_urgent) to.tell_urgent();
     to.readable.wake_all(vfs::poll_in | vfs::poll_pri | vfs::poll_rdnorm | vfs::poll_rdband);
     if (to.stream_readers == 0) to.async.tell(vfs::AsyncEvent::in);
@@ -59,8 +69,12 @@ Result<std::size_t> UnixSocket::receive(Incoming& message) {
 }
 
 void UnixSocket::describe(Packet& packet, Incoming& message) const {
-    message.identity = packet.identity;
-    if (const UnixName* name = packet.sender->name()) message.from = name->address;
+    if (has(switches_naming_senders)) [[unlikely]] {
+        message.identity = packet.told_identity();
+        if (message.sender) *message.sender = packet.process;
+    }
+    if (!message.from) return;
+    if (const UnixName* name = packet.sender->name()) *message.from = name->address;
 }
 
 Result<void> UnixSocket::move_rights(Packet& packet, Incoming& message) {

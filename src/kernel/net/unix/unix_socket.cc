@@ -44,7 +44,8 @@ Result<void> init_unix() {
 }
 
 UnixSocket::UnixSocket(vfs::Dentry& dentry, std::uint32_t flags, RefPtr<Endpoint> endpoint)
-    : Socket(dentry, flags | vfs::open_read_write, family_unix, endpoint->type),
+    : Socket(dentry, flags | vfs::open_read_write, {family_unix, endpoint->type},
+             endpoint->switches),
       endpoint_(std::move(endpoint)) {
     Table::get().set_file(*endpoint_, *this);
 }
@@ -189,7 +190,7 @@ Result<void> UnixSocket::connect_datagram(const Address& address) {
         return {};
     }
     TRY(check(address));
-    if (has(switch_pass_credentials) && !endpoint_->name()) TRY(bind_unused());
+    if (has(switches_naming_senders) && !endpoint_->name()) TRY(bind_unused());
     sched::MutexGuard guard(naming_);
     RefPtr<Endpoint> target = TRY(find(address));
     RefPtr<Endpoint> theirs = target->peer();
@@ -200,7 +201,7 @@ Result<void> UnixSocket::connect_datagram(const Address& address) {
 }
 
 Result<void> UnixSocket::connect_stream(const Address& address) {
-    if (has(switch_pass_credentials) && !endpoint_->name()) TRY(bind_unused());
+    if (has(switches_naming_senders) && !endpoint_->name()) TRY(bind_unused());
     const Nanos until = deadline(0, send_timeout);
     sched::MutexGuard guard(naming_);
     for (;;) {
@@ -217,11 +218,12 @@ Result<void> UnixSocket::connect_stream(const Address& address) {
         if (endpoint_->state == State::connected) return Errc::already_connected;
         if (endpoint_->state == State::listening) return Errc::invalid;
         RefPtr<Endpoint> server = TRY(make_ref<Endpoint>(type));
-        Packet* packet = TRY(Packet::create(0, *endpoint_, effective_identity()));
+        Packet* packet = TRY(Packet::create(0, *endpoint_));
         server->set_peer_credentials(running_peer());
         server->set_name(RefPtr<UnixName>(listener->name()));
         server->set_peer(endpoint_);
         server->state = State::connected;
+        server->switches = (listener->switches & switches_inherited) | switch_not_accepted;
         packet->connection = RefPtr<Endpoint>(server).leak();
         Table::get().add(*server);
         // The client is connected before the server can be accepted.
@@ -250,6 +252,7 @@ Result<RefPtr<UnixSocket>> UnixSocket::take_connection(std::uint32_t flags) {
     // First: to a collector, what was sent to it would be lost in between.
     Result<RefPtr<UnixSocket>> socket =
         UnixSocket::create(RefPtr<Endpoint>(packet->connection), flags);
+    packet->connection->switches.fetch_and(~std::uint32_t{switch_not_accepted});
     endpoint_->take(*packet);
     if (!socket.ok()) packet->connection->close();
     Packet::destroy(packet);
@@ -325,10 +328,27 @@ std::uint32_t UnixSocket::poll(vfs::PollWatcher* watcher) {
     return events;
 }
 
+/// A descriptor for the node that is the socket's name.
+Result<std::uint64_t> UnixSocket::open_name() {
+    if (!process::current_process().credentials.is_privileged()) return Errc::not_permitted;
+    const UnixName* const name = endpoint_->name();
+    if (!name || !name->dentry) return Errc::not_found;
+    RefPtr<vfs::File> file = TRY(vfs::open_path_file(*name->dentry, vfs::open_path));
+    vfs::TaskContext& who = process::current_context();
+    return std::uint64_t{TRY(who.files->install(std::move(file), true, who.max_descriptors))};
+}
+
 Result<std::uint64_t> UnixSocket::ioctl(std::uint32_t request, std::uint64_t argument) {
-    enum : std::uint32_t { bytes_to_read = 0x541b, bytes_sent = 0x5411, at_mark = 0x8905 };
+    enum : std::uint32_t {
+        bytes_to_read = 0x541b,
+        bytes_sent = 0x5411,
+        at_mark = 0x8905,
+        file_of_name = 0x89e0,
+    };
     std::uint64_t bytes = 0;
-    if (request == bytes_to_read) {
+    if (request == file_of_name) {
+        return open_name();
+    } else if (request == bytes_to_read) {
         if (is_listening()) return Errc::invalid;
         bytes = endpoint_->queued_bytes(type == SocketType::datagram);
     } else if (request == bytes_sent) {

@@ -12,6 +12,7 @@ public:
     ~UnixSocket() override;
     static Result<RefPtr<UnixSocket>> create(RefPtr<Endpoint> endpoint, std::uint32_t flags);
     Endpoint& endpoint() const { return *endpoint_; }
+    bool has(std::uint32_t any) const { return endpoint_->has(any); }
 
     Result<void> bind(const Address& address) override;
     Result<void> listen(std::uint32_t backlog) override;
@@ -27,6 +28,13 @@ public:
     Errc take_error() override { return endpoint_->take_error(); }
     std::uint32_t send_buffer() const override { return endpoint_->send_buffer; }
     void set_send_buffer(std::uint32_t bytes) override;
+    std::uint32_t send_memory() const override { return endpoint_->charged(); }
+    std::uint64_t unread() override { return endpoint_->queued_bytes(false); }
+    Result<void> set_filter(RefPtr<SocketFilter> filter) override {
+        endpoint_->set_filter(std::move(filter));
+        return {};
+    }
+    RefPtr<SocketFilter> filter() override { return endpoint_->filter(); }
     std::uint32_t poll(vfs::PollWatcher* watcher) override;
     Result<void> set_async(const vfs::AsyncRequest* request) override;
     Result<std::uint64_t> ioctl(std::uint32_t request, std::uint64_t argument) override;
@@ -44,6 +52,7 @@ private:
     /// A packet with the next `bytes` of the message. fault, no_memory.
     Result<Packet*> pack(Outgoing& message, std::size_t bytes);
     Result<void> deliver(Packet& packet, Endpoint& to);
+    Result<std::uint64_t> open_name();
     Result<std::size_t> send_stream(Outgoing& message);
     Result<std::size_t> send_datagram(Outgoing& message);
     Result<void> send_packet_to(Packet& packet, Outgoing& message, Nanos deadline);

@@ -4,6 +4,7 @@
 
 #include <drupe/base/ref_ptr.h>
 #include <drupe/process/credentials.h>
+#include <drupe/process/process.h>
 #include <drupe/vfs/file.h>
 #include <drupe/vfs/io_buffer.h>
 
@@ -40,14 +41,20 @@ struct Identity {
     bool operator==(const Identity&) const = default;
 };
 inline constexpr std::uint32_t nobody_id = ~0u;
-/// Of the running process, by its real ids / by its effective ids.
-Identity real_identity();
-Identity effective_identity();
-/// Who is on the other side of a connection, with the groups of that time.
-struct Peer {
+/// A process that did something. The ids are those it had then, and it may have ended since.
+struct Sender {
     Identity identity{.pid = 0, .uid = nobody_id, .gid = nobody_id};
+    RefPtr<process::Process> process{}; // null: none is told
+};
+/// Whom a message tells when nobody had asked for its sender.
+inline constexpr Identity nobody_wanted{.pid = 0, .uid = 65534, .gid = 65534};
+/// The running process with its real ids.
+Sender running_sender();
+/// Who is on the other side of a connection, with the groups of that time.
+struct Peer : Sender {
     RefPtr<process::GroupList> groups{}; // null: none
 };
+/// The running process with its effective ids.
 Peer running_peer();
 
 /// Open files on their way (SCM_RIGHTS). Immutable once sent.
@@ -78,17 +85,19 @@ struct Outgoing {
     vfs::IoBuffer& data;
     std::uint32_t flags = 0;
     const Address* to = nullptr;
-    Identity identity = real_identity(); // as claimed, and checked
+    const Sender* claimed = nullptr; // and checked. Null: told if somebody wants it
     OwnPtr<Rights> rights{};
 };
 
 struct Incoming {
     vfs::IoBuffer& data;
     std::uint32_t flags = 0;
+    // Where to put the sender's name and process, if they are wanted. They may have none.
+    Address* from = nullptr;
+    RefPtr<process::Process>* sender = nullptr;
     // What came:
     std::uint32_t flags_out = 0; // msg_trunc, msg_eor
-    Address from{};              // length 0: has no name
-    Identity identity{.pid = 0, .uid = nobody_id, .gid = nobody_id};
+    Identity identity{};         // all zero: no message, but the end
     OwnPtr<Rights> rights{};
     Nanos sent_at{0}; // on the wall clock; 0: a stream, which has no such times
 };
