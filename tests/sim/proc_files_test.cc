@@ -217,6 +217,9 @@ TEST_CASE("the machine's files have Linux's form") {
               read_all("/proc/sys/kernel/random/boot_id"));
         CHECK(read_all("/proc/sys/kernel/random/uuid") != read_all("/proc/sys/kernel/random/uuid"));
         CHECK(read_all("/sys/devices/system/cpu/online") == "0\n");
+        CHECK(read_all("/sys/devices/system/cpu/cpu0/online") == "1\n");
+        CHECK(read_all("/sys/devices/system/cpu/cpu0/topology/core_cpus") == "1\n");
+        CHECK(read_all("/sys/devices/system/cpu/cpu0/topology/package_cpus_list") == "0\n");
         CHECK(list("/sys/devices/system") == std::set<std::string>{".", "..", "cpu", "node"});
         const std::string mounts = read_all("/proc/mounts");
         CHECK(mounts.find("proc /proc proc rw,relatime 0 0\n") != std::string::npos);

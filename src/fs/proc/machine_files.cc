@@ -226,14 +226,6 @@ void write_threads_max(FormatSink& out) {
     format_to(out, "{}\n", mm::memory_total().bytes() / sched::Thread::stack_bytes / 2);
 }
 
-void write_cpu_list(FormatSink& out) {
-    const std::uint32_t count = sched::cpus_expected();
-    if (count > 1)
-        format_to(out, "0-{}\n", count - 1);
-    else
-        out.put("0\n");
-}
-
 /// A line for each socket with a name or without.
 class UnixLines final : public net::UnixVisitor {
 public:
@@ -268,8 +260,6 @@ void write_unix_sockets(FormatSink& out) {
 }
 
 constexpr char never[] = "always madvise [never]\n";
-constexpr char node_zero[] = "0\n";
-constexpr char empty[] = "";
 
 constinit GeneratedFile proc_list[] = {
     {"meminfo", write_meminfo},
@@ -307,12 +297,6 @@ constinit GeneratedFile proc_list[] = {
 };
 
 constinit GeneratedFile sys_list[] = {
-    {"devices/system/cpu/online", write_cpu_list},
-    {"devices/system/cpu/possible", write_cpu_list},
-    {"devices/system/cpu/present", write_cpu_list},
-    {"devices/system/cpu/offline", write_text<empty>},
-    {"devices/system/node/online", write_text<node_zero>},
-    {"devices/system/node/possible", write_text<node_zero>},
     {"kernel/mm/transparent_hugepage/enabled", write_text<never>},
     {"kernel/mm/transparent_hugepage/hpage_pmd_size", write_number<2 << 20>},
 };

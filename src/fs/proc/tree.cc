@@ -142,12 +142,14 @@ Result<void> ProcFs::make_root() {
 }
 
 void register_machine_files();
+void register_cpu_files();
 void register_ipc_files();
 
 void register_types() {
     register_file_system(proc_type);
     register_file_system(sys_type);
     register_machine_files();
+    register_cpu_files();
     register_ipc_files();
 }
 
