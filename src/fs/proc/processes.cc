@@ -232,6 +232,7 @@ public:
     }
     Result<RefPtr<Dentry>> lookup(Dentry& self, const Name& name) override;
     Result<void> iterate(Dentry& self, std::uint64_t cookie, DirectorySink& sink) override;
+    std::int32_t process() const override { return is_thread_ ? 0 : subject_.pid; }
 
 private:
     ProcFs& proc_fs() { return static_cast<ProcFs&>(fs()); }

@@ -95,6 +95,13 @@ Result<SigInfo> get_info(VirtAddr at, int sig, Pid target) {
     return info;
 }
 
+/// The process of a pidfd, or of a directory in /proc. bad_descriptor: it means none.
+Result<Pid> pid_meant_by(vfs::File& file) {
+    if (auto* const pidfd = vfs::file_as<ProcessFile>(file)) return pidfd->process().pid;
+    const Pid pid = file.inode().process();
+    return pid != 0 ? Result<Pid>(pid) : Errc::bad_descriptor;
+}
+
 Result<Word> done(Result<void> outcome) {
     TRY(outcome);
     return Word{0};
@@ -133,19 +140,20 @@ Result<Word> rt_tgsigqueueinfo(int pid, int tid, int sig, VirtAddr info) {
 
 Result<Word> pidfd_send_signal(int fd, int sig, VirtAddr info_at, std::uint32_t flags) {
     if (flags != 0) return Errc::invalid;
-    const vfs::FileRef named = file_at(fd);
-    auto* const file = named ? vfs::file_as<ProcessFile>(*named) : nullptr;
-    if (!file) return Errc::bad_descriptor;
+    const vfs::FileRef file = file_at(fd);
+    if (!file || file->is_path_only()) return Errc::bad_descriptor;
+    const Pid pid = TRY(pid_meant_by(*file));
     SigInfo info = from_self(sig, si_user);
     if (raw(info_at) != 0) {
         info = TRY(arch::get_user<SigInfo>(info_at));
         info.timer_mark = 0;
         if (info.signo != sig) return Errc::invalid;
-        TRY(check_code(info, file->process().pid));
+        TRY(check_code(info, pid));
     }
     if (!is_number(sig)) return Errc::invalid;
     IrqGuard guard{tasks_lock()};
-    Process* const target = file->known_locked();
+    auto* const pidfd = vfs::file_as<ProcessFile>(*file);
+    Process* const target = pidfd ? pidfd->known_locked() : find_process_locked(pid);
     if (!target) return Errc::no_process;
     TRY(may_signal(*target, sig));
     return done(send_signal_locked(*target, info));

@@ -107,6 +107,14 @@ static void oneself(void) {
     say("signal 0", pidfd_send(self, 0, NULL, 0));
     say("signal 65", pidfd_send(self, 65, NULL, 0));
     say("unknown flag", pidfd_send(self, SIGUSR1, NULL, 1u << 20));
+    const int directory = open("/proc/self", O_RDONLY | O_DIRECTORY);
+    const int path = open("/proc/self", O_PATH), other = open("/proc/self/fd", O_RDONLY);
+    say("signal by a directory", pidfd_send(directory, SIGUSR1, NULL, 0));
+    CHECK(seen.si_code == SI_USER && seen.si_pid == getpid());
+    say("by a path", pidfd_send(path, SIGUSR1, NULL, 0));
+    say("by another directory", pidfd_send(other, SIGUSR1, NULL, 0));
+    say("wait for a directory", waitid(P_PIDFD, directory, &info, WEXITED));
+    close(directory), close(path), close(other);
     say("wait for oneself", waitid(P_PIDFD, self, &info, WEXITED));
     close(self);
 }

@@ -94,6 +94,8 @@ public:
     /// A link that leads to an object, not to a path (/proc/self/fd/N). Null: an ordinary link.
     virtual Result<RefPtr<Dentry>> follow(TaskContext& who);
     virtual bool is_magic_link() const { return false; }
+    /// The number of the process whose directory in /proc this is; 0: it is none.
+    virtual std::int32_t process() const { return 0; }
 
     // Directories. The caller holds mutex() of this directory (of both for rename).
     /// Only for file systems whose directories are not in the dentry table. A fresh dentry with
