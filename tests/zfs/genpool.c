@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 extern char *spa_config_path;
+extern unsigned long metaslab_force_ganging;
 static sa_attr_type_t *tab;
 static uint64_t rec = 131072;
 static uint64_t nfiles, nbytes;
@@ -150,6 +151,8 @@ int main(int c, char **v)
 	if (c < 6) { fprintf(stderr, "gen POOL IMG SIZE_MB SRC off|lz4|zstd|gzip [ashift] [features:all|none] [cksum]\n"); return 2; }
 	const char *pool = v[1], *img = v[2], *src = v[4]; uint64_t ash = c > 6 ? atoi(v[6]) : 12; int all = c <= 7 || !strcmp(v[7], "all");
 	char real[4096]; int fd = open(img, O_RDWR | O_CREAT | O_TRUNC, 0644); VERIFY0(ftruncate(fd, atoll(v[3]) << 20)); close(fd); realpath(img, real);
+	/* Of blocks of at least this size three in a hundred are made of pieces. */
+	if (getenv("GANGS_FROM")) metaslab_force_ganging = atol(getenv("GANGS_FROM"));
 	spa_config_path = "zpool.cache"; iobuf = malloc(1 << 20);
 	kernel_init(SPA_MODE_READ | SPA_MODE_WRITE);
 	nvlist_t *f = fnvlist_alloc(), *r = fnvlist_alloc(), *p = fnvlist_alloc(), *fp = fnvlist_alloc();

@@ -239,6 +239,25 @@ def case_foreign(b):
             break  # the tool's snapshot can be taken once
 
 
+def case_gangs(b, attempts=8):
+    """Blocks that OpenZFS made of pieces, with one and with several copies of what names these."""
+    tree = b.tree(trees.small)
+    for n in range(40):  # three in a hundred blocks are made of pieces
+        (tree / f"many{n}").write_bytes(random.Random(n).randbytes(60000 + 5000 * n))
+    os.chdir(b.folder)
+    os.environ["GANGS_FROM"] = "4096"
+    for attempt in range(attempts):
+        image = genpool(b, "gangs.img", tree, "off", 9, "all")
+        b.check(image)
+        b.same_as(image, "foreign/data", tree)
+        gangs = subprocess.run(["zdb", "-e", "-p", b.folder, "-bb", "foreign"], capture_output=True, text=True).stdout
+        found = re.search(r"ganged count: *(\d+)", gangs)
+        print(found and found[0], flush=True)
+        if found and int(found[1]) >= 3:
+            return
+    raise Bad("OpenZFS made no pieces")
+
+
 def ztest(b, *options, encrypts=False):
     """A device of a pool ztest leaves behind. It ends with errors of its own now and then."""
     os.chdir(b.folder)

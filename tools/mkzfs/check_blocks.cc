@@ -4,6 +4,7 @@
 #include "failure.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace drupe::mkzfs {
 
@@ -12,8 +13,9 @@ using zfs::DnodePhys;
 using zfs::ObjectType;
 
 namespace {
+constexpr unsigned most_gang_depth = 16;    // each level has a third of the bytes
 constexpr std::size_t log_chain_size = 184; // zil_chain_t: pad, next pointer, used, self-check
-}
+} // namespace
 
 bool RangeSet::add(std::uint64_t begin, std::uint64_t length) {
     std::uint64_t end = begin + length;
@@ -56,19 +58,24 @@ std::uint64_t RangeSet::total() const {
     return sum;
 }
 
+// Each copy of a gang header names the same pieces: they are claimed with the first.
 void BlockChecker::check_gang(const Blkptr& bp, const zfs::Dva& dva, const std::string& what,
-                              int depth) {
+                              bool is_first) {
     Blkptr child[zfs::gang_blkptrs];
     std::span<Blkptr, zfs::gang_blkptrs> out{child};
-    if (depth > 4 || !read_gang_header(pool_.reader().source(), bp, dva, out).ok())
+    if (gang_depth_ == most_gang_depth ||
+        !read_gang_header(pool_.reader().source(), bp, dva, out).ok())
         return findings_.error("{}: a gang header is damaged", what);
+    if (!is_first) return;
+    ++gang_depth_;
     for (const Blkptr& c : child)
         if (!c.is_hole()) claim(c, what);
+    --gang_depth_;
 }
 
 bool BlockChecker::claim(const Blkptr& bp, const std::string& what) {
     if (bp.is_hole() || bp.is_embedded()) return true;
-    bool is_fresh = true;
+    bool is_fresh = true, is_first_header = true;
     std::uint64_t end = pool_.facts().asize;
     for (const zfs::Dva& dva : bp.dva) {
         if (!dva.is_valid()) continue;
@@ -87,7 +94,7 @@ bool BlockChecker::claim(const Blkptr& bp, const std::string& what) {
             if (!bp.is_dedup())
                 findings_.error("{}: a block at {:#x} is used twice", what, dva.offset());
         } else if (dva.is_gang()) {
-            check_gang(bp, dva, what, 0);
+            check_gang(bp, dva, what, std::exchange(is_first_header, false));
         }
     }
     return is_fresh;

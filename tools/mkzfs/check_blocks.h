@@ -71,7 +71,8 @@ private:
                    std::uint64_t index, const std::string& what);
     void check_dnode(zfs::Bytes raw, const std::string& what);
     std::uint64_t check_dnode_block(zfs::Bytes block, std::uint64_t first, const std::string& what);
-    void check_gang(const zfs::Blkptr& bp, const zfs::Dva& dva, const std::string& what, int depth);
+    void check_gang(const zfs::Blkptr& bp, const zfs::Dva& dva, const std::string& what,
+                    bool is_first);
     Sum check_indirect(const zfs::Blkptr& bp, const zfs::DnodePhys& d, std::uint64_t index,
                        const std::string& what);
     void check_pointer(const zfs::Blkptr& bp, const zfs::DnodePhys& d, unsigned level,
@@ -82,6 +83,7 @@ private:
     zfs::Pool& pool_;
     Findings& findings_;
     std::uint64_t unit_, after_ = 0;
+    unsigned gang_depth_ = 0;
     RangeSet claimed_;
     // Indirect blocks gone through, by place: snapshots share them, and in a damaged pool a few
     // that point to each other would seem to be endlessly many. What is below one that was not new
