@@ -62,7 +62,7 @@ Result<std::uint64_t> clone3(VirtAddr at, std::uint64_t size) {
                          .tls = VirtAddr{args.tls},
                          .child_tid = VirtAddr{args.child_tid},
                          .pidfd = VirtAddr{args.pidfd}};
-    // The result of kernel/fork.c's check.
+    // One word cannot hold both.
     if ((args.flags & clone_pidfd) != 0 && (args.flags & clone_parent_settid) != 0 &&
         args.pidfd == args.parent_tid)
         return Errc::invalid;
